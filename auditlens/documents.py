@@ -1,0 +1,194 @@
+"""Strict YAML: one meaning per text, bounded work, and a place for every fault.
+
+YAML 1.2 scalars only. Duplicate keys, anchors and aliases, tags, tabs, words that YAML 1.1
+reads as booleans, octal and hexadecimal numbers, bare dates, deep nesting and large files are
+faults with line and column, found before anything is expanded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from auditlens.errors import DocumentError
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "parse_documents", "read_documents"]
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 32
+MAX_NODES = 100_000
+
+NULL = frozenset({"", "~", "null", "Null", "NULL"})
+BOOLEANS = {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+YAML_1_1 = re.compile(r"(?i:yes|no|on|off|y|n)")
+INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]+)?")
+OTHER_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0[xob][0-9a-fA-F_]+|[0-9]+(:[0-5]?[0-9])+)")
+DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
+
+Position = tuple[int, int]
+Where = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One YAML document: its plain data, and the place of every value.
+
+    ``marks`` maps the way to a value (keys and list positions) to its line and column, both
+    counted from 1; a mapping's entry carries the place of its key.
+    """
+
+    path: Path
+    data: Any
+    marks: Mapping[Where, Position]
+
+    def error(self, message: str, *where: str | int, fix: str = "") -> DocumentError:
+        """Make a DocumentError at the value reached by ``where``, or at its nearest parent."""
+        while where and where not in self.marks:
+            where = where[:-1]
+        line, column = self.marks.get(where, (1, 1))
+        return DocumentError(message, path=self.path, line=line, column=column, fix=fix)
+
+
+def read_documents(path: Path, *, date_keys: frozenset[str] = frozenset()) -> tuple[Document, ...]:
+    """Read every document of a YAML file. Raises DocumentError at the first fault."""
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DocumentError(f"cannot be read ({error.strerror})", path=path) from None
+    if len(raw) > MAX_BYTES:
+        raise DocumentError(f"is larger than {MAX_BYTES:,} bytes", path=path, fix="Split the file")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DocumentError("is not UTF-8 text", path=path, line=line) from None
+    return parse_documents(text, path, date_keys=date_keys)
+
+
+def parse_documents(
+    text: str, path: Path, *, date_keys: frozenset[str] = frozenset()
+) -> tuple[Document, ...]:
+    """Parse every document of ``text``; ``path`` is used in messages only.
+
+    A bare date is a fault unless its key is in ``date_keys``, where it is read as text.
+    """
+    if len(text) > MAX_BYTES:
+        raise DocumentError(f"is larger than {MAX_BYTES:,} bytes", path=path, fix="Split the file")
+    return tuple(Reader(text, path, date_keys).documents())
+
+
+def place(event: yaml.Event) -> Position:
+    """Line and column where an event starts, counted from 1."""
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+class Reader:
+    """Builds plain data from YAML events, keeping the place of each value."""
+
+    def __init__(self, text: str, path: Path, date_keys: frozenset[str]) -> None:
+        self.path = path
+        self.date_keys = date_keys
+        self.events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        self.marks: dict[Where, Position] = {}
+        self.nodes = 0
+
+    def documents(self) -> Iterator[Document]:
+        """Yield each document in turn."""
+        while True:
+            event = self.next()
+            if isinstance(event, yaml.StreamEndEvent):
+                return
+            if isinstance(event, yaml.DocumentStartEvent):
+                self.marks = {}
+                data = self.value(self.next(), ())
+                yield Document(self.path, data, self.marks)
+
+    def next(self) -> yaml.Event:
+        """Return the next event; a syntax fault becomes a DocumentError."""
+        try:
+            return next(self.events)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = str(getattr(error, "problem", None) or "is not valid YAML")
+            if "'\\t'" in problem:
+                problem = "a tab is used for indentation; use spaces"
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            raise DocumentError(problem, path=self.path, line=line, column=column) from None
+
+    def fault(self, message: str, event: yaml.Event, fix: str = "") -> DocumentError:
+        line, column = place(event)
+        return DocumentError(message, path=self.path, line=line, column=column, fix=fix)
+
+    def value(self, event: yaml.Event, where: Where) -> Any:
+        """Build one value, checking the bounds that hold for every node."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise self.fault(f"has more than {MAX_NODES:,} values", event, "Split the file")
+        if len(where) > MAX_DEPTH:
+            raise self.fault(f"is nested deeper than {MAX_DEPTH} levels", event)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise self.fault("anchors and aliases are not allowed", event, "Write the value out")
+        if getattr(event, "tag", None):
+            raise self.fault(f"the tag {event.tag} is not allowed", event, "Remove the tag")
+        self.marks.setdefault(where, place(event))
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(where)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(where)
+        assert isinstance(event, yaml.ScalarEvent)
+        return self.scalar(event, where)
+
+    def mapping(self, where: Where) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := self.next(), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self.fault("a key must be plain text", event)
+            key = str(event.value)
+            if key in found:
+                line, _ = self.marks[(*where, key)]
+                raise self.fault(f"the key '{key}' stands twice, first in line {line}", event)
+            self.marks[(*where, key)] = place(event)
+            found[key] = self.value(self.next(), (*where, key))
+        return found
+
+    def sequence(self, where: Where) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := self.next(), yaml.SequenceEndEvent):
+            found.append(self.value(event, (*where, len(found))))
+        return found
+
+    def scalar(self, event: yaml.ScalarEvent, where: Where) -> Any:
+        """Resolve a scalar by the YAML 1.2 core schema; quoted text stays text."""
+        text = str(event.value)
+        if event.style:
+            return text
+        if text in NULL:
+            return None
+        if text in BOOLEANS:
+            return BOOLEANS[text]
+        if INTEGER.fullmatch(text):
+            return int(text)
+        if FLOAT.fullmatch(text):
+            return float(text)
+        if YAML_1_1.fullmatch(text):
+            raise self.fault(f"'{text}' is a boolean to some readers of YAML", event, "Quote it")
+        if OTHER_NUMBER.fullmatch(text):
+            raise self.fault(f"'{text}' is another number to some readers", event, "Quote it")
+        if DATE.fullmatch(text) and not (where and where[-1] in self.date_keys):
+            raise self.fault(f"'{text}' is a date to some readers of YAML", event, "Quote it")
+        return text

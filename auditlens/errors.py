@@ -1,0 +1,104 @@
+"""Every error AuditLens raises on purpose, and the exit code each one becomes.
+
+    AuditLensError              2
+    ├── UsageError              2   an argument, a file or a period that cannot be used
+    ├── DocumentError           2   one fault in a YAML or TOML document: file, line, column
+    ├── DocumentErrors          2   every fault of a folder of documents, not the first alone
+    ├── SourceError             3   the source did not give all it holds: trying again helps
+    │   └── KeyRefused          4   the key is wrong (401) or its owner has no right (403)
+    ├── IntegrityError          5   bytes on disk are not the bytes that were sealed
+    ├── LockHeld                6   another run is writing to the archive
+    └── Interrupted           130   stopped by a person or a signal; what was pulled is saved
+
+A message says what was found and where; ``fix`` says what would be right. Only the command
+line exits; everything below it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = [
+    "AuditLensError",
+    "DocumentError",
+    "DocumentErrors",
+    "IntegrityError",
+    "Interrupted",
+    "KeyRefused",
+    "LockHeld",
+    "SourceError",
+    "UsageError",
+]
+
+
+class AuditLensError(Exception):
+    """Base of all errors a user can act on: one line of text, and the fix if there is one."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.fix}" if self.fix else self.message
+
+
+class UsageError(AuditLensError):
+    """An argument, a file or a setting that cannot be used as it was given."""
+
+
+class DocumentError(AuditLensError):
+    """A fault in a document, with its place: ``path:line:column: message``."""
+
+    def __init__(
+        self, message: str, *, path: Path | str, line: int = 0, column: int = 0, fix: str = ""
+    ) -> None:
+        super().__init__(message, fix=fix)
+        self.path = Path(path)
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
+        return f"{place}: {super().__str__()}"
+
+
+class DocumentErrors(AuditLensError):
+    """All faults found while loading a folder, one line each, in the order of the files."""
+
+    def __init__(self, errors: Sequence[DocumentError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+
+
+class SourceError(AuditLensError):
+    """The source failed or gave less than it holds; what was already pulled is kept."""
+
+    exit_code = 3
+
+
+class KeyRefused(SourceError):
+    """The server refused the key (401) or the rights of its owner (403)."""
+
+    exit_code = 4
+
+
+class IntegrityError(AuditLensError):
+    """Stored bytes differ from what their manifest says; nothing was parsed from them."""
+
+    exit_code = 5
+
+
+class LockHeld(AuditLensError):
+    """Another process holds the archive's lock."""
+
+    exit_code = 6
+
+
+class Interrupted(AuditLensError):
+    """A person or a signal stopped the run after its last whole page was saved."""
+
+    exit_code = 130

@@ -1,0 +1,82 @@
+"""The stretch of time a report is about: half-open, in a stated zone, compared in UTC."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from auditlens.errors import UsageError
+
+__all__ = ["Period", "zone"]
+
+MONTH = re.compile(r"(\d{4})-(\d{2})")
+SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
+FORMS = "Write a month (2026-10), two days (2026-10-01..2026-10-31, both included) or 'last'"
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return the IANA time zone called ``name``; raise UsageError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(
+            f"No time zone is called {name!r}", fix="Use an IANA name such as UTC or Europe/Paris"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Period:
+    """A half-open interval ``[start, end)``.
+
+    ``start`` and ``end`` are aware datetimes in UTC; ``label`` is the period as written
+    (``2026-10``); ``timezone`` is the IANA zone whose midnights are the edges.
+    """
+
+    start: datetime
+    end: datetime
+    label: str
+    timezone: str = "UTC"
+
+    @classmethod
+    def parse(cls, text: str, *, timezone: str = "UTC", today: date | None = None) -> Period:
+        """Read ``2026-10``, ``2026-10-01..2026-10-31`` or ``last`` (the last whole month).
+
+        ``today`` is needed for ``last`` only; it defaults to the current day in ``timezone``.
+        Raises UsageError for any other text, an impossible date or an empty span.
+        """
+        local = zone(timezone)
+        if text == "last":
+            today = today or datetime.now(local).date()
+            text = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
+        try:
+            first, after = days(text)
+        except (ValueError, OverflowError):
+            raise UsageError(f"No period is written {text!r}", fix=FORMS) from None
+        if after <= first:
+            raise UsageError(f"The period {text!r} ends before it starts", fix=FORMS)
+        edges = (datetime(d.year, d.month, d.day, tzinfo=local) for d in (first, after))
+        start, end = (edge.astimezone(UTC) for edge in edges)
+        return cls(start, end, text, timezone)
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Every local day of the period, in order."""
+        local = zone(self.timezone)
+        first = self.start.astimezone(local).date()
+        count = (self.end.astimezone(local).date() - first).days
+        return tuple(first + timedelta(days=n) for n in range(count))
+
+    def __str__(self) -> str:
+        return self.label
+
+
+def days(text: str) -> tuple[date, date]:
+    """Return the first day of the written period and the day after its last."""
+    if month := MONTH.fullmatch(text):
+        first = date(int(month[1]), int(month[2]), 1)
+        return first, (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    if span := SPAN.fullmatch(text):
+        return date.fromisoformat(span[1]), date.fromisoformat(span[2]) + timedelta(days=1)
+    raise ValueError(text)
