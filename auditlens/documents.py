@@ -143,8 +143,8 @@ class Reader:
             raise self.fault(f"is nested deeper than {MAX_DEPTH} levels", event)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise self.fault("anchors and aliases are not allowed", event, "Write the value out")
-        if getattr(event, "tag", None):
-            raise self.fault(f"the tag {event.tag} is not allowed", event, "Remove the tag")
+        if tag := getattr(event, "tag", None):
+            raise self.fault(f"the tag {tag} is not allowed", event, "Remove the tag")
         self.marks.setdefault(where, place(event))
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(where)

@@ -36,8 +36,8 @@ EVENT_SCHEMA: dict[str, pl.DataType] = {
 
 ``created_at`` is when it happened, in UTC, to the microsecond. ``event`` is the source's own
 kind of event; ``action`` and ``action_group`` are ours (null = unclassified). ``metadata`` is
-JSON text, byte for byte as it was sent. ``leaf`` is the SHA-256 (32 bytes) of a zero byte and
-the exact record bytes, the leaf hash of RFC 6962 section 2.1.
+JSON text, byte for byte as it was sent; top-level fields of a record that no column holds are
+added to it. ``leaf`` is the SHA-256 (32 bytes) of the exact record bytes.
 """
 
 SENDER_KINDS = ("user", "api", "system", "automation", "monitor", "integration", "unknown")
