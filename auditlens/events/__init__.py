@@ -1,5 +1,21 @@
 """The event table: its columns, and how records of any kind become rows of it."""
 
 from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS, empty_events
+from auditlens.events.conform import conform
+from auditlens.events.decode import Decoded, Rejected, decode_records
+from auditlens.events.profile import Profile, detect_profile, load_profile
+from auditlens.events.timestamps import parse_timestamps
 
-__all__ = ["EVENT_SCHEMA", "SENDER_KINDS", "empty_events"]
+__all__ = [
+    "EVENT_SCHEMA",
+    "SENDER_KINDS",
+    "Decoded",
+    "Profile",
+    "Rejected",
+    "conform",
+    "decode_records",
+    "detect_profile",
+    "empty_events",
+    "load_profile",
+    "parse_timestamps",
+]

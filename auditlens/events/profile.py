@@ -1,0 +1,165 @@
+"""Profiles: small YAML files that map another log's fields to the event table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from auditlens.documents import Document, read_documents
+from auditlens.errors import UsageError
+from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS
+from auditlens.shipped import rules_folder
+
+__all__ = ["Profile", "detect_profile", "load_profile"]
+
+GIVEN = frozenset({"action", "action_group", "generation", "source", "leaf", "related_ids"})
+MAPPED = tuple(name for name in EVENT_SCHEMA if name not in GIVEN)
+KEYS = frozenset({"name", "product", "service", "detect", "columns", "sender_kinds"})
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How one product's records become events.
+
+    ``columns`` maps a column to JSON paths, first match wins; it is empty for ``secoda``, whose
+    two generations are read natively. A record that holds every key of ``detect`` is of this
+    profile. ``product`` and ``service`` are the Sigma log source of its rules.
+    """
+
+    name: str
+    product: str
+    service: str
+    detect: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sender_kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self, records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
+        """Map records to columns; return positions kept, the columns, and why others are not.
+
+        ``metadata`` is the whole record, so that rules reach every field by its own name.
+        """
+        kept: list[int] = []
+        texts: list[str] = []
+        refused: dict[int, str] = {}
+        decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        for index, raw in enumerate(records):
+            try:
+                decoder.decode(raw)
+                texts.append(raw.decode("utf-8"))
+                kept.append(index)
+            except RecursionError:
+                refused[index] = "nested too deeply"
+            except (msgspec.MsgspecError, ValueError) as error:
+                refused[index] = f"not a JSON object: {str(error)[:120]}"
+        whole = pl.Series("metadata", texts, dtype=pl.String).to_frame()
+        return kept, whole.select(*self.expressions(), pl.col("metadata")), refused
+
+    def expressions(self) -> list[pl.Expr]:
+        """One expression a column, over the record's text."""
+        record = pl.col("metadata")
+        found = []
+        for name in (*MAPPED, "performer_type"):
+            if name == "metadata":
+                continue
+            paths = self.columns.get("sender_kind" if name == "performer_type" else name, ())
+            values = [record.str.json_path_match(f"$.{path}") for path in paths]
+            value = pl.coalesce(values) if values else pl.lit(None, pl.String)
+            if name == "performer_type":
+                value = value.replace(self.sender_kinds)
+            found.append(value.replace("", None).alias(name))
+        found.append(pl.lit(self.name).alias("generation"))
+        found.append(pl.lit(None, pl.List(pl.String)).alias("related_ids"))
+        return found
+
+
+def load_profile(name: str | Path) -> Profile:
+    """Load a shipped profile by name (``secoda``, ``cloudtrail``) or one of yours by path.
+
+    Raises UsageError for an unknown name and DocumentError for a fault in the file.
+    """
+    folder = rules_folder() / "profiles"
+    path = Path(name)
+    if path.suffix not in (".yml", ".yaml"):
+        path = folder / f"{name}.yml"
+        if not path.is_file():
+            shipped = ", ".join(sorted(file.stem for file in folder.glob("*.yml")))
+            raise UsageError(
+                f"No profile is called {str(name)!r}", fix=f"Use {shipped}, or the path of a .yml"
+            )
+    return read_profile(path)
+
+
+def read_profile(path: Path) -> Profile:
+    documents = read_documents(path)
+    if len(documents) != 1 or not isinstance(documents[0].data, dict):
+        raise UsageError(f"{path} is no profile", fix="A profile is one YAML mapping")
+    document = documents[0]
+    data: dict[str, Any] = document.data
+    check_keys(document, data, KEYS)
+    for key in ("name", "product", "service"):
+        if not isinstance(data.get(key), str):
+            raise document.error(f"'{key}' is missing or no text", key)
+    columns = mapping(document, "columns")
+    check_keys(document, columns, frozenset(MAPPED), "columns")
+    kinds = mapping(document, "sender_kinds")
+    for value, kind in kinds.items():
+        if kind not in SENDER_KINDS:
+            raise document.error(
+                f"{kind!r} is no kind of sender", "sender_kinds", value,
+                fix=f"Use one of {', '.join(SENDER_KINDS)}",
+            )  # fmt: skip
+    return Profile(
+        name=data["name"],
+        product=data["product"],
+        service=data["service"],
+        detect=tuple(data.get("detect") or ()),
+        columns={name: as_paths(value) for name, value in columns.items()},
+        sender_kinds={str(value): str(kind) for value, kind in kinds.items()},
+    )
+
+
+def mapping(document: Document, key: str) -> dict[str, Any]:
+    value = document.data.get(key) or {}
+    if not isinstance(value, dict):
+        raise document.error(f"'{key}' must be a mapping", key)
+    return value
+
+
+def as_paths(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def check_keys(
+    document: Document, data: Mapping[str, Any], allowed: frozenset[str], *where: str
+) -> None:
+    for key in data:
+        if key not in allowed:
+            raise document.error(
+                f"'{key}' is not known here",
+                *where,
+                key,
+                fix=f"Known: {', '.join(sorted(allowed))}",
+            )
+
+
+def detect_profile(records: Sequence[bytes]) -> Profile:
+    """Return the shipped profile whose ``detect`` keys the first readable record holds.
+
+    ``secoda`` when none fits.
+    """
+    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+    profiles = [load_profile(path) for path in sorted((rules_folder() / "profiles").glob("*.yml"))]
+    for raw in records[:20]:
+        try:
+            keys = decoder.decode(raw).keys()
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            continue
+        for profile in profiles:
+            if profile.detect and keys >= set(profile.detect):
+                return profile
+    return load_profile("secoda")

@@ -1,0 +1,164 @@
+"""Secoda records as columns: both generations, read natively and by the column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import msgspec
+import polars as pl
+
+from auditlens.events.record import (
+    BadRecordError,
+    Person,
+    Record,
+    Thing,
+    decode_record,
+    splice,
+)
+
+__all__ = ["secoda_rows"]
+
+NESTED = TypeVar("NESTED", Person, Thing)
+NOBODY, NOTHING = Person(), Thing()
+SAID_NULL = ("", "None")
+
+TOKENS = (
+    "id", "created_at", "logged_at", "event", "activity_type", "performer_id", "performer_type",
+    "resource_id", "resource_type", "entity_type", "related_resource_type", "entity_id",
+    "parent_id", "entity_snapshot_key", "version_history_id",
+)  # fmt: skip
+PERSON = ("id", "email", "first_name", "last_name", "name")
+THING = ("title", "name", "type")
+PROSE = ("resource_title", "content", "short_summary", "subject")
+
+
+def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
+    """Decode each record; return the positions kept, their columns, and why others are not."""
+    kept: list[int] = []
+    found: list[Record] = []
+    refused: dict[int, str] = {}
+    for index, raw in enumerate(records):
+        try:
+            found.append(decode_record(raw))
+            kept.append(index)
+        except BadRecordError as error:
+            refused[index] = str(error)
+    return kept, columns(found), refused
+
+
+def columns(found: Sequence[Record]) -> pl.DataFrame:
+    """The records' values, merged over the generations into event columns."""
+    people = [person(record) for record in found]
+    things = [thing(record) for record in found]
+    series = [strings(name, map(attrgetter(name), found)) for name in (*TOKENS, *PROSE)]
+    series += [strings(f"person_{name}", map(attrgetter(name), people)) for name in PERSON]
+    series += [strings(f"thing_{name}", map(attrgetter(name), things)) for name in THING]
+    series.append(strings("told", map(told, found)))
+    series.append(strings("metadata", map(metadata, found)))
+    series.append(pl.Series("related", [related(r) for r in found], pl.List(pl.String)))
+    series.append(pl.Series("is_current", [r.current for r in found], pl.Boolean))
+    return merge(pl.DataFrame(series))
+
+
+def merge(raw: pl.DataFrame) -> pl.DataFrame:
+    """Clean the sample's spellings of null and coalesce what the generations call differently."""
+    tokens = pl.col(*TOKENS, *(f"person_{name}" for name in PERSON), "thing_type")
+    clean = raw.with_columns(
+        pl.when(~tokens.is_in(SAID_NULL)).then(tokens),
+        pl.col(*PROSE, "told", "thing_title", "thing_name").replace("", None),
+    )
+    full_name = pl.concat_str(
+        "person_first_name", "person_last_name", separator=" ", ignore_nulls=True
+    )
+    return clean.select(
+        "id",
+        pl.coalesce("logged_at", "created_at").alias("created_at"),
+        pl.coalesce("event", "activity_type").alias("event"),
+        pl.coalesce("person_id", "performer_id").alias("sender_id"),
+        pl.col("person_email").alias("sender_email"),
+        pl.coalesce(full_name.replace("", None), "person_name").alias("sender_name"),
+        "performer_type",
+        "resource_id",
+        pl.coalesce("resource_title", "thing_title", "thing_name").alias("resource_title"),
+        pl.coalesce("resource_type", "thing_type").alias("resource_type"),
+        pl.coalesce("entity_type", "related_resource_type").alias("entity_type"),
+        pl.coalesce("entity_id", pl.col("related").list.first()).alias("entity_id"),
+        pl.when(pl.col("related").is_not_null())
+        .then(pl.col("related"))
+        .when(pl.col("entity_id").is_not_null())
+        .then(pl.concat_list("entity_id"))
+        .alias("related_ids"),
+        pl.coalesce("content", "told").alias("content"),
+        pl.coalesce("short_summary", "content", "told").alias("summary"),
+        "subject",
+        "metadata",
+        "parent_id",
+        pl.coalesce("entity_snapshot_key", "version_history_id").alias("snapshot_key"),
+        pl.when("is_current")
+        .then(pl.lit("current"))
+        .otherwise(pl.lit("legacy"))
+        .alias("generation"),
+    )
+
+
+def strings(name: str, values: Iterable[Any]) -> pl.Series:
+    """A text column; numbers and booleans become their JSON text."""
+    texts = [
+        value if value is None or value.__class__ is str else scalar(value) for value in values
+    ]
+    return pl.Series(name, texts, pl.String)
+
+
+def scalar(value: float | bool | str) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def person(record: Record) -> Person:
+    """The actor, wherever the record's generation keeps it."""
+    sender = record.sender if record.sender is not None else record.performer
+    if sender.__class__ is Person:
+        return sender
+    if record.performer_metadata:
+        return nested(record.performer_metadata, Person)
+    return Person(name=sender) if isinstance(sender, str) else NOBODY
+
+
+def thing(record: Record) -> Thing:
+    return nested(record.resource_metadata, Thing) if record.resource_metadata else NOTHING
+
+
+def nested(raw: msgspec.Raw, kind: type[NESTED]) -> NESTED:
+    """Decode a nested object; what does not fit is an empty one."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return kind()
+
+
+def told(record: Record) -> str | None:
+    """The text of a current record: its blocks, joined."""
+    if not record.event_blocks:
+        return None
+    return "".join(str(block.value) for block in record.event_blocks if block.value is not None)
+
+
+def related(record: Record) -> list[str] | None:
+    ids = record.related_resource_ids
+    if ids is None:
+        return None
+    return [scalar(value) for value in ids if value is not None and value not in SAID_NULL]
+
+
+def metadata(record: Record) -> str | None:
+    """The metadata text; the metadata-like objects of a current record are added to it."""
+    raw = record.metadata
+    if record.performer_metadata or record.resource_metadata:
+        extras = {
+            "performer_metadata": record.performer_metadata,
+            "resource_metadata": record.resource_metadata,
+        }
+        raw = splice(raw, {name: value for name, value in extras.items() if value})
+    text = bytes(raw)
+    return text.decode("utf-8", "replace") if text and text != b"null" else None

@@ -1,0 +1,80 @@
+"""Timestamps as sources write them, read to microseconds in UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+__all__ = ["parse_timestamps"]
+
+ISO = "%Y-%m-%dT%H:%M:%S%.f%#z"
+NO_ZONE = "%Y-%m-%dT%H:%M:%S%.f"
+ODD = re.compile(
+    r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?"
+    r"\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?",
+    re.IGNORECASE,
+)
+EPOCH = re.compile(r"\d{9,19}(\.\d{1,9})?")
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def parse_timestamps(texts: pl.Series) -> pl.Series:
+    """Read timestamps; null where a text is none. Returns Datetime(us, UTC).
+
+    Read: RFC 3339 with Z, an offset or none (then UTC), a space for the T, a comma for the
+    point, up to nine decimals (cut to six), leap seconds, 24:00, days alone, and epoch numbers
+    in seconds, milliseconds, microseconds or nanoseconds.
+    """
+    plain = texts.str.strip_chars().str.replace(" ", "T", literal=True)
+    found = plain.str.to_datetime(ISO, time_unit="us", strict=False)
+    if found.null_count():
+        zoneless = plain.str.to_datetime(NO_ZONE, time_unit="us", strict=False)
+        found = found.fill_null(zoneless.dt.replace_time_zone("UTC"))
+    odd = texts.filter(found.is_null() & texts.is_not_null()).unique()
+    if odd.is_empty():
+        return found
+    read = pl.Series([parse_odd(text) for text in odd.to_list()], dtype=found.dtype)
+    return found.fill_null(texts.replace_strict(odd, read, default=None, return_dtype=found.dtype))
+
+
+def parse_odd(text: str) -> datetime | None:
+    """Read one timestamp of a rarer form; None when it is none."""
+    text = text.strip()
+    try:
+        if EPOCH.fullmatch(text):
+            return parse_epoch(text)
+        if match := ODD.fullmatch(text):
+            return parse_parts(*match.groups())
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def parse_epoch(text: str) -> datetime | None:
+    """Read seconds (up to 11 digits), milliseconds (14), microseconds (17) or nanoseconds."""
+    whole, _, decimals = text.partition(".")
+    digits = len(whole)
+    unit = 10**9 if digits <= 11 else 10**6 if digits <= 14 else 10**3 if digits <= 17 else 1
+    fraction = int(decimals.ljust(9, "0")[:9]) * unit // 10**9
+    nanoseconds = int(whole) * unit + fraction
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)
+
+
+def parse_parts(
+    year: str, month: str, day: str, hour: str | None, minute: str | None,
+    second: str | None, decimals: str | None, offset: str | None,
+) -> datetime | None:  # fmt: skip
+    """Put matched parts together; 24:00 and second 60 run over into the next day or minute."""
+    date = datetime(int(year), int(month), int(day), tzinfo=UTC)
+    h, m, s = int(hour or 0), int(minute or 0), int(second or 0)
+    if h > 24 or m > 59 or s > 60 or (h == 24 and (m or s)):
+        return None
+    micro = int((decimals or "").ljust(6, "0")[:6])
+    moment = date + timedelta(hours=h, minutes=m, seconds=s, microseconds=micro)
+    if offset and offset[0] in "+-":
+        digits = offset[1:].replace(":", "").ljust(4, "0")
+        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        moment = moment - shift if offset[0] == "+" else moment + shift
+    return moment if moment >= FIRST else None
