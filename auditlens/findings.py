@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+from datetime import datetime
+
 import polars as pl
 
-__all__ = ["FINDING_SCHEMA", "LEVELS", "MAX_EVIDENCE", "REASON"]
+__all__ = ["FINDING_SCHEMA", "LEVELS", "MAX_EVIDENCE", "REASON", "build_findings"]
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
 """Sigma's levels, weakest first."""
@@ -54,3 +59,76 @@ FINDING_SCHEMA: dict[str, pl.DataType] = {
     "exception_id": pl.String(),
 }
 """Column name to dtype of the findings frame, in order; one row a finding."""
+
+
+def build_findings(
+    episodes: pl.DataFrame, flagged: pl.DataFrame, *, detected_at: datetime
+) -> pl.DataFrame:
+    """Put rule episodes and model anomalies into one frame (FINDING_SCHEMA), strongest first.
+
+    ``detected_at`` is when this run found them, in UTC. Ids depend on kind, rule or model,
+    subject and first evidence alone, so they stay the same when a run is repeated.
+    """
+    parts = [from_rules(episodes), from_model(flagged)]
+    found = pl.concat(parts, how="diagonal_relaxed")
+    if found.is_empty():
+        return pl.DataFrame(schema=FINDING_SCHEMA)
+    found = found.with_columns(
+        pl.Series("finding_id", finding_ids(found), pl.String),
+        pl.lit(detected_at).alias("detected_at"),
+        pl.lit("new").alias("state"),
+        pl.lit(None, pl.String).alias("disposition"),
+        pl.lit(None, pl.String).alias("exception_id"),
+        pl.col("event_ids").list.head(MAX_EVIDENCE),
+        pl.col("value", "expected", "score_percentile").round(6),
+    )
+    rank = pl.col("level").replace_strict({level: n for n, level in enumerate(LEVELS)}, default=0)
+    order = found.sort(-rank.cast(pl.Int64), pl.col("kind") != "rule", "first_at", "finding_id")
+    return order.select(pl.col(name).cast(dtype) for name, dtype in FINDING_SCHEMA.items())
+
+
+def from_rules(episodes: pl.DataFrame) -> pl.DataFrame:
+    """Rule episodes as findings: the rule's sentence is their only reason."""
+    share = pl.lit(1.0)
+    nothing = pl.lit(None, pl.Float64)
+    reason = pl.struct(
+        pl.lit("rule").alias("family"),
+        share.alias("share"),
+        pl.col("reason").alias("text"),
+        pl.col("value").cast(pl.Float64).alias("value"),
+        nothing.alias("own_baseline"),
+        nothing.alias("peer_baseline"),
+        pl.lit(None, pl.String).alias("label"),
+    )
+    return episodes.with_columns(
+        pl.lit("rule").alias("kind"),
+        pl.concat_list(reason).cast(pl.List(REASON)).alias("reasons"),
+        pl.lit(None, pl.Int64).alias("score_rank"),
+        nothing.alias("score_percentile"),
+    ).drop("reason")
+
+
+def from_model(flagged: pl.DataFrame) -> pl.DataFrame:
+    """Anomalies as findings: the model's family stands where a rule's id would."""
+    nothing = pl.lit([], pl.List(pl.String))
+    return flagged.with_columns(
+        pl.lit("anomaly").alias("kind"),
+        pl.col("model").alias("rule_id"),
+        nothing.alias("tags"),
+        nothing.alias("controls"),
+    ).drop("model")
+
+
+def finding_ids(found: pl.DataFrame) -> list[str]:
+    """Stable ids; two findings that share kind, rule, subject and first event are numbered."""
+    seen: dict[str, int] = {}
+    ids = []
+    rows = found.select("kind", "rule_id", "subject_kind", "subject_id", "event_ids").iter_rows()
+    for kind, rule, subject_kind, subject, events in rows:
+        first = events[0] if events else ""
+        parts = [kind, rule or "", subject_kind or "", subject or "", first]
+        digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).digest()
+        base = f"F-{base64.b32encode(digest).decode()[:10]}"
+        seen[base] = seen.get(base, 0) + 1
+        ids.append(base if seen[base] == 1 else f"{base}-{seen[base]}")
+    return ids

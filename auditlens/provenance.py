@@ -1,0 +1,64 @@
+"""Provenance: what a third party needs to repeat a run and compare."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from auditlens.coverage import Coverage
+from auditlens.errors import UsageError
+from auditlens.period import Period
+from auditlens.settings import Settings
+
+__all__ = ["describe_run", "run_time", "settings_digest"]
+
+LIBRARIES = ("auditlens", "polars", "scikit-learn", "numpy", "pysigma")
+DECIDING = (
+    "timezone", "seed", "senders_a_day", "senders_a_month", "history_days",
+    "placeholders", "holidays",
+)  # fmt: skip
+
+
+def run_time(now: datetime | None = None) -> datetime:
+    """When this run happens, in UTC: ``now``, else SOURCE_DATE_EPOCH, else the clock.
+
+    Raises UsageError when SOURCE_DATE_EPOCH is no number of seconds.
+    """
+    if now is not None:
+        return now.astimezone(UTC)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is {epoch!r}", fix="It is whole seconds since 1970-01-01 UTC"
+        ) from None
+
+
+def settings_digest(settings: Settings) -> str:
+    """SHA-256 (hex) of the settings that can change a finding."""
+    values = {name: getattr(settings, name) for name in DECIDING}
+    values["placeholders"] = {name: list(v) for name, v in settings.placeholders.items()}
+    values["holidays"] = [day.isoformat() for day in settings.holidays]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def describe_run(
+    coverage: Coverage, rules_digest: str, settings: Settings, period: Period
+) -> dict[str, str]:
+    """Versions and digests of one run, by name."""
+    found = {name: version(name) for name in LIBRARIES}
+    found["python"] = platform.python_version()
+    found["input_digest"] = coverage.input_digest
+    found["archive_head"] = coverage.head or ""
+    found["rules_digest"] = rules_digest
+    found["settings_digest"] = settings_digest(settings)
+    found["period"] = period.label
+    found["timezone"] = period.timezone
+    return found
