@@ -1,0 +1,134 @@
+"""Chosen days become anomalies with subject, evidence and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies.catalogue import Feature
+from auditlens.anomalies.model import DayModel
+from auditlens.anomalies.reasons import reasons_of
+from auditlens.anomalies.windows import WINDOW
+from auditlens.findings import FINDING_SCHEMA, MAX_EVIDENCE
+
+__all__ = ["FLAGGED_SCHEMA", "flagged_rows"]
+
+FLAGGED_SCHEMA: dict[str, pl.DataType] = {
+    "model": pl.String(),
+    **{
+        name: FINDING_SCHEMA[name]
+        for name in (
+            "title", "level", "subject_kind", "subject_id", "subject_label", "first_at", "last_at",
+            "event_count", "event_ids", "value", "expected", "score_rank", "score_percentile",
+            "reasons",
+        )
+    },
+}  # fmt: skip
+"""Column name to dtype of ``AnomalyOutcome.flagged``."""
+
+PEERS_DAY = 0.95
+
+
+def flagged_rows(
+    model: str,
+    features: Sequence[Feature],
+    fitted: DayModel,
+    table: pl.DataFrame,
+    chosen: pl.DataFrame,
+    events: pl.DataFrame,
+    timezone: str,
+) -> pl.DataFrame:
+    """One row an entry of ``chosen``, in its order; ``table`` holds the features of all days."""
+    subject = chosen.columns[0]
+    days = chosen.join(table, on=[subject, "day"], how="left", maintain_order="left")
+    credit, away = fitted.credit(days), fitted.deviations(days)
+    counts = sorted({feature.count for feature in features})
+    peers = peer_days(table, counts)
+    rows = []
+    for at, entry in enumerate(days.iter_rows(named=True)):
+        own = own_days(table, subject, entry, counts)
+        peer = peers[bool(entry.get("service", False))]
+        why = reasons_of(features, credit[at], away[at], entry, own, peer)
+        evidence = evidence_of(events, subject, entry, timezone)
+        typical = float(np.median(own["events"])) if own["events"] else None
+        label = entry.get("subject_label") or title_of(events, entry[subject])
+        rows.append(
+            {
+                "model": model,
+                "title": title(why, entry["days"]),
+                "level": level(entry),
+                "subject_kind": subject.removesuffix("_id"),
+                "subject_id": entry[subject],
+                "subject_label": label,
+                **evidence,
+                "value": float(entry["events"]),
+                "expected": typical,
+                "score_rank": entry["rank"],
+                "score_percentile": entry["percentile"],
+                "reasons": why,
+            }
+        )
+    return pl.DataFrame(rows, schema=FLAGGED_SCHEMA)
+
+
+def title(why: Sequence[dict[str, Any]], days: Sequence[date]) -> str:
+    families = " and ".join(str(each["family"]) for each in why[:2])
+    span = "Unusual day" if len(days) == 1 else f"{len(days)} unusual days in one week"
+    return f"{span}: {families}" if families != "none" else f"{span}: no clear driver"
+
+
+def level(entry: dict[str, Any]) -> str:
+    return (
+        "high" if entry["percentile"] >= 99.9 else "medium" if entry["percentile"] >= 99 else "low"
+    )
+
+
+def own_days(
+    table: pl.DataFrame, subject: str, entry: dict[str, Any], counts: Sequence[str]
+) -> dict[str, Sequence[int]]:
+    """The counts of the last WINDOW active days before the entry's day."""
+    before = (
+        table.filter(pl.col(subject) == entry[subject], pl.col("day") < entry["day"])
+        .sort("day")
+        .tail(WINDOW)
+    )
+    return {name: before[name].to_list() for name in counts}
+
+
+def peer_days(table: pl.DataFrame, counts: Sequence[str]) -> dict[bool, dict[str, float | None]]:
+    """The 95 % day of each count, people (False) and services (True) apart."""
+    service = pl.col("service") if "service" in table.columns else pl.lit(value=False)
+    return {
+        which: table.filter(service == which)
+        .select(pl.col(name).quantile(PEERS_DAY, "nearest").cast(pl.Float64) for name in counts)
+        .row(0, named=True)
+        for which in (False, True)
+    }
+
+
+def on_days(subject: str, entry: dict[str, Any], timezone: str) -> pl.Expr:
+    local = pl.col("created_at").dt.convert_time_zone(timezone).dt.date()
+    who = pl.coalesce("resource_id", "entity_id") if subject == "resource_id" else pl.col(subject)
+    return who.eq(pl.lit(entry[subject])).and_(local.is_in(list(entry["days"])))
+
+
+def evidence_of(
+    events: pl.DataFrame, subject: str, entry: dict[str, Any], timezone: str
+) -> dict[str, Any]:
+    held = events.filter(on_days(subject, entry, timezone)).sort("created_at", "id")
+    return {
+        "first_at": held["created_at"][0],
+        "last_at": held["created_at"][-1],
+        "event_count": len(held),
+        "event_ids": held["id"].head(MAX_EVIDENCE).to_list(),
+    }
+
+
+def title_of(events: pl.DataFrame, resource: str) -> str:
+    who = pl.coalesce("resource_id", "entity_id")
+    name = events.filter(who == resource)["resource_title"].max()
+    return str(name) if name is not None else resource

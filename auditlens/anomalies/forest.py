@@ -1,0 +1,141 @@
+"""An isolation forest kept as flat arrays: fitted by scikit-learn, scored and explained here.
+
+Scores are sums of whole numbers, so they are equal to the bit for any order of rows, any number
+of threads, and after saving and loading.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditlens.anomalies.windows import Floats, Ints
+
+__all__ = ["SAMPLES", "TREES", "Forest", "fit_forest"]
+
+TREES = 500
+SAMPLES = 256
+UNIT = 1 << 16
+"""Path lengths are stored in 1/65536 steps."""
+
+CHUNK = 1024
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Trees as complete binary trees of one depth, level by level.
+
+    ``feature`` (int16) and ``threshold`` (float32) are trees x (2^depth - 1) inner places: a row
+    goes right when its value is above the threshold, and a finished branch always goes left.
+    ``value`` (int32) is trees x (2^(depth+1) - 1): the expected path length at each place, in
+    1/65536; its last level holds the leaves. ``samples`` is the size of each tree's sample.
+    """
+
+    feature: NDArray[np.int16]
+    threshold: NDArray[np.float32]
+    value: NDArray[np.int32]
+    samples: int
+
+    @property
+    def depth(self) -> int:
+        return int(np.log2(self.feature.shape[1] + 1))
+
+    def path_lengths(self, rows: Matrix, *, threads: int = 2) -> Ints:
+        """Sum over the trees of each row's path length, in 1/65536."""
+        parts = [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
+        if not parts:
+            return np.zeros(0, np.int64)
+        with ThreadPoolExecutor(threads) as pool:
+            return np.concatenate(list(pool.map(self.chunk_lengths, parts)))
+
+    def chunk_lengths(self, rows: Matrix) -> Ints:
+        flat = np.ascontiguousarray(rows).ravel()
+        base = np.arange(len(rows), dtype=np.int64) * rows.shape[1]
+        total = np.zeros(len(rows), np.int64)
+        for feature, threshold, value in zip(self.feature, self.threshold, self.value, strict=True):
+            at = np.zeros(len(rows), np.int64)
+            for _ in range(self.depth):
+                above = flat.take(base + feature.take(at)) > threshold.take(at)
+                at = 2 * at + 1 + above
+            total += value.take(at)
+        return total
+
+    def scores(self, rows: Matrix, *, threads: int = 2) -> Floats:
+        """Anomaly score of each row in (0, 1), higher is more unusual, 6 decimals."""
+        mean = self.path_lengths(rows, threads=threads) / (UNIT * len(self.feature))
+        usual = float(unsuccessful(np.array([self.samples]))[0])
+        return np.round(np.exp2(-mean / usual), 6).astype(np.float64)
+
+    def credit(self, rows: Matrix) -> Floats:
+        """By how much each feature shortened each row's mean path: rows x features.
+
+        Each split is credited with the fall of the expected path length it caused.
+        """
+        count, width = rows.shape
+        credit = np.zeros(count * width)
+        base = np.arange(count, dtype=np.int64) * width
+        tree = np.arange(len(self.feature))[:, None]
+        at = np.zeros((len(self.feature), count), np.int64)
+        for _ in range(self.depth):
+            cell = base + self.feature[tree, at]
+            after = 2 * at + 1 + (rows.ravel()[cell] > self.threshold[tree, at])
+            fall = self.value[tree, at].astype(np.int64) - self.value[tree, after]
+            credit += np.bincount(cell.ravel(), weights=fall.ravel(), minlength=len(credit))
+            at = after
+        return np.round(credit.reshape(count, width) / (UNIT * len(self.feature)), 9)
+
+
+def fit_forest(rows: Matrix, *, seed: int = 0, trees: int = TREES) -> Forest:
+    """Fit on ``rows``, which the caller has put in canonical order (equal rows are equal)."""
+    from sklearn.ensemble import IsolationForest
+
+    samples = min(SAMPLES, len(rows))
+    model = IsolationForest(n_estimators=trees, max_samples=samples, random_state=seed).fit(rows)
+    depth = max(1, int(np.ceil(np.log2(max(samples, 2)))))
+    flat = [flatten(each.tree_, depth) for each in model.estimators_]
+    feature, threshold, value = (np.stack(column) for column in zip(*flat, strict=True))
+    return Forest(feature, threshold, value, samples)
+
+
+def flatten(
+    tree: object, depth: int
+) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.int32]]:
+    """One scikit-learn tree as arrays of a complete tree."""
+    left, right = (np.asarray(getattr(tree, f"children_{side}")) for side in ("left", "right"))
+    split, bound, count = (
+        np.asarray(getattr(tree, name)) for name in ("feature", "threshold", "n_node_samples")
+    )
+    node = np.zeros(1, np.int64)
+    reached = np.zeros(1)
+    features, bounds, weights = [], [], []
+    for level in range(depth):
+        leaf = left[node] < 0
+        features.append(np.where(leaf, 0, split[node]).astype(np.int16))
+        bounds.append(np.where(leaf, np.float32(np.inf), not_above(bound[node])))
+        weights.append(np.where(leaf, 1.0, count[left[node]] / count[node]))
+        children = np.stack([np.where(leaf, node, left[node]), np.where(leaf, node, right[node])])
+        reached = np.where(leaf, reached, level + 1.0).repeat(2)
+        node = children.T.ravel()
+    expected = [reached + unsuccessful(count[node])]
+    for weight in reversed(weights):
+        below = expected[0]
+        expected.insert(0, weight * below[::2] + (1 - weight) * below[1::2])
+    value = np.round(np.concatenate(expected) * UNIT).astype(np.int32)
+    return np.concatenate(features), np.concatenate(bounds).astype(np.float32), value
+
+
+def not_above(bound: Floats) -> NDArray[np.float32]:
+    """The largest float32 not above each bound: comparing with it decides the same."""
+    near = bound.astype(np.float32)
+    return np.where(near > bound, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+def unsuccessful(count: Ints) -> Floats:
+    """Mean length of an unsuccessful search in a tree of ``count`` rows."""
+    size = np.maximum(count.astype(np.float64), 3.0)
+    long = 2.0 * (np.log(size - 1.0) + np.euler_gamma) - 2.0 * (size - 1.0) / size
+    return np.where(count <= 1, 0.0, np.where(count == 2, 1.0, long))

@@ -1,0 +1,102 @@
+"""One forest over one kind of day: fit, score, rank, and the gate of the alert budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from auditlens.anomalies.catalogue import Feature
+from auditlens.anomalies.forest import Forest, fit_forest
+from auditlens.anomalies.scaling import Scaler, fit_scaler
+from auditlens.anomalies.windows import Floats
+
+__all__ = ["FEWEST_ROWS", "DayModel", "fit_days", "matrix", "ranked"]
+
+FEWEST_ROWS = 30
+"""Below so many comparable days nothing is unusual or usual."""
+
+GATE_SPREADS = 4.0
+
+
+@dataclass(frozen=True)
+class DayModel:
+    """A fitted scaler and forest with the names of their columns."""
+
+    features: tuple[str, ...]
+    scaler: Scaler
+    forest: Forest
+    seed: int
+
+    def scores(self, table: pl.DataFrame) -> Floats:
+        """Score of each row of a features frame; higher is more unusual."""
+        return self.forest.scores(self.scaled(table))
+
+    def scaled(self, table: pl.DataFrame) -> NDArray[np.float32]:
+        return self.scaler.scaled(matrix(table, self.features), services(table))
+
+    def deviations(self, table: pl.DataFrame) -> Floats:
+        return self.scaler.deviations(matrix(table, self.features), services(table))
+
+    def credit(self, table: pl.DataFrame) -> Floats:
+        return self.forest.credit(self.scaled(table))
+
+
+def fit_days(table: pl.DataFrame, features: Sequence[Feature], *, seed: int) -> DayModel | None:
+    """Fit on a features frame in canonical order; None when its rows cannot be told apart."""
+    names = tuple(feature.name for feature in features)
+    raw = matrix(table, names)
+    told = matrix(table, sorted({feature.count for feature in features}))
+    if len(raw) < FEWEST_ROWS or not (told != told[:1]).any():
+        return None
+    scaler = fit_scaler(raw, services(table))
+    forest = fit_forest(scaler.scaled(raw, services(table)), seed=seed)
+    return DayModel(names, scaler, forest, seed)
+
+
+def matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
+    columns = [table[name].to_numpy().astype(np.float64) for name in names]
+    return np.column_stack(columns) if columns else np.zeros((len(table), 0))
+
+
+def services(table: pl.DataFrame) -> NDArray[np.bool_]:
+    if "service" not in table.columns:
+        return np.zeros(len(table), np.bool_)
+    return table["service"].to_numpy().astype(np.bool_)
+
+
+def ranked(table: pl.DataFrame, subject: str, first: date) -> tuple[pl.DataFrame, float]:
+    """Add ``rank`` and ``percentile`` to scored days and return the gate.
+
+    Rank 1 is the most unusual day from ``first`` on. The percentile says how many percent of
+    the reference days (before ``first``; all days when there are none) lie below. Both are null
+    where ``state`` is not ``scored``.
+    """
+    scored = pl.col("state") == "scored"
+    earlier = table.filter(scored, pl.col("day") < first)["score"].to_numpy()
+    now = table.filter(pl.col("day") >= first)
+    known = now.filter(scored)
+    reference = np.sort(earlier if len(earlier) >= FEWEST_ROWS else known["score"].to_numpy())
+    below = np.searchsorted(reference, known["score"].to_numpy(), side="left")
+    placed = (
+        known.select(subject, "day", "score")
+        .with_columns(percentile=pl.Series(np.round(100.0 * below / (len(reference) + 1), 6)))
+        .sort("score", "day", subject, descending=[True, False, False])
+        .with_row_index("rank", offset=1)
+        .select(subject, "day", pl.col("rank").cast(pl.Int64), "percentile")
+    )
+    joined = now.join(placed, on=[subject, "day"], how="left").sort("day", subject)
+    return joined, gate(reference)
+
+
+def gate(reference: Floats) -> float:
+    """The score a day must reach to be shown at all: far outside the bulk of the reference."""
+    if not len(reference):
+        return 1.0
+    middle = float(np.median(reference))
+    spread = 1.4826 * float(np.median(np.abs(reference - middle)))
+    return round(middle + GATE_SPREADS * max(spread, 0.005), 6)

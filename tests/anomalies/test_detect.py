@@ -1,0 +1,166 @@
+"""What detect promises for any log: the seam, repeatability, and honest silence."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from auditlens.anomalies import detect
+from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.findings import FINDING_SCHEMA
+from auditlens.period import Period
+
+PERIOD = Period.parse("2026-03")
+
+
+def office(seed=0, people=12, days=60, spike=None):
+    """People who each touch a few of their own resources on working hours, until 31 March."""
+    rng = np.random.default_rng(seed)
+    start = datetime(2026, 3, 31, tzinfo=UTC) - timedelta(days=days - 1)
+    rows = []
+    for day in range(days):
+        for person in range(people):
+            count = 4 + int(rng.integers(6))
+            if spike == (day, person):
+                count *= 12
+            for _ in range(count):
+                resource = int(rng.integers(400 if spike == (day, person) else 15))
+                at = start + timedelta(days=day, seconds=int(rng.integers(32_000, 62_000)))
+                export = spike == (day, person) or rng.random() < 0.02
+                rows.append((at, f"p{person:02}", f"r{person}-{resource}", export))
+    return events(rows)
+
+
+def events(rows):
+    frame = pl.DataFrame(
+        rows,
+        schema={
+            "created_at": pl.Datetime("us", "UTC"),
+            "sender_id": pl.String,
+            "resource_id": pl.String,
+            "export": pl.Boolean,
+        },
+        orient="row",
+    ).with_row_index("n")
+    kind = pl.when("export").then(pl.lit("export")).otherwise(pl.lit("read"))
+    blank = [pl.lit(None, dtype).alias(name) for name, dtype in EVENT_SCHEMA.items()]
+    return (
+        frame.select(pl.all().exclude("n", "export"), kind=kind, id=pl.col("n").cast(pl.String))
+        .select(
+            *(
+                each
+                for each in blank
+                if each.meta.output_name() not in {"created_at", "sender_id", "resource_id", "id"}
+            ),
+            "created_at",
+            "sender_id",
+            "resource_id",
+            "id",
+            "kind",
+        )
+        .with_columns(
+            event=pl.format("table_{}", "kind"),
+            action_group="kind",
+            sender_kind=pl.lit("user"),
+            entity_type=pl.lit("table"),
+            leaf=pl.lit(b"0" * 32),
+        )
+        .select(EVENT_SCHEMA.keys())
+    )
+
+
+@pytest.fixture(scope="module")
+def spiked():
+    return office(spike=(50, 3))
+
+
+@pytest.fixture(scope="module")
+def outcome(spiked):
+    return detect(spiked, PERIOD)
+
+
+def test_a_day_unlike_all_others_is_the_first_finding(outcome):
+    """A person who exports twelve times the usual from strange resources leads the list."""
+    first = outcome.flagged.row(0, named=True)
+    assert first["subject_id"] == "p03"
+    assert first["score_rank"] == 1
+    assert first["first_at"].date().isoformat() == "2026-03-22"
+
+
+def test_a_finding_shows_its_evidence_and_reasons(outcome):
+    """Event count, evidence ids, value, expectation and reasons that add up to at most one."""
+    first = outcome.flagged.row(0, named=True)
+    assert first["event_count"] == first["value"] > 3 * first["expected"]
+    assert len(first["event_ids"]) == min(100, first["event_count"])
+    assert 0 < sum(reason["share"] for reason in first["reasons"]) <= 1.000001
+    assert any("UNSEEN" in reason["text"] for reason in first["reasons"])
+
+
+def test_flagged_columns_are_those_of_a_finding(outcome):
+    """Every column but ``model`` goes into the findings frame with the same dtype."""
+    schema = dict(outcome.flagged.schema)
+    assert schema.pop("model") == pl.String
+    assert schema == {name: FINDING_SCHEMA[name] for name in schema}
+
+
+def test_days_of_the_period_carry_score_rank_and_percentile(outcome):
+    """Sender-days and resource-days cover the period only, sorted, with rank 1 the highest."""
+    for days, subject in (
+        (outcome.sender_days, "sender_id"),
+        (outcome.resource_days, "resource_id"),
+    ):
+        assert days["day"].is_between(*(PERIOD.days[0], PERIOD.days[-1])).all()
+        assert days.equals(days.sort("day", subject))
+        scored = days.filter(state="scored")
+        assert scored.sort("rank")["score"].is_sorted(descending=True)
+        assert scored["rank"].sort().to_list() == list(range(1, len(scored) + 1))
+        assert scored["percentile"].is_between(0, 100).all()
+
+
+def test_shuffled_rows_change_nothing(spiked, outcome):
+    """The order in which events arrive has no influence on any published value."""
+    again = detect(spiked.sample(fraction=1, shuffle=True, seed=5), PERIOD)
+    assert again.sender_days.equals(outcome.sender_days)
+    assert again.resource_days.equals(outcome.resource_days)
+    assert again.flagged.equals(outcome.flagged)
+    assert again.model == outcome.model
+
+
+def test_at_most_the_budget_is_shown(spiked):
+    """Budgets of senders hold for the day and for the month."""
+    few = detect(spiked, PERIOD, senders_a_day=1, senders_a_month=1).flagged
+    assert len(few.filter(model="sender-day")) <= 1
+
+
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        (office().clear(), "No event has a sender"),
+        (office(people=1), "Only one sender"),
+        (office().with_columns(sender_kind=pl.lit("system")), "the system itself"),
+        (office(days=6), "have a baseline"),
+        (pl.concat([office().head(1)] * 500), "Only one sender"),
+    ],
+    ids=["empty", "one sender", "all system", "six days", "identical rows"],
+)
+def test_a_log_that_cannot_be_compared_gives_a_sentence(log, sentence):
+    """Degenerate logs give a note, no score, no finding and no warning."""
+    outcome = detect(log, PERIOD)
+    assert sentence in " ".join(outcome.model["notes"])
+    assert outcome.sender_days["score"].null_count() == len(outcome.sender_days)
+    assert not len(outcome.flagged)
+
+
+def test_days_that_are_all_alike_are_not_scored():
+    """Constant columns leave nothing to tell rows apart by."""
+    start = datetime(2026, 2, 1, 9, tzinfo=UTC)
+    rows = [
+        (start + timedelta(days=day), f"p{person}", f"r{person}", False)
+        for day in range(59)
+        for person in range(3)
+    ]
+    outcome = detect(events(rows), PERIOD)
+    assert outcome.sender_days["score"].null_count() == len(outcome.sender_days)
+    assert "look the same" in outcome.model["notes"][0]
+    assert not len(outcome.flagged)
