@@ -1,0 +1,60 @@
+"""The command line: thin commands over the library, loaded one at a time.
+
+Data goes to stdout, messages and progress to stderr. Only this floor exits the process.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from auditlens.cli.commands import CommandTable
+from auditlens.errors import AuditLensError
+
+__all__ = ["auditlens", "main"]
+
+EPILOG = """\b
+Start here:
+  auditlens demo                      a made-up workspace, synced and reported
+  auditlens sync --archive archive    pull your workspace (SECODA_API_URL, SECODA_API_KEY)
+  auditlens report --period last --out out
+\b
+Exit codes: 0 fine, 1 findings at --fail-on or above, 2 usage or rule error, 3 source
+incomplete, 4 key refused, 5 integrity failure, 6 archive locked, 130 interrupted."""
+
+
+@click.group(
+    cls=CommandTable, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(package_name="auditlens", message="%(version)s")
+def auditlens() -> None:
+    """Turn a data catalog's audit log into a compliance report people can trust."""
+
+
+def main() -> None:
+    """Run the command line; every error becomes one line on stderr and its exit code."""
+    try:
+        code = auditlens.main(standalone_mode=False)
+    except AuditLensError as error:
+        fail(str(error), error.exit_code)
+    except click.exceptions.Abort:
+        fail("interrupted", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except KeyboardInterrupt:
+        fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(message: str, code: int) -> None:
+    """Say what went wrong, on as few lines as it takes, and exit."""
+    from auditlens.cli.terminal import visible
+
+    for line in message.splitlines():
+        click.echo(f"auditlens: {visible(line)}", err=True)
+    sys.exit(code)

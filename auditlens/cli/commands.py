@@ -1,0 +1,57 @@
+"""Which commands there are. A command's module is imported when it is run, not before."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+__all__ = ["COMMANDS", "CommandTable"]
+
+COMMANDS = {
+    "check": "Check a period against rules and model.",
+    "demo": "Simulate a workspace, sync it and write its report.",
+    "doctor": "Test key, server, archive and settings.",
+    "explain": "Show why one finding was made, with its evidence.",
+    "init": "Write a settings file to start from.",
+    "report": "Write the compliance report of a period.",
+    "rules": "List, show, check and test rules.",
+    "simulate": "Serve a made-up workspace over HTTP.",
+    "status": "Say what the archive holds and what is at risk.",
+    "sync": "Pull the audit log into the archive.",
+    "verify": "Re-check every byte of the archive.",
+}
+
+
+class CommandTable(click.Group):
+    """A group that knows its commands by name and loads each on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return every command's name, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"auditlens.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve a command; a typing error gets the nearest name."""
+        import difflib
+
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(COMMANDS)}."
+            raise click.UsageError(f"No command is called '{name}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,130 @@
+"""Options that several commands share, and what they resolve to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from auditlens.errors import UsageError
+from auditlens.settings import LEVELS, Settings, load_settings
+
+if TYPE_CHECKING:
+    from auditlens.archive import Archive
+    from auditlens.audit import Audit
+    from auditlens.rules import RuleSet
+    from auditlens.sources import Log
+
+__all__ = [
+    "archive_option",
+    "audit_options",
+    "json_option",
+    "make_audit",
+    "quiet_option",
+    "settings_of",
+]
+
+COMMAND = TypeVar("COMMAND", bound=Callable[..., Any])
+
+archive_option = click.option(
+    "--archive", type=click.Path(path_type=Path), help="Folder of the archive (default: settings)."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No messages, no progress.")
+
+
+def audit_options(command: COMMAND) -> COMMAND:
+    """Add the options that choose log, period, rules and zone, and the FILE arguments."""
+    for option in reversed(
+        (
+            click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path)),
+            archive_option,
+            click.option("--period", default="last", show_default=True,
+                         help="2026-10, 2026-10-01..2026-10-31 or last."),
+            click.option("--timezone", help="IANA zone of period edges (default: settings, UTC)."),
+            click.option("--rules", "rules_path", type=click.Path(path_type=Path),
+                         help="A rule file or a folder of them (default: shipped rules)."),
+            click.option("--profile", default="auto", show_default=True,
+                         help="Kind of log in FILE: auto, secoda, cloudtrail or a profile's path."),
+            click.option("--seed", type=int, help="Seed of the model (default: settings, 0)."),
+            click.option("--fail-on", type=click.Choice(LEVELS),
+                         help="Exit 1 on findings of this level or above."),
+            click.option("--allow-gaps", is_flag=True,
+                         help="Exit 0 although the archive is known to be incomplete."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def settings_of(**given: Any) -> Settings:
+    """Settings with the flags that were given laid over them."""
+    from auditlens.cli.terminal import note
+
+    settings = load_settings()
+    for warning in settings.unknown:
+        note(f"warning: {warning}")
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def opened(settings: Settings, *, must_exist: bool = True) -> Archive:
+    """Open the archive the settings name. Raises UsageError when there is none."""
+    from auditlens.archive import Archive
+
+    if must_exist and not settings.archive.is_dir():
+        raise UsageError(
+            f"There is no archive at {settings.archive}",
+            fix="Run 'auditlens sync' first, or name log files to read",
+        )
+    return Archive(settings.archive)
+
+
+def log_of(files: tuple[Path, ...], profile: str, settings: Settings) -> Archive | Log:
+    """The log to look at: the files named, else the archive."""
+    if not files:
+        return opened(settings)
+    from auditlens.sources import read_log
+
+    return read_log(files, profile=profile, timezone=settings.timezone)
+
+
+def rules_of(settings: Settings, rules_path: Path | None) -> RuleSet | None:
+    path = rules_path or settings.rules
+    if path is None:
+        return None
+    from auditlens.rules import load_rules
+
+    return load_rules(path, placeholders=settings.placeholders)
+
+
+def make_audit(
+    files: tuple[Path, ...], *, archive: Path | None, period: str, timezone: str | None,
+    rules_path: Path | None, profile: str, seed: int | None, fail_on: str | None, quiet: bool,
+) -> Audit:  # fmt: skip
+    """Run the audit the shared options ask for, with progress on stderr."""
+    from auditlens.cli.terminal import progress
+    from auditlens.period import Period
+
+    settings = settings_of(archive=archive, timezone=timezone, seed=seed, fail_on=fail_on)
+    chosen = Period.parse(period, timezone=settings.timezone)
+    rules = rules_of(settings, rules_path)
+    with progress(f"reading the log for {chosen}", quiet=quiet) as say:
+        log = log_of(files, profile, settings)
+        say(f"checking {chosen} against rules and model")
+        from auditlens.audit import run_audit
+
+        return run_audit(log, rules, period=chosen, settings=settings)
+
+
+def exit_code(audit: Audit, *, allow_gaps: bool) -> int:
+    """3 when the log is known to be incomplete, 1 on findings at ``fail_on``, else 0."""
+    if audit.coverage.outcome == "incomplete" and not allow_gaps:
+        return 3
+    floor = audit.settings.fail_on
+    if not floor:
+        return 0
+    reached = LEVELS[LEVELS.index(floor) :]
+    return int(audit.findings["level"].is_in(reached).any())

@@ -1,0 +1,37 @@
+"""``auditlens report``: the report folder of a period."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auditlens.cli.options import audit_options, exit_code, make_audit, quiet_option
+
+__all__ = ["report"]
+
+
+@click.command()
+@audit_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--edition", type=click.Choice(("full", "brief")), default="full", show_default=True)
+@click.option(
+    "--identity",
+    type=click.Choice(("full", "pseudonymous", "aggregate")),
+    default="full",
+    show_default=True,
+    help="How people are named.",
+)
+@quiet_option
+@click.pass_context
+def report(
+    ctx: click.Context, out: Path, edition: str, identity: str, allow_gaps: bool, **options: Any
+) -> None:
+    """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
+    from auditlens.report import Report
+
+    audit = make_audit(**options)
+    for path in Report(audit, edition=edition, identity=identity).write(out):
+        click.echo(path)
+    ctx.exit(exit_code(audit, allow_gaps=allow_gaps))

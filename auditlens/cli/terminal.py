@@ -1,0 +1,94 @@
+"""What is written to a terminal: safe text, tables, and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["moment", "note", "print_json", "progress", "table", "visible"]
+
+SCHEMA_VERSION = 1
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def visible(text: object, limit: int = 500) -> str:
+    """Text from outside as one safe line: controls, escapes and reordering marks are shown."""
+    whole = str(text)
+    shown = "".join(
+        char if unicodedata.category(char) not in HIDDEN else f"\\u{ord(char):04x}"
+        for char in whole[:limit]
+    )
+    return shown if len(whole) <= limit else f"{shown}… ({len(whole) - limit:,} more characters)"
+
+
+def moment(value: datetime | None) -> str:
+    """A time in UTC to the minute, or a dash."""
+    return f"{value:%Y-%m-%d %H:%M}Z" if value else "-"
+
+
+def note(message: str, *, quiet: bool = False) -> None:
+    """Write one message to stderr."""
+    if not quiet:
+        click.echo(visible(message, 2000), err=True)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Write one JSON document, keys sorted, to stdout."""
+    text = json.dumps(
+        {"schema_version": SCHEMA_VERSION, **document}, sort_keys=True, default=plain, indent=2
+    )
+    click.echo(text)
+
+
+def plain(value: Any) -> Any:
+    """Values JSON has no form for: times become RFC 3339 in UTC, paths and the like text."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+    """Write a table to stdout; nothing in a cell is read as markup."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(
+        title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False
+    )
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(visible(cell)) for cell in row))
+    console(sys.stdout).print(grid)
+
+
+def console(stream: Any) -> Console:
+    from rich.console import Console
+
+    width = None if stream.isatty() else 160
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+
+
+@contextmanager
+def progress(text: str, *, quiet: bool = False) -> Iterator[Any]:
+    """Show a spinner with a changing text on stderr; yields a function that sets the text.
+
+    Silent when stderr is no terminal or ``quiet`` is set.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.text import Text
+
+    with console(sys.stderr).status(Text(text)) as status:
+        yield lambda told: status.update(Text(visible(told)))
