@@ -1,0 +1,6 @@
+"""Where events come from: Secoda's audit log over HTTP, and files of it or of other logs."""
+
+from auditlens.sources.probe import Check, Probe
+from auditlens.sources.secoda import SecodaSource
+
+__all__ = ["Check", "Probe", "SecodaSource"]

@@ -1,0 +1,113 @@
+"""What a page says: its records, byte for byte, and whether more follow.
+
+Three envelopes are read. ``modern``: results, count, total_pages, meta, links. ``plain``: count,
+next, previous, results. ``array``: a bare list. The words ``"None"`` and ``"False"`` count as null,
+since the vendor's own samples write them so. Addresses in ``next`` are looked at, never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from auditlens.sources.address import Key, shown
+from auditlens.sources.elements import array_elements, object_members
+from auditlens.sources.patience import PageFault
+
+__all__ = ["Envelope", "read_envelope"]
+
+ABSENT = object()
+NOTHING = (None, False, "", "None", "none", "null", "False", "false")
+MOST = 2**53
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The content of one page. ``more`` is None when the page does not tell."""
+
+    shape: str
+    records: tuple[bytes, ...]
+    count: int | None = None
+    total_pages: int | None = None
+    more: bool | None = None
+
+
+def read_envelope(body: bytes, number: int, *, where: str, key: Key) -> Envelope:
+    """Read page ``number``.
+
+    Raises PageFault for anything but whole, valid JSON with a list of records.
+    """
+    start = body[:256].lstrip(b" \t\r\n")[:1]
+    try:
+        body.decode("utf-8")
+        if start == b"[":
+            return Envelope("array", array_elements(body))
+        if start == b"{":
+            return from_object(object_members(body, unchecked="results"), number, where)
+    except (ValueError, RecursionError):
+        pass
+    raise not_json(body, where, key)
+
+
+def from_object(members: Mapping[str, bytes], number: int, where: str) -> Envelope:
+    results = members.get("results")
+    if results is None:
+        names = ", ".join(shown(name, 20) for name in list(members)[:5])
+        raise wrong_shape(where, f"an object of {names or 'nothing'}")
+    if not results.startswith(b"["):
+        found = shown(results[:40].decode("utf-8", "replace"), 30)
+        raise wrong_shape(where, f"results that are {found}")
+    total = whole_number(value(members, "total_pages"))
+    meta, links = nested(members, "meta"), nested(members, "links")
+    following = [value(links, "next"), value(members, "next"), value(meta, "next_page")]
+    signs = [sign not in NOTHING for sign in following if sign is not ABSENT]
+    if total is not None:
+        signs.append(number < total)
+    return Envelope(
+        shape="modern" if total is not None or meta or links else "plain",
+        records=array_elements(results),
+        count=whole_number(value(members, "count")),
+        total_pages=total,
+        # One sign of a further page is enough: asking for one too many costs a request,
+        # asking for one too few costs records.
+        more=any(signs) if signs else None,
+    )
+
+
+def nested(members: Mapping[str, bytes], name: str) -> dict[str, bytes]:
+    text = members.get(name, b"")
+    return object_members(text) if text.startswith(b"{") else {}
+
+
+def value(members: Mapping[str, bytes], name: str) -> Any:
+    return msgspec.json.decode(members[name]) if name in members else ABSENT
+
+
+def whole_number(found: Any) -> int | None:
+    """A count, also when it is written as text; None for anything else."""
+    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 17:
+        found = int(found)
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < MOST:
+        return found
+    return None
+
+
+def not_json(body: bytes, where: str, key: Key) -> PageFault:
+    text = key.redact(body[:4096].decode("utf-8", "replace"))
+    what = "a web page" if text.lstrip().startswith("<") else "no valid JSON"
+    if not body:
+        what = "an empty body"
+    return PageFault(
+        f"{where} sent {what} with status 200" + (f": {shown(text)}" if body else ""),
+        fix="Check that SECODA_API_URL is the API's address and no sign-in page stands before it",
+    )
+
+
+def wrong_shape(where: str, found: str) -> PageFault:
+    return PageFault(
+        f"{where} sent {found}; expected a list, or an object with a list called results",
+        fix="Check that SECODA_API_URL is the API's address",
+    )

@@ -1,0 +1,268 @@
+"""Secoda's audit log over HTTP, page by page, in either of its two generations."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, InitVar, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from auditlens.errors import SourceError, UsageError
+from auditlens.pages import Page
+from auditlens.sources.address import read_address, read_key
+from auditlens.sources.body import BodyTooLargeError
+from auditlens.sources.envelope import Envelope, read_envelope
+from auditlens.sources.exchange import Answer, Exchange
+from auditlens.sources.patience import PageFault, Patience, read_seconds
+from auditlens.sources.queries import ENDPOINTS, LEGACY, Query, read_query
+from auditlens.sources.refusals import EndpointMissingError, require_page
+
+if TYPE_CHECKING:
+    from auditlens.sources.probe import Probe
+
+__all__ = ["SecodaSource"]
+
+MAX_PAGE_BYTES = 32 << 20
+BUDGET = 900.0
+DEADLINE = 60.0
+
+
+@dataclass(eq=False, repr=False)
+class SecodaSource:
+    """The audit log of one Secoda workspace, newest record first.
+
+    ``url`` and ``key`` default to SECODA_API_URL and SECODA_API_KEY of ``environ``. ``api`` is
+    ``auto`` (the current API, and the legacy one where the current is missing), ``current`` or
+    ``legacy``. ``days``, ``sender_id`` and ``resource_id`` are the legacy API's parameters,
+    ``filter`` and ``sort`` (JSON text or mappings) the current one's; ``auto`` asks only the API
+    that knows those given. ``page_size`` is a wish: ``page_size_seen`` says what came.
+
+    Waiting between tries is limited to ``retry_budget`` seconds in total (AUDITLENS_RETRY_BUDGET,
+    else 900). A page must be whole within ``page_deadline`` seconds (AUDITLENS_PAGE_DEADLINE, else
+    60) and ``max_page_bytes`` decoded bytes. A ``proxy`` is used only when given here. ``sleep``
+    does the waiting, ``on_wait`` is told its seconds and cause. Raises UsageError for an address
+    or key that cannot be used.
+    """
+
+    url: str | None = None
+    key: InitVar[str | None] = None
+    _: KW_ONLY
+    api: str = "auto"
+    days: int | None = None
+    sender_id: str | None = None
+    resource_id: str | None = None
+    filter: Mapping[str, Any] | str | None = None
+    sort: Mapping[str, Any] | str | None = None
+    page_size: int | None = None
+    retry_budget: InitVar[float | None] = None
+    page_deadline: float | None = None
+    max_page_bytes: int = MAX_PAGE_BYTES
+    proxy: InitVar[str | None] = None
+    environ: InitVar[Mapping[str, str] | None] = None
+    sleep: InitVar[Callable[[float], object]] = time.sleep
+    on_wait: InitVar[Callable[[float, str], object] | None] = None
+
+    page_size_seen: int | None = field(default=None, init=False)
+    endpoint: str | None = field(default=None, init=False)
+    shape: str | None = field(default=None, init=False)
+
+    def __post_init__(
+        self,
+        key: str | None,
+        retry_budget: float | None,
+        proxy: str | None,
+        environ: Mapping[str, str] | None,
+        sleep: Callable[[float], object],
+        on_wait: Callable[[float, str], object] | None,
+    ) -> None:
+        given = os.environ if environ is None else environ
+        address = read_address(given.get("SECODA_API_URL") if self.url is None else self.url)
+        self.url = address.text
+        self.secret = read_key(given.get("SECODA_API_KEY") if key is None else key)
+        if not self.max_page_bytes > 0:
+            raise UsageError("max_page_bytes must be above 0")
+        self.query: Query = read_query(
+            api=self.api,
+            legacy={
+                "days": self.days,
+                "sender_id": self.sender_id,
+                "resource_id": self.resource_id,
+            },
+            current={"filter": self.filter, "sort": self.sort},
+            page_size=self.page_size,
+        )
+        self.usual = {name: dict(values) for name, values in self.query.usual.items()}
+        budget = read_seconds(retry_budget, given, "AUDITLENS_RETRY_BUDGET", BUDGET)
+        deadline = read_seconds(self.page_deadline, given, "AUDITLENS_PAGE_DEADLINE", DEADLINE)
+        self.patience = Patience(budget, sleep=sleep, on_wait=on_wait)
+        self.page_deadline = deadline or DEADLINE
+        self.address = address
+        self.exchange = Exchange(
+            address, self.secret, deadline=self.page_deadline, most=self.max_page_bytes, proxy=proxy
+        )
+
+    def __repr__(self) -> str:
+        return f"SecodaSource({self.url!r}, api={self.api!r})"
+
+    @property
+    def name(self) -> str:
+        """The workspace's identity: its address, and the part of the log asked for."""
+        return f"secoda:{self.url}" + (f"?{self.query.view}" if self.query.view else "")
+
+    def stop(self) -> None:
+        """End a wait soon with Interrupted; a page being read is finished first."""
+        self.patience.stop()
+
+    def close(self) -> None:
+        """Close the connection; it is opened again when needed."""
+        self.exchange.close()
+
+    def probe(self) -> Probe:
+        """Ask for the first page once, and tell what was found, good or bad."""
+        from auditlens.sources.probe import probe
+
+        return probe(self)
+
+    def page(self, number: int) -> Page:
+        """Fetch page ``number`` (from 1).
+
+        Raises KeyRefused (401, 403), SourceError when no whole page came, Interrupted when
+        stopped while waiting, and UsageError for a number below 1.
+        """
+        if number < 1:
+            raise UsageError(f"There is no page {number}", fix="Pages count from 1")
+        tried = []
+        for endpoint in (self.endpoint,) if self.endpoint else self.query.generations:
+            try:
+                page = self.whole_page(endpoint, number)
+            except EndpointMissingError as missing:
+                tried.append(f"{self.address.url(ENDPOINTS[endpoint])} ({missing.answer.status})")
+            else:
+                self.endpoint = endpoint
+                return page
+        raise SourceError(
+            f"No audit log at {' or '.join(tried)}",
+            fix="Set SECODA_API_URL to your workspace's API address, "
+            "such as https://api.secoda.co (US) or https://eapi.secoda.co (EU)",
+        )
+
+    def whole_page(self, endpoint: str, number: int) -> Page:
+        """Fetch a page, in smaller pieces where it is too large and the API has page sizes."""
+        while True:
+            try:
+                return self.one_page(endpoint, number)
+            except BodyTooLargeError:
+                size = self.wished_size(endpoint)
+                if size is None or (self.page_size_seen is None and (size == 1 or number > 1)):
+                    raise
+                if self.page_size_seen is not None:
+                    return self.in_parts(endpoint, number, self.page_size_seen)
+                # No page was handed out yet, so page numbers may still change their meaning.
+                self.usual[LEGACY]["page_size"] = str(size // 2)
+
+    def in_parts(self, endpoint: str, number: int, size: int) -> Page:
+        """Fetch a page as a run of smaller ones that cover the same records."""
+        parts = next((each for each in range(2, size + 1) if size % each == 0), None)
+        if parts is None:
+            raise SourceError(
+                f"One record of {ENDPOINTS[endpoint]} is larger than {self.max_page_bytes:,} bytes",
+                fix="Allow larger pages (max_page_bytes)",
+            )
+        pages: list[Page] = []
+        for each in range((number - 1) * parts + 1, number * parts + 1):
+            try:
+                page = self.one_page(endpoint, each, size=size // parts)
+            except BodyTooLargeError:
+                page = self.in_parts(endpoint, each, size // parts)
+            if len(page.records) != size // parts and not page.last:
+                raise SourceError(
+                    f"{ENDPOINTS[endpoint]} is too large and does not keep to page_size",
+                    fix="Allow larger pages (max_page_bytes)",
+                )
+            pages.append(page)
+            if page.last:
+                break
+        return Page(
+            number=number,
+            records=tuple(record for page in pages for record in page.records),
+            count=pages[0].count,
+            last=pages[-1].last,
+            endpoint=endpoint,
+            request=pages[0].request,
+            server_time=pages[0].server_time,
+        )
+
+    def wished_size(self, endpoint: str) -> int | None:
+        text = self.parameters(endpoint).get("page_size")
+        return int(text) if text else None
+
+    def parameters(self, endpoint: str) -> dict[str, str]:
+        """The parameters of a request, the page's number left out."""
+        return {**self.query.chosen[endpoint], **self.usual[endpoint]}
+
+    def one_page(self, endpoint: str, number: int, *, size: int | None = None) -> Page:
+        """Ask for one page, again while that may help."""
+        request = {**self.parameters(endpoint), "page": str(number)}
+        if size is not None:
+            request["page_size"] = str(size)
+        try:
+            return self.patience.run(lambda: self.ask(endpoint, number, request, size))
+        except EndpointMissingError as missing:
+            if self.endpoint is None or number == 1 or not missing.past_the_end:
+                raise
+            return Page(number, (), last=True, endpoint=endpoint, request=request)
+
+    def ask(self, endpoint: str, number: int, request: dict[str, str], size: int | None) -> Page:
+        """One request and its answer, read in full or not at all."""
+        where = ENDPOINTS[endpoint]
+        answer = self.exchange.get(where, request)
+        if answer.status in (400, 422) and self.endpoint is None and self.usual[endpoint]:
+            # Sort and page size are our wish, and what the server takes is not documented.
+            for name in self.usual.pop(endpoint):
+                request.pop(name, None)
+            self.usual[endpoint] = {}
+            answer = self.exchange.get(where, request)
+        require_page(answer, where, self.secret)
+        envelope = read_envelope(answer.body, number, where=where, key=self.secret)
+        self.doubt(envelope, number, where)
+        return self.understood(envelope, answer, endpoint, number, request, size)
+
+    def doubt(self, envelope: Envelope, number: int, where: str) -> None:
+        """Refuse an empty page that cannot be told from a failed one."""
+        if self.shape is not None and (envelope.shape == "array") != (self.shape == "array"):
+            raise PageFault(f"{where} changed its answers' shape from page to page")
+        if envelope.records:
+            return
+        if number == 1 and envelope.shape == "array":
+            raise PageFault(f"{where} sent an empty list, without saying that the log is empty")
+        promised = number == 1 or number <= (envelope.total_pages or 0)
+        if promised and envelope.count:
+            raise PageFault(f"{where} counts {envelope.count} records, but page {number} is empty")
+
+    def understood(
+        self,
+        envelope: Envelope,
+        answer: Answer,
+        endpoint: str,
+        number: int,
+        request: dict[str, str],
+        size: int | None,
+    ) -> Page:
+        found = len(envelope.records)
+        usual = size or self.page_size_seen
+        shorter = number > 1 and usual is not None and found < usual
+        last = not found or (shorter if envelope.more is None else not envelope.more)
+        self.shape = envelope.shape
+        if size is None and (not last or self.page_size_seen is None):
+            self.page_size_seen = max(found, self.page_size_seen or 0)
+        return Page(
+            number=number,
+            records=envelope.records,
+            count=envelope.count,
+            total_pages=envelope.total_pages,
+            last=last,
+            endpoint=endpoint,
+            request=request,
+            server_time=answer.server_time,
+        )

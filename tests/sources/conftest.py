@@ -1,0 +1,93 @@
+"""A scripted HTTP server on loopback, and a source that asks it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from auditlens.sources import SecodaSource
+from tests.sources.scripted import KEY, Asked, Reply, ScriptedServer
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., ScriptedServer]]:
+    """A function that starts a scripted server."""
+    running: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+
+    def start(respond: Callable[[Asked], Reply] | None = None) -> ScriptedServer:
+        script = ScriptedServer()
+        if respond is not None:
+            script.respond = respond
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = dict(parse_qsl(parts.query, keep_blank_values=True))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = Asked(parts.path, query, headers)
+                script.asked.append(asked)
+                reply = script.respond(asked)
+                if reply.parts is not None:
+                    self.close_connection = True
+                    with contextlib.suppress(OSError):
+                        reply.parts(self.wfile)
+                    return
+                self.send_response(reply.status)
+                headers = {"Content-Length": str(len(reply.body)), **reply.headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        class Quiet(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *args: object) -> None:
+                pass
+
+        server = Quiet(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        running.append((server, thread))
+        script.url = f"http://127.0.0.1:{server.server_port}"
+        return script
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def server(make_server: Callable[..., ScriptedServer]) -> ScriptedServer:
+    """One scripted server."""
+    return make_server()
+
+
+@pytest.fixture
+def make_source(server: ScriptedServer) -> Iterator[Callable[..., SecodaSource]]:
+    """A function that makes a source of ``server``; its waits take no time."""
+    made: list[SecodaSource] = []
+
+    def make(url: str | None = None, **settings: Any) -> SecodaSource:
+        settings.setdefault("sleep", lambda _: None)
+        settings.setdefault("environ", {})
+        source = SecodaSource(url or server.url, KEY, **settings)
+        made.append(source)
+        return source
+
+    yield make
+    for source in made:
+        source.close()
