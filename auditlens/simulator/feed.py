@@ -1,0 +1,148 @@
+"""The listing behind an endpoint: which records a request may see, in which order."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import msgspec
+
+from auditlens.simulator.filters import FilterError, parse_filter, parse_sort
+
+__all__ = ["Feed", "Listing"]
+
+LEGACY_DAYS = 90
+ALWAYS = 999_999_999
+NEWEST_FIRST = ("logged_at", "created_at", "updated_at")
+
+
+class Key(msgspec.Struct):
+    """What the legacy parameters look at."""
+
+    created_at: str
+    resource_id: Any = None
+    sender: Any = None
+
+    @property
+    def sender_id(self) -> Any:
+        """The id of who acted, null for nobody."""
+        return self.sender.get("id") if isinstance(self.sender, dict) else None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page: the exact records, and how many match in all."""
+
+    records: Sequence[bytes]
+    count: int
+
+
+@dataclass
+class Feed:
+    """Records of one generation, oldest first, of which the last ``hidden`` have yet to arrive.
+
+    The newest visible record's time is the listing's present: ``days`` counts back from it, so
+    that an old recording can be served. ``usual_days`` is what counts where a legacy request names
+    no days (None: everything).
+    """
+
+    records: Sequence[bytes]
+    hidden: int = 0
+    ceiling: int | None = None
+    usual_days: int | None = LEGACY_DAYS
+    lock: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def visible(self) -> int:
+        """How many records have arrived."""
+        return len(self.records) - self.hidden
+
+    def arrive(self, count: int) -> None:
+        """Let the next ``count`` records arrive."""
+        with self.lock:
+            self.hidden = max(0, self.hidden - count)
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        """Times, resources and senders of all records, decoded once."""
+        decode = msgspec.json.Decoder(Key).decode
+        return [decode(record) for record in self.records]
+
+    @cached_property
+    def bodies(self) -> list[dict[str, Any]]:
+        """All records decoded, for filters."""
+        decode = msgspec.json.Decoder().decode
+        return [decode(record) for record in self.records]
+
+    def legacy(self, query: Mapping[str, str], page: int, size: int) -> Listing:
+        """A page by the legacy parameters: ``days``, ``sender_id``, ``resource_id``."""
+        visible = self.visible
+        days = whole_number(query, "days", self.usual_days or ALWAYS)
+        first = self.first_within(visible, days)
+        sender, resource = query.get("sender_id"), query.get("resource_id")
+        if sender is None and resource is None:
+            return self.cut(None, first, visible, page, size)
+        rows = [
+            row
+            for row in range(first, visible)
+            if sender in (None, self.keys[row].sender_id)
+            and resource in (None, self.keys[row].resource_id)
+        ]
+        return self.cut(rows, 0, len(rows), page, size)
+
+    def first_within(self, visible: int, days: int) -> int:
+        """Place of the first record of the last ``days`` days."""
+        if not visible:
+            return 0
+        newest = datetime.fromisoformat(self.keys[visible - 1].created_at)
+        try:
+            since = newest - timedelta(days=days)
+        except OverflowError:
+            return 0
+        stamp = since.isoformat()[:19]
+        return bisect_left(self.keys, stamp, hi=visible, key=lambda key: key.created_at[:19])
+
+    def current(self, query: Mapping[str, str], page: int, size: int) -> Listing:
+        """A page by the current parameters: ``filter`` and ``sort``."""
+        visible = self.visible
+        keep = parse_filter(query["filter"]) if query.get("filter") else None
+        order = parse_sort(query["sort"]).keys() if query.get("sort") else []
+        if keep is None and (not order or (order[0][0] in NEWEST_FIRST and order[0][1])):
+            return self.cut(None, 0, visible, page, size)
+        rows = [row for row in range(visible) if keep is None or keep(self.bodies[row])]
+        for name, descending in reversed(order):
+            rows.sort(key=lambda row: sortable(self.bodies[row].get(name)), reverse=descending)
+        return self.cut(rows[::-1] if order else rows, 0, len(rows), page, size)
+
+    def cut(
+        self, rows: Sequence[int] | None, first: int, after: int, page: int, size: int
+    ) -> Listing:
+        """One page, newest first, of a stretch of the records or of chosen rows."""
+        count = after - first
+        reach = count if self.ceiling is None else min(count, self.ceiling)
+        begin = min((page - 1) * size, reach)
+        end = min(page * size, reach)
+        if rows is None:
+            records = self.records[after - end : after - begin]
+            return Listing(records[::-1], reach)
+        chosen = rows[after - end : after - begin]
+        return Listing([self.records[row] for row in reversed(chosen)], reach)
+
+
+def sortable(value: Any) -> tuple[bool, str]:
+    return value is not None, str(value)
+
+
+def whole_number(query: Mapping[str, str], name: str, default: int) -> int:
+    """A positive whole number of the query. Raises FilterError for any other text."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isdecimal() and text.isascii() and len(text) < 10 and int(text) > 0):
+        raise FilterError(f"{name}: a positive integer is required")
+    return int(text)
