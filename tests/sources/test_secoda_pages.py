@@ -87,7 +87,7 @@ def test_the_end_of_the_listing_is_read_from_every_envelope(server, make_source,
 
 def test_a_bare_array_ends_with_a_shorter_page(server, make_source):
     """Without any total, a page shorter than those before is the last."""
-    server.respond = lambda _: Reply(
+    server.respond = lambda asked: Reply(
         json.dumps([{"id": n} for n in range(3 if asked.query["page"] == "1" else 2)]).encode()
     )
     source = make_source()
