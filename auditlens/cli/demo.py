@@ -1,0 +1,81 @@
+"""``auditlens demo``: the whole path on a made-up workspace, without key or network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from auditlens.cli.options import quiet_option
+from auditlens.errors import UsageError
+
+__all__ = ["demo"]
+
+MARK = "made-by-auditlens-demo"
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,
+    help="Folder for the archive and the report.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Another made-up workspace.")
+@quiet_option
+def demo(out: Path, seed: int, quiet: bool) -> None:
+    """Simulate a workspace, sync it over HTTP, and write last month's report.
+
+    Everything in it is made up. Nothing leaves this machine.
+    """
+    from auditlens.archive import Archive
+    from auditlens.audit import run_audit
+    from auditlens.cli.check import print_findings
+    from auditlens.cli.terminal import note, progress
+    from auditlens.provenance import run_time
+    from auditlens.report import Report
+    from auditlens.simulator import demo_workspace, serve
+    from auditlens.sources import SecodaSource
+
+    prepare(out)
+    today = run_time().date()
+    with progress("making up a workspace", quiet=quiet) as say:
+        workspace = demo_workspace(seed, today=today)
+        with serve(workspace) as server:
+            say("pulling its audit log over HTTP")
+            archive = Archive(out / "archive")
+            outcome = archive.sync(SecodaSource(server.url, server.key), progress=say)
+        say("checking last month against rules and model")
+        from auditlens.period import Period
+
+        audit = run_audit(archive, period=Period.parse("last", today=today))
+        say("writing the report")
+        Report(audit).write(out / "report")
+    print_findings(audit)
+    note(f"\n{outcome.new:,} simulated events pulled; {outcome.outcome}.", quiet=quiet)
+    click.echo(f"Report: {out / 'report' / 'report.html'}")
+    note(
+        "Next:\n"
+        f"  auditlens verify --archive {out / 'archive'}\n"
+        f"  auditlens check  --archive {out / 'archive'} --period {audit.period}\n"
+        "  auditlens init      to set up your own workspace",
+        quiet=quiet,
+    )
+
+
+def prepare(out: Path) -> None:
+    """Make the demo's folder anew; a folder that is not a demo's is left alone."""
+    import shutil
+
+    if out.exists():
+        if not out.is_dir() or (any(out.iterdir()) and not (out / MARK).is_file()):
+            raise UsageError(
+                f"{out} holds something else than an earlier demo",
+                fix="Name another folder with --out",
+            )
+        shutil.rmtree(out)
+    try:
+        out.mkdir(parents=True)
+        (out / MARK).write_text("This folder is written anew by every 'auditlens demo'.\n")
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be written ({error.strerror})", fix="Name another folder with --out"
+        ) from None

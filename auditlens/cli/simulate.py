@@ -1,0 +1,67 @@
+"""``auditlens simulate``: a made-up workspace behind a real HTTP server, or in a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["simulate"]
+
+
+@click.command()
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--people", type=click.IntRange(1), default=60, show_default=True)
+@click.option("--days", type=click.IntRange(1), default=90, show_default=True)
+@click.option(
+    "--generation",
+    type=click.Choice(("both", "current", "legacy")),
+    default="both",
+    show_default=True,
+)
+@click.option(
+    "--envelope",
+    type=click.Choice(("modern", "plain", "array")),
+    default="modern",
+    show_default=True,
+)
+@click.option("--port", type=int, default=0, show_default=True, help="0 takes any free port.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, exists=True),
+    help="Serve the legacy records of this NDJSON file instead.",
+)
+@click.option("--page-size", type=click.IntRange(1), help="Records a page.")
+@click.option(
+    "--write", type=click.Path(path_type=Path), help="Write NDJSON to this file and do not serve."
+)
+def simulate(seed: int, people: int, days: int, path: Path | None, write: Path | None,
+             **server: Any) -> None:  # fmt: skip
+    """Serve a made-up workspace over HTTP until you stop it with Ctrl-C.
+
+    Prints the lines to export, so that 'auditlens sync' pulls from it.
+    """
+    from auditlens.simulator import serve
+    from auditlens.simulator import simulate as make_up
+
+    source: Any = path
+    if path is None:
+        from auditlens.provenance import run_time
+
+        source = make_up(
+            seed, people=people, days=days, end=run_time().date(), resources=people * 15
+        )
+    if write:
+        generation = "legacy" if server["generation"] == "both" else server["generation"]
+        source.write_ndjson(write, generation)
+        click.echo(write)
+        return
+    with serve(source, **server) as running:
+        click.echo(f"export SECODA_API_URL={running.url}")
+        click.echo(f"export SECODA_API_KEY={running.key}")
+        click.echo("serving made-up data; Ctrl-C stops", err=True)
+        while True:
+            time.sleep(3600)
