@@ -19,7 +19,7 @@ __all__ = ["check"]
 @json_option
 @quiet_option
 @click.pass_context
-def check(ctx: click.Context, as_json: bool, allow_gaps: bool, **options: Any) -> None:
+def check(ctx: click.Context, /, as_json: bool, allow_gaps: bool, **options: Any) -> None:
     """Check a period of the archive, or of log FILEs, against rules and model."""
     audit = make_audit(**options)
     if as_json:

@@ -33,7 +33,7 @@ class Line:
 @archive_option
 @json_option
 @click.pass_context
-def doctor(ctx: click.Context, archive: Path | None, as_json: bool) -> None:
+def doctor(ctx: click.Context, /, archive: Path | None, as_json: bool) -> None:
     """Test settings, key, server and archive; say what to do about each failure."""
     from auditlens.cli.terminal import print_json, visible
 

@@ -26,7 +26,7 @@ __all__ = ["report"]
 @quiet_option
 @click.pass_context
 def report(
-    ctx: click.Context, out: Path, edition: str, identity: str, allow_gaps: bool, **options: Any
+    ctx: click.Context, /, out: Path, edition: str, identity: str, allow_gaps: bool, **options: Any
 ) -> None:
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
     from auditlens.report import Report

@@ -22,7 +22,7 @@ __all__ = ["sync"]
 @json_option
 @quiet_option
 @click.pass_context
-def sync(ctx: click.Context, as_json: bool, quiet: bool, **given: Any) -> None:
+def sync(ctx: click.Context, /, as_json: bool, quiet: bool, **given: Any) -> None:
     """Pull the audit log into the archive; safe to stop at any moment and to repeat.
 
     The key comes from SECODA_API_KEY, never from the command line.

@@ -18,7 +18,7 @@ __all__ = ["verify"]
 @quiet_option
 @click.pass_context
 def verify(
-    ctx: click.Context, archive: Path | None, against: str | None, as_json: bool, quiet: bool
+    ctx: click.Context, /, archive: Path | None, against: str | None, as_json: bool, quiet: bool
 ) -> None:
     """Re-check the archive: chain, segments, every record, and the event table."""
     import dataclasses
