@@ -1,0 +1,76 @@
+"""Settings come from flags, environment and files, and every fault has its place."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from auditlens.errors import DocumentError, UsageError
+from auditlens.settings import load_settings
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "auditlens.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_nearest_file_upwards_counts(tmp_path: Path):
+    """A run in a sub-folder uses the project's file, and paths are relative to it."""
+    write(tmp_path, 'timezone = "Europe/Paris"\narchive = "store"\n')
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    settings = load_settings(inner, {})
+    assert settings.timezone == "Europe/Paris"
+    assert settings.archive == tmp_path / "store"
+
+
+def test_the_environment_stands_above_the_file(tmp_path: Path):
+    """And each value knows where it came from."""
+    path = write(tmp_path, "seed = 1\nsenders_a_day = 5\n")
+    settings = load_settings(tmp_path, {"AUDITLENS_SEED": "2"})
+    assert (settings.seed, settings.senders_a_day) == (2, 5)
+    assert settings.origins == {"seed": "AUDITLENS_SEED", "senders_a_day": str(path)}
+
+
+def test_lists_and_tables_have_their_types(tmp_path: Path):
+    """Placeholders are lists of texts, holidays are days."""
+    write(tmp_path, 'holidays = [2026-12-25]\n[placeholders]\ndomains = ["example.org"]\n')
+    settings = load_settings(tmp_path, {})
+    assert settings.holidays == (date(2026, 12, 25),)
+    assert settings.placeholders == {"domains": ("example.org",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("timezon = 'UTC'", r"auditlens.toml:1: 'timezon' is no setting. Did you mean 'timezone'"),
+        ("\nseed = 'x'", r"auditlens.toml:2: 'seed' must be a whole number"),
+        ("timezone = 'Mars'", "No time zone is called"),
+        ("fail_on = 'huge'", "use one of informational"),
+        ("holidays = ['soon']", "write 2026-12-25"),
+        ("placeholders = 3", "table of lists"),
+        ("seed = ", "not valid TOML"),
+        ("frameworks = 'soc2'", "must be a list"),
+        ("archive = 3", "must be text"),
+    ],
+)
+def test_a_fault_in_the_file_is_told_with_its_place(tmp_path: Path, text: str, told: str):
+    """File, line, what was found and what would be right."""
+    write(tmp_path, text)
+    with pytest.raises(DocumentError, match=told):
+        load_settings(tmp_path, {})
+
+
+def test_a_fault_in_the_environment_is_told():
+    """A variable with a wrong value stops the run."""
+    with pytest.raises(UsageError, match="whole number"):
+        load_settings(Path("/"), {"AUDITLENS_SEED": "many"})
+
+
+def test_a_variable_that_sets_nothing_is_told():
+    """A typing error in a variable's name does not pass in silence."""
+    settings = load_settings(Path("/"), {"AUDITLENS_TIMEZON": "UTC"})
+    assert settings.unknown == ("AUDITLENS_TIMEZON is no setting. Did you mean 'timezone'?",)
