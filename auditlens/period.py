@@ -11,8 +11,8 @@ from auditlens.errors import UsageError
 
 __all__ = ["Period", "zone"]
 
-MONTH = re.compile(r"(\d{4})-(\d{2})")
-SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
+MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
 FORMS = "Write a month (2026-10), two days (2026-10-01..2026-10-31, both included) or 'last'"
 
 

@@ -14,9 +14,9 @@ NO_ZONE = "%Y-%m-%dT%H:%M:%S%.f"
 ODD = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
-EPOCH = re.compile(r"\d{9,19}(\.\d{1,9})?")
+EPOCH = re.compile(r"\d{9,19}(\.\d{1,9})?", re.ASCII)
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
