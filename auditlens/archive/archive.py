@@ -1,0 +1,163 @@
+"""The archive: evidence of what the source sent, and the event table made from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from auditlens.actions import load_classifier
+from auditlens.archive import table as tables
+from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, status_of
+from auditlens.archive.chain import Chain, read_chain
+from auditlens.archive.disk import refuse_link
+from auditlens.archive.reading import held_rows, lazy_rows, rebuild
+from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
+from auditlens.archive.table import Table
+from auditlens.archive.verification import Verification, verify
+from auditlens.archive.vouching import days_until_loss
+from auditlens.archive.walk import Progress
+from auditlens.coverage import Coverage
+from auditlens.errors import UsageError
+from auditlens.events import EVENT_SCHEMA
+from auditlens.pages import Source
+from auditlens.period import Period
+
+__all__ = ["Archive"]
+
+
+class Archive:
+    """An archive folder. Making the object touches nothing on disk.
+
+    Reading takes no lock and sees the last complete state; one sync at a time may write. Every
+    method raises IntegrityError when sealed bytes changed, UsageError when the folder is no
+    archive, is a symbolic link or was written by a newer AuditLens.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    @cached_property
+    def table(self) -> Table:
+        return Table(self.path / tables.FOLDER, load_classifier())
+
+    @property
+    def head(self) -> str | None:
+        """Hash (hex) of the last manifest: it seals all before it. None for an empty archive."""
+        chain = self.chain()
+        return chain.head if chain.links else None
+
+    def chain(self) -> Chain:
+        self.must_exist()
+        return read_chain(self.path)
+
+    def must_exist(self) -> None:
+        refuse_link(self.path)
+        if not self.path.is_dir():
+            raise UsageError(f"There is no archive at {self.path}", fix="Run 'auditlens sync'")
+
+    def sync(
+        self,
+        source: Source,
+        *,
+        overlap: timedelta = timedelta(days=7),
+        full_every: timedelta = timedelta(days=7),
+        progress: Callable[[Progress], None] | None = None,
+        stop: Flag | Callable[[], bool] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> SyncOutcome:
+        """Pull what is new, seal it, and say whether the archive is complete.
+
+        Reads newest first, back until a whole page is known and older than what was complete
+        before, less ``overlap``; at least once in ``full_every`` all the way. ``progress`` is
+        called after each page; ``stop`` (an event or a function) is asked after each page.
+
+        Raises LockHeld when another run is writing, UsageError when the archive belongs to
+        another workspace, SourceError or KeyRefused when the source fails and Interrupted when
+        asked to stop: what was read before is sealed then, as incomplete.
+        """
+        refuse_link(self.path)
+        terms = Terms(overlap, full_every, progress, stop, now)
+        chain, note = pull(self.path, source, self.table, terms)
+        oldest = min((n.first_at for _, n in chain.segments if n.first_at), default=None)
+        return SyncOutcome(
+            outcome=note.outcome,
+            missing=note.missing,
+            new=note.new,
+            seen=note.seen,
+            changed=note.changed,
+            late=note.late,
+            quarantined=note.quarantined,
+            pages=note.pages,
+            oldest=note.reached,
+            newest=note.anchor,
+            days_until_loss=days_until_loss(chain, oldest, now()),
+            head=chain.head,
+            statement=note.statement,
+        )
+
+    def events(self, period: Period | None = None) -> pl.DataFrame:
+        """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf."""
+        self.must_exist()
+        _, rows = held_rows(self.path, self.table, period, EVENT_SCHEMA)
+        return rows.sort(tables.ORDER)
+
+    def scan(self) -> pl.LazyFrame:
+        """All events (EVENT_SCHEMA) as a lazy scan of the table, unsorted."""
+        self.must_exist()
+        return lazy_rows(self.path, self.table).select(*EVENT_SCHEMA)
+
+    def coverage(self, period: Period) -> Coverage:
+        """What is held of a period, what is missing, and how that is known."""
+        self.must_exist()
+        chain, rows = held_rows(self.path, self.table, None, COLUMNS)
+        return coverage_of(chain, rows, period)
+
+    def status(self, now: datetime | None = None) -> ArchiveStatus:
+        """What the archive holds, and how many days the next sync may wait."""
+        self.must_exist()
+        chain, rows = held_rows(self.path, self.table, None, ["created_at"])
+        return status_of(self.path, chain, rows["created_at"], now or datetime.now(UTC))
+
+    def verify(self, against: str | None = None) -> Verification:
+        """Check every byte; ``against`` is a head hash noted earlier, e.g. in a report.
+
+        Damage is returned, not raised: file, records and what was found.
+        """
+        self.must_exist()
+        return verify(self.path, against)
+
+    def rebuild(self) -> None:
+        """Make the event table anew from the evidence. Raises LockHeld when a run is writing."""
+        self.must_exist()
+        rebuild(self.path, self.table)
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        if not self.path.is_dir():
+            return f"<p>Archive <code>{html.escape(str(self.path))}</code>: nothing yet</p>"
+        status = self.status()
+        shown = dataclasses.asdict(status)
+        shown["gaps"] = len(status.gaps)
+        rows = "".join(
+            f"<tr><th>{html.escape(name.replace('_', ' '))}</th>"
+            f"<td>{html.escape(text(value))}</td></tr>"
+            for name, value in shown.items()
+        )
+        return f"<table>{rows}</table>"
+
+
+def text(value: object) -> str:
+    """A value of the status as a cell shows it."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None else str(value)

@@ -1,0 +1,216 @@
+"""The chain of manifests: read without a lock, extended by the lock's holder only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from auditlens.archive.disk import names, put, read
+from auditlens.archive.manifest import (
+    FORMAT,
+    START,
+    Manifest,
+    OutcomeNote,
+    SegmentNote,
+    opened,
+    parsed,
+    sealed,
+    tool,
+)
+from auditlens.errors import IntegrityError
+
+__all__ = ["HEAD", "LOG", "Chain", "Link", "Problem", "examine", "extend", "read_chain", "set_head"]
+
+LOG = "log"
+HEAD = "head"
+NAME = re.compile(r"([0-9]{6,12})\.json")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the archive that is not as it was sealed.
+
+    ``file`` is its path inside the archive, ``records`` the rows concerned (``1-256``, counted
+    from 1; empty when the whole file is), ``text`` what was found.
+    """
+
+    file: str
+    records: str
+    text: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}, records {self.records}" if self.records else self.file
+        return f"{place}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A manifest and its hash."""
+
+    manifest: Manifest
+    hash: str
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The sealed manifests, oldest first."""
+
+    links: tuple[Link, ...] = field(default=())
+
+    @property
+    def head(self) -> str:
+        """Hash of the last manifest; ``START`` when there is none."""
+        return self.links[-1].hash if self.links else START
+
+    @property
+    def source(self) -> str | None:
+        """Name of the workspace this archive belongs to, None before the first sync."""
+        return self.links[0].manifest.source if self.links else None
+
+    @cached_property
+    def segments(self) -> tuple[tuple[Manifest, SegmentNote], ...]:
+        """Manifests that seal a segment."""
+        found = (link.manifest for link in self.links)
+        return tuple((item, item.segment) for item in found if item.segment)
+
+    @cached_property
+    def outcomes(self) -> tuple[tuple[Manifest, OutcomeNote], ...]:
+        """Manifests that seal the outcome of a sync."""
+        found = (link.manifest for link in self.links)
+        return tuple((item, item.outcome) for item in found if item.outcome)
+
+    @property
+    def watermark(self) -> datetime | None:
+        """Up to this time of event nothing is left to fetch; None while that is unknown."""
+        found = [note.anchor for _, note in self.outcomes if note.advances and note.anchor]
+        return max(found, default=None)
+
+    @property
+    def last_whole(self) -> datetime | None:
+        """When a sync last read the source to its last page and could vouch for it."""
+        found = [item.at for item, note in self.outcomes if note.advances and note.whole]
+        return max(found, default=None)
+
+
+def examine(folder: Path) -> tuple[Chain, tuple[Problem, ...]]:
+    """Read the chain and everything that is wrong with it.
+
+    Raises UsageError only when a newer AuditLens wrote a manifest.
+    """
+    # Head first: a run that seals while this reads can only make the log longer than the head.
+    try:
+        noted = read(folder / HEAD)
+    except FileNotFoundError:
+        noted = None
+    links: list[Link] = []
+    problems: list[Problem] = []
+    expected = 1
+    previous: str | None = START
+    for sequence, name in numbered(folder, problems):
+        file = f"{LOG}/{name}"
+        for number in range(expected, min(sequence, expected + 100)):
+            problems.append(Problem(f"{LOG}/{number:06d}.json", "", "is missing"))
+            previous = None
+        expected = sequence + 1
+        link = read_link(folder / LOG / name)
+        if link is None:
+            problems.append(Problem(file, "", "the bytes are not those that were sealed"))
+            previous = None
+            continue
+        if link.manifest.sequence != sequence:
+            problems.append(Problem(file, "", f"is manifest {link.manifest.sequence}, renamed"))
+        elif previous not in (None, link.manifest.previous):
+            problems.append(Problem(file, "", "does not follow the manifest before it"))
+        previous = link.hash
+        links.append(link)
+    chain = Chain(tuple(links))
+    problems.extend(head_problems(chain, noted))
+    return chain, tuple(problems)
+
+
+def numbered(folder: Path, problems: list[Problem]) -> Iterator[tuple[int, str]]:
+    """Manifests by number; any other name in the log is a problem."""
+    found = []
+    for name in names(folder / LOG):
+        match = NAME.fullmatch(name)
+        if match and name == f"{int(match[1]):06d}.json":
+            found.append((int(match[1]), name))
+        else:
+            problems.append(Problem(f"{LOG}/{name}", "", "does not belong here"))
+    yield from sorted(found)
+
+
+def read_link(path: Path) -> Link | None:
+    """One manifest, or None when its bytes are not those that were sealed."""
+    try:
+        found = opened(read(path))
+        if found is None:
+            return None
+        return Link(parsed(found[0], Manifest, path.name), found[1])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def head_problems(chain: Chain, noted: bytes | None) -> Iterator[Problem]:
+    """Compare the noted head with the log: it may be behind it, never beyond."""
+    if noted is None:
+        # Only a run killed between its first outcome and its first head leaves none.
+        if len(chain.outcomes) > 1:
+            yield Problem(HEAD, "", "is missing")
+        return
+    known = {head_line(link.manifest.sequence, link.hash) for link in chain.links}
+    if noted not in known:
+        yield Problem(HEAD, "", "names a manifest that the log does not hold: the log was cut")
+
+
+def head_line(sequence: int, digest: str) -> bytes:
+    return f"{sequence} {digest}\n".encode()
+
+
+def read_chain(folder: Path) -> Chain:
+    """Read the chain. Raises IntegrityError at the first thing that is wrong with it."""
+    chain, problems = examine(folder)
+    if problems:
+        raise IntegrityError(
+            f"{folder / problems[0].file}: {problems[0].text}",
+            fix="Run 'auditlens verify' for the whole list, and restore from a copy",
+        )
+    return chain
+
+
+def extend(
+    folder: Path,
+    chain: Chain,
+    *,
+    pull: str,
+    at: datetime,
+    source: str,
+    note: SegmentNote | OutcomeNote,
+) -> Chain:
+    """Seal one more manifest, durably, and return the longer chain."""
+    manifest = Manifest(
+        format=FORMAT,
+        sequence=len(chain.links) + 1,
+        previous=chain.head,
+        pull=pull,
+        at=at,
+        tool=tool(),
+        source=source,
+        segment=note if isinstance(note, SegmentNote) else None,
+        outcome=note if isinstance(note, OutcomeNote) else None,
+    )
+    data, digest = sealed(manifest)
+    put(folder / LOG / f"{manifest.sequence:06d}.json", data, exclusive=True)
+    return Chain((*chain.links, Link(manifest, digest)))
+
+
+def set_head(folder: Path, chain: Chain) -> None:
+    """Note the head beside the log, so that a cut tail shows; it may lag, never lead."""
+    if chain.links:
+        put(folder / HEAD, head_line(len(chain.links), chain.head))

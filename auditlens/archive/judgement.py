@@ -1,0 +1,88 @@
+"""Is the archive complete? What a walk showed, held against the source's own count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from auditlens.archive.ledger import Ledger
+from auditlens.archive.walk import Walk
+
+__all__ = ["Verdict", "judge", "stopped_early"]
+
+CEILING = 10_000
+"""A count that is a multiple of this may be where the source stops counting."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``missing`` is how many events the source counts and the archive lacks, if known."""
+
+    outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
+    missing: int | None
+    statement: str
+
+
+def judge(walk: Walk, ledger: Ledger, watermark: datetime | None) -> Verdict:
+    """Judge a walk that came to its end.
+
+    A walk to the last page must itself have seen as many ids, up to the newest event of its
+    first answer, as that answer counted. A shorter walk relies on the archive: ids held between
+    the source's oldest event and that newest one.
+    """
+    if walk.count is None:
+        return Verdict("unprovable", None, unprovable(walk))
+    if walk.anchor is None or walk.whole:
+        found = walk.present()
+    else:
+        found = ledger.between(walk.server_oldest, walk.anchor)
+    missing = max(0, walk.count - found)
+    if walk.beyond_count or (walk.count >= CEILING and walk.count % CEILING == 0):
+        return Verdict("saturated", missing or None, saturated(walk, watermark))
+    if missing:
+        return Verdict(
+            "incomplete",
+            missing,
+            f"Incomplete by {missing:,}: the source counts {walk.count:,} events"
+            f"{upto(walk.anchor)}, the archive holds {found:,} of them.",
+        )
+    return Verdict("complete", 0, complete(walk))
+
+
+def complete(walk: Walk) -> str:
+    if not walk.count:
+        return "Complete: the source lists no events."
+    listed = f"{walk.count:,} events the source lists{upto(walk.anchor)}"
+    return f"Complete: the archive holds all {listed}."
+
+
+def unprovable(walk: Walk) -> str:
+    how = "its last page" if walk.whole else f"what was held before{since(walk.reached)}"
+    return f"Unprovable: the source gives no count; it was read back to {how}."
+
+
+def saturated(walk: Walk, watermark: datetime | None) -> str:
+    text = f"Saturated: the source's count stands at {walk.count:,}, where it may stop counting"
+    if watermark and walk.whole and walk.reached and walk.reached > watermark:
+        gap = f"{stamp(watermark)} and {stamp(walk.reached)}"
+        return f"{text}; events between {gap} were not listed."
+    return f"{text}; events older than{since(walk.reached, ' ')} may be missing."
+
+
+def stopped_early(walk: Walk, pages: int, why: str) -> Verdict:
+    """The verdict on a walk that did not come to its end."""
+    back = f", back to {stamp(walk.reached)}" if walk.reached else ""
+    return Verdict("incomplete", None, f"Incomplete: {why} after {pages:,} pages{back}.")
+
+
+def upto(at: datetime | None) -> str:
+    return f" up to {stamp(at)}" if at else ""
+
+
+def since(at: datetime | None, before: str = ", ") -> str:
+    return f"{before}{stamp(at)}" if at else ""
+
+
+def stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

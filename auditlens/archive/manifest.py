@@ -1,0 +1,179 @@
+"""What a manifest says, and how it is sealed so that no bit of it can change unseen.
+
+A manifest's file is canonical JSON (sorted keys) whose last member is the SHA-256 of all before
+it. Each manifest names the hash of the one before: the chain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, TypeVar
+
+import msgspec
+
+from auditlens.errors import UsageError
+
+__all__ = [
+    "FORMAT",
+    "START",
+    "Manifest",
+    "OutcomeNote",
+    "PageNote",
+    "QuarantineNote",
+    "SegmentNote",
+    "opened",
+    "parsed",
+    "sealed",
+    "tool",
+]
+
+FORMAT = 1
+START = "0" * 64
+"""What the first manifest names as the one before it."""
+
+SUFFIX = len(b',"hash":""}\n') + 64
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PageNote:
+    """One page that was read: what was asked, what came, how much of it was new."""
+
+    number: int
+    rows: int
+    new: int
+    count: int | None
+    total_pages: int | None
+    endpoint: str
+    request: dict[str, str]
+    server_time: datetime | None
+
+
+@dataclass(frozen=True)
+class QuarantineNote:
+    """A record that could not be decoded: its row in the segment (from 0), leaf and reason."""
+
+    row: int
+    leaf: str
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class SegmentNote:
+    """A segment: its file, and what must be true of it.
+
+    ``blocks`` are the parts that are compressed (and can be checked) on their own: rows, bytes
+    in the file, SHA-256 of those bytes, bytes when unpacked. ``multiline`` lists records that
+    hold line feeds: row and how many. ``watermark`` is up to when the archive was complete
+    before this pull: older events in the segment came late.
+    """
+
+    file: str
+    sha256: str
+    rows: int
+    root: str
+    blocks: tuple[tuple[int, int, str, int], ...]
+    multiline: tuple[tuple[int, int], ...]
+    first_at: datetime | None
+    last_at: datetime | None
+    watermark: datetime | None
+    pages: tuple[PageNote, ...]
+    quarantined: tuple[QuarantineNote, ...]
+
+
+@dataclass(frozen=True)
+class OutcomeNote:
+    """How a sync ended.
+
+    ``walked`` is true when the pages were read to the planned end, ``whole`` when that end was
+    the last page. ``anchor`` is the newest event of the first answer, ``reached`` the oldest
+    event the walk came to, ``server_oldest`` the oldest event the source still lists.
+    """
+
+    outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
+    missing: int | None
+    walked: bool
+    whole: bool
+    anchor: datetime | None
+    reached: datetime | None
+    server_oldest: datetime | None
+    server_count: int | None
+    endpoint: str
+    new: int
+    seen: int
+    changed: int
+    late: int
+    quarantined: int
+    pages: int
+    rounds: int
+    statement: str
+
+    @property
+    def advances(self) -> bool:
+        """Whether nothing newer than ``anchor``'s past is left to be fetched again."""
+        return self.walked and self.outcome != "incomplete"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One link of the chain: a segment, or the outcome of a sync."""
+
+    format: int
+    sequence: int
+    previous: str
+    pull: str
+    at: datetime
+    tool: str
+    source: str
+    segment: SegmentNote | None = None
+    outcome: OutcomeNote | None = None
+
+
+def tool() -> str:
+    """Name and version of this program, as written into manifests."""
+    try:
+        return f"auditlens {version('auditlens')}"
+    except PackageNotFoundError:
+        return "auditlens"
+
+
+def sealed(value: object) -> tuple[bytes, str]:
+    """The bytes of a sealed file, and the hash in it."""
+    body = msgspec.json.encode(value, order="sorted")
+    digest = sha256(body).hexdigest()
+    return body[:-1] + f',"hash":"{digest}"}}\n'.encode(), digest
+
+
+def opened(data: bytes) -> tuple[bytes, str] | None:
+    """Body and hash of a sealed file, or None when any bit of it changed."""
+    body = data[:-SUFFIX] + b"}"
+    digest = sha256(body).hexdigest()
+    if data[-SUFFIX:] != f',"hash":"{digest}"}}\n'.encode():
+        return None
+    return body, digest
+
+
+def parsed(body: bytes, kind: type[T], name: str) -> T:
+    """Decode the body of a sealed file.
+
+    Raises UsageError when a newer AuditLens wrote it, msgspec.DecodeError for another shape.
+    """
+    written = msgspec.json.decode(body, type=Version).format
+    if written > FORMAT:
+        raise UsageError(
+            f"{name} is of archive format {written}, this AuditLens knows up to {FORMAT}",
+            fix="Install a newer AuditLens to read this archive",
+        )
+    return msgspec.json.decode(body, type=kind)
+
+
+@dataclass(frozen=True)
+class Version:
+    """The one member that every format has."""
+
+    format: int

@@ -1,0 +1,129 @@
+"""Segments: the exact bytes of records, one a line, compressed in blocks that check alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from auditlens.archive.disk import read
+from auditlens.archive.manifest import SegmentNote
+from auditlens.archive.merkle import leaves_of, root_of
+from auditlens.errors import IntegrityError
+
+__all__ = ["BLOCK_ROWS", "FOLDER", "Block", "Packed", "blocks", "pack", "records_of"]
+
+FOLDER = "evidence"
+BLOCK_ROWS = 256
+"""Records in one block: a damaged block names its records to this precision."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The bytes of a segment file and what its manifest says of them."""
+
+    data: bytes
+    sha256: str
+    rows: int
+    root: str
+    blocks: tuple[tuple[int, int, str, int], ...]
+    multiline: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of a segment: the rows ``first`` to ``last`` (from 0, both included)."""
+
+    first: int
+    last: int
+    records: tuple[bytes, ...] | None
+    fault: str = ""
+
+
+def pack(records: Sequence[bytes]) -> Packed:
+    """Compress records, each followed by a line feed; line feeds inside one are counted."""
+    import zstandard
+
+    compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+    parts, notes = [], []
+    for start in range(0, len(records), BLOCK_ROWS):
+        some = records[start : start + BLOCK_ROWS]
+        raw = b"\n".join(some) + b"\n"
+        part = compressor.compress(raw)
+        parts.append(part)
+        notes.append((len(some), len(part), sha256(part).hexdigest(), len(raw)))
+    data = b"".join(parts)
+    multiline = ((row, record.count(b"\n")) for row, record in enumerate(records))
+    return Packed(
+        data=data,
+        sha256=sha256(data).hexdigest(),
+        rows=len(records),
+        root=root_of(leaves_of(records)).hex(),
+        blocks=tuple(notes),
+        multiline=tuple((row, breaks) for row, breaks in multiline if breaks),
+    )
+
+
+def blocks(note: SegmentNote, data: bytes) -> Iterator[Block]:
+    """Check and unpack each block; nothing is unpacked from one whose hash does not match."""
+    row = place = 0
+    breaks = dict(note.multiline)
+    for rows, size, digest, raw_size in note.blocks:
+        part = data[place : place + size]
+        last = row + rows - 1
+        if len(part) != size:
+            yield Block(row, last, None, "the file is cut short")
+        elif sha256(part).hexdigest() != digest:
+            yield Block(row, last, None, "the bytes are not those that were sealed")
+        else:
+            found = lines(unpack(part, raw_size), rows, row, breaks)
+            yield Block(row, last, found, "" if found else "the lines do not match the manifest")
+        row, place = last + 1, place + size
+    if place != len(data):
+        yield Block(row, row, None, "bytes were added after the last record")
+
+
+def unpack(part: bytes, size: int) -> bytes:
+    import zstandard
+
+    try:
+        found: bytes = zstandard.ZstdDecompressor().decompress(part, max_output_size=size)
+    except zstandard.ZstdError:
+        return b""
+    return found
+
+
+def lines(raw: bytes, rows: int, first: int, breaks: dict[int, int]) -> tuple[bytes, ...] | None:
+    """Split a block into its records, joining again those that hold line feeds."""
+    pieces = raw.split(b"\n")
+    if pieces.pop() != b"":
+        return None
+    if not any(first <= row < first + rows for row in breaks):
+        return tuple(pieces) if len(pieces) == rows else None
+    found, place = [], 0
+    for row in range(first, first + rows):
+        after = place + 1 + breaks.get(row, 0)
+        found.append(b"\n".join(pieces[place:after]))
+        place = after
+    return tuple(found) if place == len(pieces) else None
+
+
+def records_of(folder: Path, note: SegmentNote) -> tuple[bytes, ...]:
+    """All records of a segment. Raises IntegrityError naming the file and the records."""
+    path = folder / FOLDER / note.file
+    try:
+        data = read(path)
+    except FileNotFoundError:
+        raise IntegrityError(f"{path} is missing", fix=RESTORE) from None
+    found: list[bytes] = []
+    for block in blocks(note, data):
+        if block.records is None:
+            raise IntegrityError(
+                f"{path}, records {block.first + 1} to {block.last + 1}: {block.fault}", fix=RESTORE
+            )
+        found.extend(block.records)
+    return tuple(found)
+
+
+RESTORE = "Restore the file from a copy, then run 'auditlens verify'"

@@ -1,0 +1,186 @@
+"""Sync: bring the archive up to its source, and say whether it is complete."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, Protocol
+
+from auditlens.archive import segment
+from auditlens.archive.chain import LOG, Chain, read_chain, set_head
+from auditlens.archive.disk import make_folder, names, remove, sweep
+from auditlens.archive.intake import Intake
+from auditlens.archive.judgement import Verdict, judge, stopped_early
+from auditlens.archive.lock import writer
+from auditlens.archive.manifest import OutcomeNote
+from auditlens.archive.table import Table
+from auditlens.archive.walk import Progress, Steps, Walk, walk
+from auditlens.errors import AuditLensError, Interrupted, SourceError, UsageError
+from auditlens.pages import Source
+
+__all__ = ["Flag", "SyncOutcome", "pull"]
+
+ROUNDS = 4
+"""Walks tried before an archive is called incomplete."""
+
+
+class Flag(Protocol):
+    """Something that can be set from elsewhere, such as threading.Event."""
+
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class SyncOutcome:
+    """What a sync did, and what it can vouch for.
+
+    ``outcome`` is ``complete``, ``incomplete``, ``unprovable`` (the source gives no count) or
+    ``saturated`` (its count stopped at a ceiling); ``missing`` how many events are known to be
+    missing. ``new`` counts what was stored, of which ``changed`` have an id that was held with
+    other content, ``late`` are older than what was complete before, ``quarantined`` could not
+    be decoded. ``oldest`` and ``newest`` span what was read (UTC). ``days_until_loss`` is when
+    the source may drop an event not saved yet; ``head`` the hash that seals all of it.
+    """
+
+    outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
+    missing: int | None
+    new: int
+    seen: int
+    changed: int
+    late: int
+    quarantined: int
+    pages: int
+    oldest: datetime | None
+    newest: datetime | None
+    days_until_loss: int | None
+    head: str
+    statement: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a sync is to be done; the arguments of ``Archive.sync``."""
+
+    overlap: timedelta
+    full_every: timedelta
+    progress: Callable[[Progress], None] | None
+    stop: Flag | Callable[[], bool] | None
+    now: Callable[[], datetime]
+
+    @property
+    def steps(self) -> Steps:
+        stop = self.stop
+        asked: Callable[[], bool]
+        if stop is None:
+            asked = lambda: False  # noqa: E731
+        elif callable(stop):
+            asked = stop
+        else:
+            asked = stop.is_set
+        return Steps(self.now, asked, self.progress or (lambda _: None))
+
+    def until(self, chain: Chain) -> datetime | None:
+        """How far back a walk must go at least; None for all the way."""
+        whole, watermark = chain.last_whole, chain.watermark
+        if watermark is None or whole is None or self.now() - whole >= self.full_every:
+            return None
+        return watermark - self.overlap
+
+
+def pull(folder: Path, source: Source, table: Table, terms: Terms) -> tuple[Chain, OutcomeNote]:
+    """Sync ``folder`` from ``source`` and return the chain and the outcome sealed last."""
+    make_folder(folder)
+    with writer(folder):
+        chain = read_chain(folder)
+        refuse_other_source(folder, chain, source)
+        prepare(folder, chain)
+        index = table.refresh(chain, folder)
+        intake = Intake(folder, chain, table, index, source.name, secrets.token_hex(8))
+        return run(source, intake, terms)
+
+
+def refuse_other_source(folder: Path, chain: Chain, source: Source) -> None:
+    if chain.source not in (None, source.name):
+        raise UsageError(
+            f"The archive {folder} belongs to {chain.source}, not to {source.name}",
+            fix="Use one archive folder for each workspace",
+        )
+
+
+def prepare(folder: Path, chain: Chain) -> None:
+    """Make the folders, and remove what killed runs left: nothing sealed refers to it."""
+    for part in (LOG, segment.FOLDER):
+        make_folder(folder / part)
+        sweep(folder / part)
+    sweep(folder)
+    kept = {note.file for _, note in chain.segments}
+    for name in names(folder / segment.FOLDER):
+        if name not in kept and name.startswith(f"{len(chain.links) + 1:06d}-"):
+            remove(folder / segment.FOLDER / name)
+    if chain.outcomes:
+        set_head(folder, chain)
+
+
+def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNote]:
+    """Walk until the archive is complete or trying again does not help; seal the outcome."""
+    until = terms.until(intake.chain)
+    rounds, found = 0, Walk()
+    try:
+        while True:
+            rounds += 1
+            found = Walk()
+            walk(source, intake, terms.steps, found, until)
+            intake.seal(terms.now(), force=True)
+            verdict = judge(found, intake.ledger, intake.watermark)
+            settled = verdict.outcome != "incomplete" and not found.shaken
+            if settled or rounds == ROUNDS:
+                break
+            if verdict.outcome == "incomplete":
+                until = None
+    except (SourceError, Interrupted) as error:
+        save_what_was_read(intake, terms, found, rounds, error)
+        raise
+    note = outcome_note(intake, found, verdict, rounds, walked=True)
+    intake.conclude(terms.now(), note)
+    return intake.chain, note
+
+
+def save_what_was_read(
+    intake: Intake, terms: Terms, found: Walk, rounds: int, error: AuditLensError
+) -> None:
+    """Seal what came before the error, and that the sync did not come to its end."""
+    why = "stopped" if isinstance(error, Interrupted) else "the source failed"
+    verdict = stopped_early(found, intake.tally.pages, why)
+    # When the disk is what failed, the error to show is the first one.
+    with suppress(AuditLensError):
+        intake.seal(terms.now(), force=True)
+        intake.conclude(terms.now(), outcome_note(intake, found, verdict, rounds, walked=False))
+
+
+def outcome_note(
+    intake: Intake, found: Walk, verdict: Verdict, rounds: int, *, walked: bool
+) -> OutcomeNote:
+    tally = intake.tally
+    return OutcomeNote(
+        outcome=verdict.outcome,
+        missing=verdict.missing,
+        walked=walked,
+        whole=found.whole,
+        anchor=found.anchor,
+        reached=found.reached,
+        server_oldest=found.server_oldest,
+        server_count=found.latest_count,
+        endpoint=found.endpoint,
+        new=tally.new,
+        seen=tally.seen,
+        changed=tally.changed,
+        late=tally.late,
+        quarantined=tally.quarantined,
+        pages=tally.pages,
+        rounds=rounds,
+        statement=verdict.statement,
+    )

@@ -1,0 +1,203 @@
+"""Verify: every byte of the archive against what was sealed, without trusting any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+
+from auditlens.archive import segment
+from auditlens.archive import table as tables
+from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
+from auditlens.archive.disk import names, read
+from auditlens.archive.lock import LOCK
+from auditlens.archive.manifest import SegmentNote
+from auditlens.archive.merkle import leaves_of, root_of
+from auditlens.archive.table import Index, Table, TableFile
+from auditlens.errors import IntegrityError
+
+__all__ = ["Verification", "verify"]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What ``verify`` found.
+
+    ``problems`` stand in the order of the files, ``records`` is how many were checked, ``head``
+    the hash of the last manifest. ``leftovers`` are files of runs that were killed: harmless,
+    nothing refers to them, and the next sync removes them.
+    """
+
+    problems: tuple[Problem, ...]
+    records: int
+    head: str | None
+    leftovers: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every byte is as it was sealed."""
+        return not self.problems
+
+
+def verify(folder: Path, against: str | None = None) -> Verification:
+    """Check chain, segments, records and table; ``against`` is a head noted earlier (hex).
+
+    Raises UsageError when a newer AuditLens wrote the archive.
+    """
+    # A run may seal while this looks: what the listing shows beyond the chain is no fault.
+    listing = names(folder / segment.FOLDER)
+    index_data = read_or_none(folder / tables.FOLDER / tables.INDEX)
+    chain, found = examine(folder)
+    problems = list(found)
+    leaves: dict[int, list[bytes]] = {}
+    records = 0
+    for manifest, note in chain.segments:
+        kept: list[bytes] = []
+        problems.extend(segment_problems(folder, note, kept))
+        refused = {item.row for item in note.quarantined}
+        leaves[manifest.sequence] = [leaf for row, leaf in enumerate(kept) if row not in refused]
+        records += len(kept)
+    leftovers: list[str] = []
+    problems.extend(extra_segments(chain, listing, leftovers))
+    problems.extend(extra_entries(folder))
+    problems.extend(table_problems(folder, chain, index_data, leaves, leftovers))
+    if against is not None and not is_noted(chain, against):
+        text = f"the noted head {against[:16]}… is not in the log: it was cut or rewritten"
+        problems.append(Problem(LOG, "", text))
+    head = chain.head if chain.links else None
+    return Verification(tuple(problems), records, head, tuple(leftovers))
+
+
+def is_noted(chain: Chain, against: str) -> bool:
+    return any(link.hash == against.strip().lower() for link in chain.links)
+
+
+def read_or_none(path: Path) -> bytes | None:
+    try:
+        return read(path)
+    except (FileNotFoundError, IntegrityError):
+        return None
+
+
+def segment_problems(folder: Path, note: SegmentNote, kept: list[bytes]) -> Iterator[Problem]:
+    """Check one segment; the leaves of its sound records are added to ``kept``."""
+    file = f"{segment.FOLDER}/{note.file}"
+    data = read_or_none(folder / segment.FOLDER / note.file)
+    if data is None:
+        yield Problem(file, f"1-{note.rows}", "is missing or cannot be read")
+        return
+    whole = sha256(data).hexdigest() == note.sha256
+    damaged = False
+    for block in segment.blocks(note, data):
+        if block.records is None:
+            damaged = True
+            yield Problem(file, f"{block.first + 1}-{block.last + 1}", block.fault)
+        else:
+            kept.extend(leaves_of(block.records))
+    if damaged:
+        return
+    if not whole:
+        yield Problem(file, "", "the bytes are not those that were sealed")
+    elif len(kept) != note.rows or root_of(kept).hex() != note.root:
+        yield Problem(file, f"1-{note.rows}", "the records do not lead to the sealed root")
+
+
+def extra_segments(
+    chain: Chain, listing: tuple[str, ...], leftovers: list[str]
+) -> Iterator[Problem]:
+    """Files beside the segments. One with a number after the log's end is an unfinished commit."""
+    known = {note.file for _, note in chain.segments}
+    after = len(chain.links)
+    for name in listing:
+        if name in known:
+            continue
+        number = name.partition("-")[0]
+        if number.isdecimal() and int(number) > after:
+            leftovers.append(f"{segment.FOLDER}/{name}")
+        else:
+            yield Problem(f"{segment.FOLDER}/{name}", "", "no manifest names this file")
+
+
+def extra_entries(folder: Path) -> Iterator[Problem]:
+    for name in names(folder):
+        if name not in (LOG, segment.FOLDER, tables.FOLDER, HEAD, LOCK):
+            yield Problem(name, "", "does not belong in an archive")
+    if read_or_none(folder / LOCK):
+        yield Problem(LOCK, "", "is not empty")
+
+
+def table_problems(
+    folder: Path,
+    chain: Chain,
+    index_data: bytes | None,
+    leaves: dict[int, list[bytes]],
+    leftovers: list[str],
+) -> Iterator[Problem]:
+    """Check the table against its index, and its rows against the evidence."""
+    place = f"{tables.FOLDER}/{tables.INDEX}"
+    if index_data is None:
+        # Made from the evidence at any time; only files without an index are a riddle.
+        yield from extra_files(folder, frozenset(), leftovers)
+        return
+    index = tables.index_of(index_data)
+    if index is None:
+        yield Problem(place, "", "the bytes are not those that were written")
+        return
+    if not index.follows(chain):
+        yield Problem(place, "", "was not made from this log")
+        return
+    frames = []
+    for file in index.files:
+        frame = checked(folder, file)
+        if frame is None:
+            text = "is missing or not what the index says; the evidence can rebuild it"
+            yield Problem(f"{tables.FOLDER}/{file.path}", f"1-{file.rows}", text)
+        else:
+            frames.append(frame)
+    if len(frames) == len(index.files):
+        yield from row_problems(place, index, frames, leaves)
+    yield from extra_files(folder, frozenset(file.path for file in index.files), leftovers)
+
+
+def checked(folder: Path, file: TableFile) -> pl.DataFrame | None:
+    """Leaf and segment of each row, or None when the file is not what the index says."""
+    try:
+        return Table.frame_of(folder / tables.FOLDER, file, ["leaf", "segment"])
+    except IntegrityError:
+        return None
+
+
+def row_problems(
+    place: str, index: Index, frames: list[pl.DataFrame], leaves: dict[int, list[bytes]]
+) -> Iterator[Problem]:
+    """The table must hold the leaves of the evidence, each segment its own."""
+    rows = pl.concat(frames) if frames else pl.DataFrame(schema=LEAVES)
+    held = dict(rows.group_by("segment").agg("leaf").iter_rows())
+    for sequence in sorted(held.keys() | {n for n in leaves if n <= index.covered}):
+        if sorted(held.get(sequence, [])) != sorted(leaves.get(sequence, [])):
+            text = f"the rows of segment {sequence} are not the records of the evidence"
+            yield Problem(place, "", text)
+
+
+LEAVES = {"leaf": pl.Binary(), "segment": pl.Int32()}
+
+
+def extra_files(folder: Path, known: frozenset[str], leftovers: list[str]) -> Iterator[Problem]:
+    """Files in the table that the index does not name."""
+    table = folder / tables.FOLDER
+    for month in names(table):
+        if month == tables.INDEX:
+            continue
+        for name in names(table / month) if (table / month).is_dir() else ("",):
+            path = f"{month}/{name}".rstrip("/")
+            if path in known:
+                continue
+            data = read_or_none(table / path)
+            # A killed run leaves whole files, named by the hash of their bytes.
+            if data and path.endswith(f"-{sha256(data).hexdigest()[:12]}.parquet"):
+                leftovers.append(f"{tables.FOLDER}/{path}")
+            else:
+                yield Problem(f"{tables.FOLDER}/{path}", "", "the index does not name this file")

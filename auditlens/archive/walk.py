@@ -1,0 +1,208 @@
+"""One walk over the source's pages, newest first, and what it showed.
+
+Pages shift while they are read. Events that arrive push records on to the next page: they are
+read twice and told apart by id. Events that are removed pull records back over the edge of a
+page: they are missed, and the source's count falls. So a walk notes every fall of the count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from auditlens.archive.intake import Intake, Taken, timestamp
+from auditlens.archive.ledger import KNOWN, UNTIMED, Keys, Times
+from auditlens.errors import Interrupted, SourceError, UsageError
+from auditlens.pages import Page, Source
+
+__all__ = ["Progress", "Walk", "walk"]
+
+MAX_REPEATS = 3
+MAX_PAGES = 500_000
+FOREIGN_ROWS = 10
+"""So many records of a span held completely, none of them known: another workspace."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a sync stands: pages read (of how many, if known), events stored, how far back."""
+
+    page: int
+    total_pages: int | None
+    new: int
+    seen: int
+    back_to: datetime | None
+
+    def __str__(self) -> str:
+        pages = f"page {self.page:,}"
+        if self.total_pages:
+            pages += f" of {self.total_pages:,}"
+        back = f", back to {self.back_to:%Y-%m-%d}" if self.back_to else ""
+        return f"{pages}, {self.new:,} new events{back}"
+
+
+@dataclass
+class Walk:
+    """What a walk showed. ``whole``: it ended at the last page, not in known territory."""
+
+    endpoint: str = ""
+    count: int | None = None
+    highest_count: int = 0
+    latest_count: int | None = None
+    fallen: int = 0
+    anchor: datetime | None = None
+    reached: datetime | None = None
+    server_oldest: datetime | None = None
+    last_oldest: datetime | None = None
+    newest_first: bool = True
+    beyond_count: bool = False
+    whole: bool = False
+    repeats: int = 0
+    seen: set[int] = field(default_factory=set)
+    taken: list[Taken] = field(default_factory=list)
+
+    def note(self, page: Page, taken: Taken) -> None:
+        """Add one page, in the order of the walk."""
+        before = len(self.seen)
+        self.seen.update(taken.keys.tolist())
+        fresh = len(self.seen) > before
+        self.repeats = 0 if fresh or not page.records else self.repeats + 1
+        if page.count is not None:
+            if self.latest_count is not None:
+                self.fallen += max(0, self.latest_count - page.count)
+            self.latest_count = page.count
+            self.highest_count = max(self.highest_count, page.count)
+            slack = 2 * len(page.records)
+            self.beyond_count |= fresh and len(self.seen) > self.highest_count + slack
+        if taken.oldest:
+            self.reached = min(self.reached or taken.oldest, taken.oldest)
+            self.last_oldest = taken.oldest
+        self.taken.append(taken)
+
+    def present(self) -> int:
+        """Number of ids seen with a time up to the anchor; records without a time count."""
+        keys, times = self.arrays()
+        limit = UNTIMED if self.anchor is None else timestamp(self.anchor)
+        return int(np.unique(keys[times <= limit]).size)
+
+    def expired(self) -> int:
+        """Number of ids seen that are older than anything the last page still listed."""
+        if not self.whole or self.last_oldest is None:
+            return 0
+        keys, times = self.arrays()
+        gone = (times < timestamp(self.last_oldest)) & (times > UNTIMED)
+        return int(np.unique(keys[gone]).size)
+
+    def arrays(self) -> tuple[Keys, Times]:
+        """Key and time of every record seen, the tail's included; repeats stand twice."""
+        keys = np.concatenate([taken.keys for taken in self.taken])
+        return keys, np.concatenate([taken.times for taken in self.taken])
+
+    @property
+    def shaken(self) -> bool:
+        """Whether the count fell by more than what expired at the old end explains."""
+        return self.fallen > self.expired()
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What happens between pages: saving, telling, and asking whether to stop."""
+
+    now: Callable[[], datetime]
+    stopped: Callable[[], bool]
+    progress: Callable[[Progress], None]
+
+
+def walk(source: Source, intake: Intake, steps: Steps, found: Walk, until: datetime | None) -> None:
+    """Read pages into ``intake`` and note them in ``found``, newest first.
+
+    Ends at the last page, or, when ``until`` is given, at a page that is known as a whole and
+    older than that. Raises SourceError when paging does not end, Interrupted when asked to stop.
+    """
+    number = 1
+    page = source.page(number)
+    taken = begin(source, intake, found, page)
+    while True:
+        after_page(intake, steps, page, found)
+        if page.last or not page.records or number >= (page.total_pages or MAX_PAGES):
+            found.whole = True
+            return
+        if until and found.newest_first and taken.known and taken.newest and taken.newest < until:
+            return
+        if found.repeats >= MAX_REPEATS:
+            raise SourceError(
+                f"The source sends the same records again and again, last as page {number}",
+                fix="Try again later; nothing of the repeated pages was stored",
+            )
+        number += 1
+        page = source.page(number)
+        if number > MAX_PAGES:
+            raise SourceError(f"The source's listing did not end after {MAX_PAGES:,} pages")
+        taken = intake.take(page)
+        found.note(page, taken)
+
+
+def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
+    """Take the first page, and right after it the last, whose events expire soonest."""
+    taken = intake.take(page)
+    found.note(page, taken)
+    found.endpoint, found.count = page.endpoint, page.count
+    found.anchor, found.server_oldest = taken.newest, taken.oldest
+    ends = [taken]
+    last = last_number(page)
+    if last > 1:
+        tail = intake.take(source.page(last))
+        found.taken.append(tail)
+        ends.append(tail)
+        if tail.newest and taken.newest:
+            found.newest_first = tail.newest <= taken.newest
+        found.anchor = max(filter(None, (found.anchor, tail.newest)), default=None)
+        found.server_oldest = min(filter(None, (found.server_oldest, tail.oldest)), default=None)
+    elif not page.last:
+        timed = taken.times[taken.times > UNTIMED]
+        found.newest_first = not (timed.size and timed[0] < timed[-1])
+    refuse_foreign(intake, ends)
+    return taken
+
+
+def last_number(page: Page) -> int:
+    """Number of the last page by the first page's totals; 0 when they do not tell."""
+    if page.last or not page.records:
+        return 0
+    if page.total_pages is not None:
+        return page.total_pages
+    return -(-page.count // len(page.records)) if page.count is not None else 0
+
+
+def refuse_foreign(intake: Intake, ends: list[Taken]) -> None:
+    """Raise UsageError when the pages cover a span held completely but none of it is known."""
+    if intake.watermark is None or intake.held_since is None:
+        return
+    first, last = timestamp(intake.held_since), timestamp(intake.watermark)
+    states = [
+        state
+        for taken in ends
+        for at, state in zip(taken.times.tolist(), taken.states, strict=True)
+        if first <= at <= last
+    ]
+    if len(states) >= FOREIGN_ROWS and KNOWN not in states:
+        raise UsageError(
+            f"This looks like another workspace: of {len(states)} events from a time that the "
+            f"archive {intake.folder} holds, it knows none",
+            fix="Use one archive folder for each workspace",
+        )
+
+
+def after_page(intake: Intake, steps: Steps, page: Page, found: Walk) -> None:
+    """Save what is due, say where the walk stands, and stop if asked to."""
+    intake.seal(steps.now())
+    tally = intake.tally
+    steps.progress(Progress(page.number, page.total_pages, tally.new, tally.seen, found.reached))
+    if steps.stopped():
+        raise Interrupted(
+            f"Stopped after page {page.number}; what was read is saved",
+            fix="Run sync again to go on",
+        )
