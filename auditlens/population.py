@@ -16,7 +16,7 @@ from auditlens.period import Period
 from auditlens.settings import Settings
 from auditlens.sources import Log
 
-__all__ = ["draw_population", "frame_coverage", "input_digest", "within"]
+__all__ = ["draw_population", "input_digest", "within"]
 
 FRAME = "The events came as a frame, so nothing can say what the server held."
 
@@ -29,24 +29,22 @@ def draw_population(
     Events are classified, sorted by time, id and leaf, and end with the period; the history is
     ``settings.history_days`` long. Raises UsageError for a frame without the needed columns.
     """
+    window = history(period, settings)
     if isinstance(source, Archive):
-        events, coverage = source.events(history(period, settings)), source.coverage(period)
+        events, coverage = source.events(window), source.coverage(period)
     elif isinstance(source, Log):
         events, coverage = source.events, source.coverage
     else:
-        events, coverage = classified(conform(source)), Coverage("unprovable", FRAME)
-    window = history(period, settings)
+        events = classified(conform(source))
+        coverage = Coverage("unprovable", FRAME, source="frame", events_held=events.height)
     events = within(events, window).sort("created_at", "id", "leaf")
     held = within(events, period)
-    coverage = dataclasses.replace(
+    return events, dataclasses.replace(
         coverage,
         events_in_period=held.height,
         unclassified=held["action"].null_count(),
         input_digest=input_digest(events),
     )
-    if not isinstance(source, Archive | Log):
-        coverage = frame_coverage(coverage, source, events)
-    return events, coverage
 
 
 def history(period: Period, settings: Settings) -> Period:
@@ -64,16 +62,6 @@ def within(events: pl.DataFrame, period: Period) -> pl.DataFrame:
 def classified(events: pl.DataFrame) -> pl.DataFrame:
     """Classify a frame that brought no actions of its own."""
     return classify(events) if events["action"].null_count() == events.height else events
-
-
-def frame_coverage(coverage: Coverage, frame: pl.DataFrame, events: pl.DataFrame) -> Coverage:
-    return dataclasses.replace(
-        coverage,
-        source="frame",
-        events_held=frame.height,
-        first_at=events["created_at"].min(),
-        last_at=events["created_at"].max(),
-    )
 
 
 def input_digest(events: pl.DataFrame) -> str:

@@ -42,7 +42,9 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
         with serve(workspace) as server:
             say("pulling its audit log over HTTP")
             archive = Archive(out / "archive")
-            outcome = archive.sync(SecodaSource(server.url, server.key), progress=say)
+            outcome = archive.sync(
+                SecodaSource(server.url, server.key), progress=lambda told: say(str(told))
+            )
         say("checking last month against rules and model")
         from auditlens.period import Period
 

@@ -25,11 +25,16 @@ def status(archive: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(found))
         return
-    click.echo(f"events       {found.events:,}, {moment(found.oldest)} to {moment(found.newest)}")
-    click.echo(f"last pull    {moment(found.last_pull)}  {visible(found.outcome or '-')}")
-    gaps = ", ".join(f"{first} to {last}" for first, last in found.gaps) or "none"
-    click.echo(f"gaps         {gaps}")
-    click.echo(f"quarantined  {found.quarantined:,} records")
-    left = "-" if found.days_until_loss is None else f"{found.days_until_loss} days"
-    click.echo(f"at risk      {left} until the source may drop events that are not saved")
-    click.echo(f"head         {found.head or '-'}")
+    gaps = ", ".join(f"{moment(a)} to {moment(b)}" for a, b in found.gaps) or "none"
+    left = "unknown" if found.days_until_loss is None else f"{found.days_until_loss} days"
+    for name, text in (
+        ("source", found.source or "-"),
+        ("events", f"{found.events:,}, {moment(found.first_at)} to {moment(found.last_at)}"),
+        ("last pull", f"{moment(found.last_pull_at)}, {found.last_outcome or '-'}"),
+        ("", found.statement),
+        ("gaps", gaps),
+        ("quarantined", f"{found.quarantined:,} records"),
+        ("at risk", f"{left} until the source may drop events that are not saved"),
+        ("head", found.head or "-"),
+    ):
+        click.echo(f"{name:<12} {visible(text)}")

@@ -42,7 +42,7 @@ def pull(*, quiet: bool, archive: Path | None, api: str | None, api_url: str | N
     source = SecodaSource(settings.api_url or None, api=settings.api)
     store = opened(settings, must_exist=False)
     with progress("pulling the audit log", quiet=quiet) as say, stop_on_signal() as stop:
-        return store.sync(source, progress=say, stop=stop)
+        return store.sync(source, progress=lambda told: say(str(told)), stop=stop)
 
 
 def tell(outcome: SyncOutcome, *, as_json: bool) -> None:
