@@ -1,0 +1,186 @@
+"""Hits of one subject close in time are one episode: what becomes one finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from string import Formatter
+
+import numpy as np
+import polars as pl
+
+from auditlens.findings import MAX_EVIDENCE
+from auditlens.period import Period
+from auditlens.rules.rule import Correlation, Rule
+from auditlens.rules.vocabulary import Rows
+from auditlens.rules.windows import Anchors, Timeline
+
+__all__ = ["EPISODE_SCHEMA", "QUIET_SECONDS", "REASON_WORDS", "Evidence", "described",
+           "from_anchors", "from_hits"]  # fmt: skip
+
+QUIET_SECONDS = 12 * 3600
+"""Hits of a plain rule by one sender are one episode until he is quiet for so long."""
+
+EPISODE_SCHEMA: dict[str, pl.DataType] = {
+    "rule_id": pl.String(),
+    "title": pl.String(),
+    "level": pl.String(),
+    "subject_kind": pl.String(),
+    "subject_id": pl.String(),
+    "subject_label": pl.String(),
+    "first_at": pl.Datetime("us", "UTC"),
+    "last_at": pl.Datetime("us", "UTC"),
+    "event_count": pl.Int64(),
+    "event_ids": pl.List(pl.String()),
+    "value": pl.Float64(),
+    "expected": pl.Float64(),
+    "reason": pl.String(),
+    "tags": pl.List(pl.String()),
+    "controls": pl.List(pl.String()),
+}
+"""Columns of the episodes frame. ``value`` is the peak of what was measured (events, distinct
+values, a sum), ``expected`` the threshold or baseline it passed; null for a plain rule."""
+
+REASON_WORDS = frozenset(
+    {"subject", "count", "value", "expected", "resources", "senders", "first", "last"}
+)
+"""What a rule's reason template may name between braces."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a rule rests on.
+
+    ``anchors``: rows at which it fired, rising. ``instants``: ``group``, ``time``, ``row`` of one
+    anchor an instant. ``rows``: pairs (``episode``, ``row``). ``metrics``: ``episode``, ``value``,
+    ``expected``.
+    """
+
+    anchors: Rows
+    instants: pl.DataFrame
+    rows: pl.DataFrame
+    metrics: pl.DataFrame
+
+
+def from_hits(frame: pl.DataFrame, rows: Rows) -> Evidence:
+    """Group a plain rule's hits by sender (or resource, where nobody acted) and quiet time."""
+    subject = pl.coalesce("sender_id", pl.lit("\x1f") + pl.col("resource_id"), pl.lit(""))
+    table = (
+        frame[rows]
+        .select(subject.alias("subject"), pl.col("created_at").alias("time"))
+        .with_columns(pl.Series("row", rows, dtype=pl.Int64))
+        .sort("subject", "time", "row")
+    )
+    gap = pl.col("time").diff().over("subject") > pl.duration(seconds=QUIET_SECONDS)
+    begins = gap.fill_null(True)
+    table = table.with_columns((begins.cast(pl.Int64).cum_sum() - 1).alias("episode"))
+    pairs = table.select("episode", "row")
+    metrics = pairs.group_by("episode").agg(
+        pl.len().cast(pl.Float64).alias("value"), pl.lit(None, pl.Float64).alias("expected")
+    )
+    return Evidence(rows, table.select("time", "row"), pairs, metrics)
+
+
+def from_anchors(rule: Correlation, line: Timeline, found: Anchors) -> Evidence:
+    """Merge a group's anchors whose gaps are at most the time span; windows become evidence."""
+    group, time = line.group[found.at], line.time[found.at]
+    span = rule.seconds * 1_000_000
+    begins = np.ones(len(found.at), dtype=np.bool_)
+    begins[1:] = (group[1:] != group[:-1]) | (time[1:] - time[:-1] > span)
+    starts = np.flatnonzero(begins)
+    ends = np.flatnonzero(np.append(begins[1:], True)[: len(begins)])
+    threshold = float(rule.threshold.value) if rule.threshold else None
+    peak = np.maximum.reduceat(found.metric, starts) if len(starts) else found.metric
+    spans = pl.DataFrame(
+        {"episode": np.arange(len(starts)), "low": found.low[starts], "high": found.high[ends]},
+        schema={"episode": pl.Int64, "low": pl.Int64, "high": pl.Int64},
+    )
+    pairs = spans.select("episode", pl.int_ranges("low", "high").alias("at")).explode("at")
+    rows = pl.Series("row", line.row, dtype=pl.Int64).gather(pairs.get_column("at"))
+    pairs = pairs.select("episode").with_columns(rows).unique(maintain_order=True)
+    metrics = pl.DataFrame(
+        {"episode": np.arange(len(starts)), "value": peak},
+        schema={"episode": pl.Int64, "value": pl.Float64},
+    ).with_columns(pl.lit(threshold, pl.Float64).alias("expected"))
+    instants = pl.DataFrame({"group": group, "time": time, "row": line.row[found.at]}).unique(
+        ["group", "time"], keep="first", maintain_order=True
+    )
+    return Evidence(np.unique(line.row[found.at]), instants, pairs, metrics)
+
+
+def described(rule: Rule, frame: pl.DataFrame, evidence: Evidence, period: Period) -> pl.DataFrame:
+    """Turn evidence into rows of EPISODE_SCHEMA, those that ended inside the period."""
+    rows = evidence.rows.get_column("row")
+    events = frame[rows].select(
+        "id",
+        "created_at",
+        "sender_id",
+        "sender_name",
+        "sender_email",
+        "resource_id",
+        "resource_title",
+    )
+    table = evidence.rows.hstack(events).sort("episode", "created_at", "id")
+    sender, resource = pl.col("sender_id"), pl.col("resource_id")
+    one_sender = (sender.n_unique() == 1) & (sender.null_count() == 0)
+    one_resource = (resource.n_unique() == 1) & (resource.null_count() == 0)
+    name = pl.coalesce("sender_name", "sender_email", "sender_id").drop_nulls().first()
+    title = pl.coalesce("resource_title", "resource_id").drop_nulls().first()
+    found = table.group_by("episode", maintain_order=True).agg(
+        pl.when(one_sender).then(pl.lit("sender")).when(one_resource).then(pl.lit("resource"))
+        .otherwise(pl.lit("workspace")).alias("subject_kind"),
+        pl.when(one_sender).then(sender.first()).when(one_resource).then(resource.first())
+        .otherwise(pl.lit("workspace")).alias("subject_id"),
+        pl.when(one_sender).then(name).when(one_resource).then(title)
+        .otherwise(pl.lit("the workspace")).alias("subject_label"),
+        pl.col("created_at").min().alias("first_at"),
+        pl.col("created_at").max().alias("last_at"),
+        pl.len().cast(pl.Int64).alias("event_count"),
+        pl.col("id").head(MAX_EVIDENCE).alias("event_ids"),
+        resource.n_unique().alias("resources"),
+        sender.n_unique().alias("senders"),
+    )  # fmt: skip
+    found = found.filter(pl.col("last_at").is_between(period.start, period.end, closed="left"))
+    found = found.join(evidence.metrics, on="episode", maintain_order="left")
+    return found.with_columns(
+        pl.lit(rule.id).alias("rule_id"),
+        pl.lit(rule.title).alias("title"),
+        pl.lit(rule.level).alias("level"),
+        reason(rule).alias("reason"),
+        pl.lit(pl.Series([list(rule.tags)], dtype=pl.List(pl.String))).first().alias("tags"),
+        pl.lit(pl.Series([list(rule.controls)], dtype=pl.List(pl.String)))
+        .first()
+        .alias("controls"),
+    ).select(pl.col(column).cast(dtype) for column, dtype in EPISODE_SCHEMA.items())
+
+
+def reason(rule: Rule) -> pl.Expr:
+    """Fill the rule's reason template; texts of the log are filled in once, never read again."""
+    template = rule.reason or default_reason(rule)
+    values = {
+        "subject": pl.col("subject_label"),
+        "count": pl.col("event_count").cast(pl.String),
+        "value": number("value"),
+        "expected": number("expected"),
+        "resources": pl.col("resources").cast(pl.String),
+        "senders": pl.col("senders").cast(pl.String),
+        "first": pl.col("first_at").dt.to_string("%Y-%m-%d %H:%M UTC"),
+        "last": pl.col("last_at").dt.to_string("%Y-%m-%d %H:%M UTC"),
+    }
+    parts: list[pl.Expr] = []
+    for words, field, _, _ in Formatter().parse(template):
+        parts.append(pl.lit(words))
+        if field is not None:
+            parts.append(values[field].fill_null(pl.lit("an unknown number")))
+    return pl.concat_str(parts)
+
+
+def number(name: str) -> pl.Expr:
+    column = pl.col(name).round(3)
+    whole = column.cast(pl.Int64, strict=False).cast(pl.String)
+    return pl.when(column == column.floor()).then(whole).otherwise(column.cast(pl.String))
+
+
+def default_reason(rule: Rule) -> str:
+    if rule.kind == "rule":
+        return "{subject}: {count} matching event(s) between {first} and {last}"
+    return "{subject}: {value} within one window, where {expected} is the limit; {count} event(s)"

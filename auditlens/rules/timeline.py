@@ -1,0 +1,137 @@
+"""From hits to a timeline: group keys, aliases, the measured field, all in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from auditlens.errors import UsageError
+from auditlens.rules.compare import as_times
+from auditlens.rules.rule import Correlation
+from auditlens.rules.vocabulary import Rows, column_of, encode
+from auditlens.rules.windows import Timeline
+
+__all__ = ["TIME_COLUMNS", "event_times", "timeline"]
+
+TIME_COLUMNS = ("created_at", "@timestamp", "timestamp", "eventTime", "UtcTime", "TimeCreated",
+                "time", "_time", "ts")  # fmt: skip
+
+
+def event_times(frame: pl.DataFrame, name: str | None) -> pl.Series:
+    """Return the column of event times, in microseconds since 1970 (Int64, null if unreadable)."""
+    known = [name] if name else [one for one in TIME_COLUMNS if one in frame.columns]
+    if not known or known[0] not in frame.columns:
+        raise UsageError(
+            "No column of event times was found; correlations need one",
+            fix=f"Name it with time=..., or call it one of {', '.join(TIME_COLUMNS[:3])}",
+        )
+    times = as_times(frame.get_column(known[0]))
+    if times is None:
+        raise UsageError(
+            f"The column {known[0]!r} holds no times", fix="Give datetimes or ISO 8601"
+        )
+    return times.dt.cast_time_unit("us").to_physical()
+
+
+def timeline(
+    rule: Correlation, frame: pl.DataFrame, times: pl.Series, hits: Sequence[Rows], horizon: int
+) -> tuple[Timeline, int]:
+    """Lay the hits of the correlation's rules (in their order) on one line.
+
+    Hits without a time or with a null group key are left out; the second value counts those
+    without a key. A list in ``group-by`` puts the hit in the group of each member.
+    """
+    fields = rule.threshold.fields if rule.threshold else ()
+    pieces = []
+    for slot, (rule_id, rows) in enumerate(zip(rule.rules, hits, strict=True)):
+        part = frame[rows]
+        columns = [
+            text_of(part, rule.aliases.get(name, {}).get(rule_id, name)).alias(f"g{n}")
+            for n, name in enumerate(rule.group_by)
+        ]
+        columns.append(measured(rule, part, rule_id, fields))
+        pieces.append(
+            pl.DataFrame({"row": rows, "slot": np.full(len(rows), slot)})
+            .with_columns(times.gather(rows).alias("time"))
+            .with_columns(columns)
+        )
+    table = pl.concat(pieces, how="vertical_relaxed").drop_nulls("time")
+    groups = [f"g{n}" for n in range(len(rule.group_by))]
+    for name in groups:
+        table = table.explode(name)
+    lost = table.filter(pl.any_horizontal(pl.col(groups).is_null())) if groups else table.clear()
+    table = table.drop_nulls(groups) if groups else table
+    table = table.explode("value") if isinstance(table.schema["value"], pl.List) else table
+    keys = ["row", *groups] + (["slot"] if rule.type.startswith("temporal") else ["value"])
+    table = with_codes(table, groups).unique(keys).sort("group", "time", "row", "slot", "code")
+    valued = table.get_column("value").is_not_null().to_numpy()
+    line = Timeline(
+        row=table.get_column("row").cast(pl.Int64).to_numpy(),
+        group=table.get_column("group").cast(pl.Int64).to_numpy(),
+        time=table.get_column("time").to_numpy(),
+        slot=table.get_column("slot").to_numpy(),
+        value=table.get_column("code").to_numpy(),
+        valued=valued,
+        horizon=horizon,
+    )
+    return line, lost.get_column("row").n_unique()
+
+
+def with_codes(table: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """Number the groups, and give texts of ``value`` a number each (``code``)."""
+    group = pl.lit(0) if not groups else pl.struct(groups).rank("dense") - 1
+    if table.schema["value"] == pl.String:
+        code = pl.col("value").rank("dense").cast(pl.Float64).fill_null(0)
+    else:
+        code = pl.col("value").cast(pl.Float64).fill_null(0)
+    return table.with_columns(group.cast(pl.Int64).alias("group"), code.alias("code"))
+
+
+def text_of(frame: pl.DataFrame, name: str) -> pl.Series:
+    """Return a list column of folded texts: one a row, or the members of a list field."""
+    column = column_of(frame, name)
+    if column is None:
+        return pl.Series(name, [[None]], dtype=pl.List(pl.String)).new_from_index(0, frame.height)
+    vocabulary = encode(column)
+    if vocabulary.members is None:
+        texts = vocabulary.folded.gather(
+            pl.Series(vocabulary.codes).replace(len(vocabulary.values), None)
+            if len(vocabulary.values) != frame.height or vocabulary.nulls.any()
+            else vocabulary.codes
+        )
+        return texts.alias(name).reshape((-1, 1)).arr.to_list() if len(texts) else empty(name)
+    held = pl.DataFrame(
+        {"row": vocabulary.members, "text": vocabulary.folded.gather(vocabulary.codes)}
+    )
+    lists = held.group_by("row", maintain_order=True).agg("text")
+    rows = pl.DataFrame({"row": np.arange(frame.height)})
+    return rows.join(lists, on="row", how="left", maintain_order="left").get_column("text")
+
+
+def empty(name: str) -> pl.Series:
+    return pl.Series(name, [], dtype=pl.List(pl.String))
+
+
+def measured(
+    rule: Correlation, part: pl.DataFrame, rule_id: str, fields: tuple[str, ...]
+) -> pl.Series:
+    """Return the measured field of one rule's hits: texts for value_count, else numbers."""
+    if not fields:
+        return pl.Series("value", [None], dtype=pl.Float64).new_from_index(0, part.height)
+    names = [rule.aliases.get(name, {}).get(rule_id, name) for name in fields]
+    if rule.type != "value_count":
+        column = column_of(part, names[0])
+        if column is None:
+            return pl.Series("value", [None], dtype=pl.Float64).new_from_index(0, part.height)
+        numbers = column.cast(pl.Float64, strict=False)
+        return numbers.set(~numbers.is_finite().fill_null(True), None).alias("value")
+    lists = [text_of(part, name) for name in names]
+    if len(lists) == 1:
+        return lists[0].alias("value")
+    table = pl.DataFrame({f"v{n}": one for n, one in enumerate(lists)}).with_row_index("row")
+    for n in range(len(lists)):
+        table = table.explode(f"v{n}")
+    joined = table.select("row", pl.concat_str(pl.exclude("row"), separator="\x1f").alias("value"))
+    return joined.group_by("row", maintain_order=True).agg("value").get_column("value")

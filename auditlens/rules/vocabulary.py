@@ -1,0 +1,197 @@
+"""The distinct values of a field, and which of them each row holds.
+
+A test runs once over the distinct values and is spread to the rows by their codes. Where almost
+every row has a value of its own, the column itself is the vocabulary.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+__all__ = ["Mask", "Rows", "Vocabulary", "column_of", "encode", "fold"]
+
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+
+ENCODE_ABOVE = 256
+"""Below so many rows a column is its own vocabulary: finding distinct values costs more."""
+
+DENSE = 0.5
+FINAL_SIGMA, SIGMA = "\u03c2", "\u03c3"
+PATH_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A field of a frame of ``height`` rows.
+
+    ``values`` are distinct and not null. ``codes`` holds each row's position in them, or their
+    count where the row is null. For a list field, ``codes`` is per member and ``members`` says
+    the row of each.
+    """
+
+    values: pl.Series
+    codes: NDArray[np.int64]
+    height: int
+    nulls: Mask
+    members: Rows | None = None
+
+    @cached_property
+    def text(self) -> pl.Series:
+        """The values as text: booleans as true and false, whole floats without a fraction."""
+        dtype = self.values.dtype
+        if dtype == pl.String:
+            return self.values
+        if dtype.is_float():
+            whole = self.values.cast(pl.Int64, strict=False)
+            same = (whole.cast(dtype) == self.values).fill_null(False)
+            return self.values.cast(pl.String).zip_with(~same, whole.cast(pl.String))
+        if isinstance(dtype, pl.Datetime):
+            return self.values.dt.to_string("iso:strict")
+        if dtype == pl.Binary:
+            return self.values.bin.encode("hex")
+        return self.values.cast(pl.String, strict=False)
+
+    @cached_property
+    def folded(self) -> pl.Series:
+        """The text in lower case, for comparisons without regard to case."""
+        return fold(self.text)
+
+    def spread(self, found: Mask, rows: Rows) -> Mask:
+        """Turn a test's answer for every value into its answer for ``rows``; null is False."""
+        padded = np.append(found, False)
+        if self.members is None:
+            return padded[self.codes[rows]]
+        whole = np.zeros(self.height, dtype=np.bool_)
+        whole[self.members[padded[self.codes]]] = True
+        return whole[rows]
+
+
+def fold(text: pl.Series) -> pl.Series:
+    """Lower-case by Unicode; both forms of the small sigma count as one letter."""
+    return text.str.to_lowercase().str.replace_all(FINAL_SIGMA, SIGMA, literal=True)
+
+
+def column_of(frame: pl.DataFrame, field: str) -> pl.Series | None:
+    """Find a field in a frame: the exact column, its underscore form, a struct path, a JSON path.
+
+    Returns None when there is nothing to look in. A JSON path is looked up in ``metadata`` when
+    that is a text column; a leading ``metadata.`` may be left out.
+    """
+    names = frame.columns
+    for name in (field, field.replace(".", "_")):
+        if name in names:
+            return plain(frame.get_column(name))
+    head, _, rest = field.partition(".")
+    if rest and head in names and isinstance(frame.schema[head], pl.Struct):
+        return struct_path(frame.get_column(head), rest)
+    if "metadata" not in names:
+        return None
+    if isinstance(frame.schema["metadata"], pl.Struct):
+        return struct_path(frame.get_column("metadata"), field.removeprefix("metadata."))
+    if frame.schema["metadata"] != pl.String:
+        return None
+    return json_path(frame.get_column("metadata"), field.removeprefix("metadata."))
+
+
+def plain(column: pl.Series) -> pl.Series:
+    """Give categories and nested lists of them back as text."""
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        return column.cast(pl.String)
+    if isinstance(column.dtype, pl.Array):
+        return column.arr.to_list()
+    if column.dtype == pl.Null:
+        return column.cast(pl.String)
+    return column
+
+
+def struct_path(column: pl.Series, path: str) -> pl.Series | None:
+    """Follow a dotted path through structs; a name that itself has dots wins."""
+    if not isinstance(column.dtype, pl.Struct):
+        return None
+    known = {field.name for field in column.dtype.fields}
+    if path in known:
+        return plain(column.struct.field(path))
+    head, _, rest = path.partition(".")
+    return struct_path(column.struct.field(head), rest) if rest and head in known else None
+
+
+def json_path(column: pl.Series, path: str) -> pl.Series:
+    """Read a dotted path from JSON text: scalars as text, an array as the list of its members."""
+    steps = "".join(
+        f".{step}" if PATH_STEP.fullmatch(step) else f"['{step}']"
+        for step in path.replace("'", "").split(".")
+    )
+    found = column.str.json_path_match(f"${steps}")
+    arrays = found.str.starts_with("[").fill_null(False)
+    return json_members(found, arrays) if arrays.any() else found
+
+
+def json_members(found: pl.Series, arrays: pl.Series) -> pl.Series:
+    """Turn texts into lists of one, and JSON arrays into lists of their members' texts."""
+    import msgspec
+
+    decoder = msgspec.json.Decoder(list[msgspec.Raw])
+    members: dict[str, list[str]] = {}
+    for text in found.filter(arrays).unique():
+        try:
+            raw = [bytes(one) for one in decoder.decode(text)]
+        except msgspec.MsgspecError:
+            continue
+        members[text] = [
+            str(msgspec.json.decode(one)) if one[:1] == b'"' else one.decode()
+            for one in raw
+            if one != b"null"
+        ]
+    table = pl.DataFrame(
+        {"text": list(members), "members": list(members.values())},
+        schema={"text": pl.String, "members": pl.List(pl.String)},
+    )
+    joined = found.to_frame("text").join(table, on="text", how="left", maintain_order="left")
+    alone = pl.concat_list("text")
+    return joined.select(
+        pl.when(pl.col("text").is_null())
+        .then(None)
+        .otherwise(pl.coalesce("members", alone))
+        .alias("members")
+    ).to_series()
+
+
+def encode(column: pl.Series) -> Vocabulary:
+    """Find the distinct values of a column and the code of every row."""
+    height = len(column)
+    nulls = column.is_null().to_numpy()
+    if isinstance(column.dtype, pl.List):
+        inner = pl.DataFrame({"row": np.arange(height), "value": column}).explode("value")
+        inner = inner.drop_nulls("value")
+        vocabulary = encode(plain(inner.get_column("value")))
+        members = inner.get_column("row").to_numpy()
+        return Vocabulary(vocabulary.values, vocabulary.codes, height, nulls, members)
+    if isinstance(column.dtype, pl.Struct):
+        column = column.struct.json_encode()
+    if height <= ENCODE_ABOVE or dense(column):
+        codes = np.arange(height, dtype=np.int64)
+        codes[nulls] = height
+        # The column keeps its nulls; no row points at them.
+        return Vocabulary(column, codes, height, nulls)
+    values = column.drop_nulls().unique(maintain_order=True)
+    if column.dtype == pl.String:
+        coded = column.cast(pl.Enum(values)).to_physical()
+    else:
+        places = pl.DataFrame({"value": values, "code": np.arange(len(values))})
+        joined = column.to_frame("value").join(places, on="value", how="left", nulls_equal=True,
+                                               maintain_order="left")  # fmt: skip
+        coded = joined.get_column("code")
+    return Vocabulary(values, coded.cast(pl.Int64).fill_null(len(values)).to_numpy(), height, nulls)
+
+
+def dense(column: pl.Series) -> bool:
+    """Say whether most rows hold a value of their own, judged on a sample from the front."""
+    sample = column.head(20_000)
+    return sample.n_unique() > DENSE * len(sample) and column.n_unique() > DENSE * len(column)
