@@ -1,0 +1,139 @@
+"""The report: what an audit found, and how complete it is, as files a third party can check.
+
+The main path is ``facts`` (the audit, veiled) → ``build`` (content: frozen plain data) → ``page``
+and ``exports`` → ``folder``. Nothing but ``page`` knows HTML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditlens.errors import UsageError
+from auditlens.report.content import Content
+from auditlens.report.review import Review
+
+if TYPE_CHECKING:
+    from auditlens.audit import Audit
+    from auditlens.report.facts import Facts
+
+__all__ = ["Report", "Review"]
+
+EDITIONS = ("brief", "full")
+MAX_ROWS = 1_000
+KEY_VARIABLE = "AUDITLENS_IDENTITY_KEY"
+
+
+class Report:
+    """The report of one audit.
+
+    ``edition`` is ``full`` or ``brief``. ``identity`` is ``full``, ``pseudonymous`` (keyed labels;
+    the key comes from ``key`` or from AUDITLENS_IDENTITY_KEY) or ``aggregate``. ``review`` holds
+    dispositions, exceptions and signatures. ``max_rows`` caps the findings a page shows; every
+    file holds all of them. Raises UsageError for an unknown edition or mode.
+    """
+
+    def __init__(
+        self,
+        audit: Audit,
+        *,
+        edition: str = "full",
+        identity: str = "full",
+        key: bytes | None = None,
+        review: Review | None = None,
+        max_rows: int = MAX_ROWS,
+    ) -> None:
+        if edition not in EDITIONS:
+            raise UsageError(
+                f"No edition is called {edition!r}", fix=f"Use {' or '.join(EDITIONS)}"
+            )
+        self.audit = audit
+        self.edition = edition
+        self.identity = identity
+        self.review = review or Review()
+        self.max_rows = max_rows
+        self.key = key or os.environ.get(KEY_VARIABLE, "").encode() or None
+        self.facts  # noqa: B018 - an impossible combination is told at once
+
+    def __repr__(self) -> str:
+        return (
+            f"Report({self.audit.period.label}, {self.edition} edition, "
+            f"{self.audit.findings.height:,} findings)"
+        )
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The audit as this report may tell it."""
+        from auditlens.report.facts import facts_of
+
+        return facts_of(
+            self.audit,
+            edition=self.edition,
+            identity=self.identity,
+            review=self.review,
+            key=self.key,
+        )
+
+    def content(self) -> Content:
+        """Everything the report says, as frozen plain data."""
+        return self.built
+
+    @cached_property
+    def built(self) -> Content:
+        from auditlens.report.build import build_content
+
+        digest = hashlib.sha256(self.parquet).hexdigest()
+        return build_content(self.facts, limit=self.max_rows, sha256=digest)
+
+    @cached_property
+    def parquet(self) -> bytes:
+        from auditlens.report.exports import as_parquet
+
+        return as_parquet(self.facts.findings)
+
+    def html(self) -> str:
+        """The page: one self-contained file that loads nothing."""
+        from auditlens.report.page import render_page
+
+        return render_page(self.built)
+
+    def write(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """Write the report's files into ``folder`` in one step and return their paths.
+
+        Raises UsageError when the folder holds something else or cannot be written.
+        """
+        from auditlens.report.folder import write_folder
+
+        return write_folder(Path(folder), self.files())
+
+    def files(self) -> Mapping[str, bytes]:
+        """Every file of the report by name, the manifest last."""
+        from auditlens.report import exports
+        from auditlens.report.folder import MANIFEST, manifest
+
+        files = {
+            "report.html": self.html().encode(),
+            "findings.json": exports.as_json(self.built),
+            "findings.csv": exports.as_csv(self.facts.findings),
+            "findings.parquet": self.parquet,
+        }
+        cover = self.built.cover
+        about = {
+            "run_id": cover.run_id,
+            "period": cover.period.label,
+            "input_digest": cover.input_digest,
+            "rules_digest": cover.rules_digest,
+        }
+        return {**files, MANIFEST: manifest(files, about)}
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.html(), quote=True)
+        return (
+            '<iframe sandbox title="AuditLens report" width="100%" height="720" '
+            f'srcdoc="{page}"></iframe>'
+        )

@@ -1,0 +1,50 @@
+"""From an audit to the content of its report: read it from top to bottom."""
+
+from __future__ import annotations
+
+from auditlens.report.access import access
+from auditlens.report.activity import activity
+from auditlens.report.closing import appendix, exceptions, method, sign_off
+from auditlens.report.completeness import completeness
+from auditlens.report.conclusion import change, conclusion, cover
+from auditlens.report.content import SCHEMA_VERSION, Content
+from auditlens.report.evidence import evidence_states
+from auditlens.report.facts import Facts
+from auditlens.report.finding_rows import finding_rows, rule_groups, shown_findings
+from auditlens.report.frameworks import framework_tables
+from auditlens.report.profiles import profiles
+from auditlens.report.rule_rows import rule_rows
+
+__all__ = ["build_content"]
+
+
+def build_content(facts: Facts, *, limit: int, sha256: str) -> Content:
+    """Everything the report says. ``limit`` caps the findings a page shows, never the data.
+
+    ``sha256`` is that of the Parquet file with all of them.
+    """
+    rows = finding_rows(facts)
+    page_rows, shown = shown_findings(rows, limit, sha256)
+    rules = rule_rows(facts)
+    signed = sign_off(facts)
+    evidence = evidence_states(facts, rules, signed)
+    population = completeness(facts, evidence)
+    return Content(
+        schema=SCHEMA_VERSION,
+        cover=cover(facts),
+        conclusion=conclusion(facts, rows, population, rules, signed),
+        change=change(facts, rows, population.events_in_period),
+        frameworks=framework_tables(facts, evidence, rows),
+        groups=rule_groups(facts, rows, page_rows),
+        findings=rows,
+        shown=shown,
+        activity=activity(facts),
+        profiles=profiles(facts),
+        access=access(facts),
+        rules=rules,
+        completeness=population,
+        method=method(facts),
+        exceptions=exceptions(facts),
+        sign_off=signed,
+        appendix=appendix(facts),
+    )

@@ -1,0 +1,134 @@
+"""The last sections: method and limits, exceptions, sign-off, how to do it all again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from auditlens.report.facts import Facts
+from auditlens.report.sections import Appendix, ExceptionRow, Method, SignOff, SignOffLine
+from auditlens.report.wording import count, percent
+
+__all__ = ["appendix", "exceptions", "method", "sign_off"]
+
+LIMITS = (
+    "A log shows that a control operated. It does not show design, approval or intent.",
+    "The source records no outcome: an attempt that failed looks like one that worked.",
+    "The source records no address, device or session: where an act came from cannot be told.",
+    "How far back the source keeps its log is not known; what was never pulled is not here.",
+    "One bulk act may be recorded once or once a resource: counts of acts are a lower bound.",
+    "Rank and percentile say how unusual a day is among the days compared, not how likely harm is.",
+    "A sender or resource without a history has no baseline; peers stand in for it.",
+)
+ROLES = ("preparer", "reviewer", "approver")
+STATEMENTS = {
+    "preparer": "Drawn up by the tool from the inputs named in the appendix.",
+    "reviewer": "I examined the findings and the completeness page and decided each finding.",
+    "approver": "I accept the review and the exceptions it lists.",
+}
+GLOSSARY = (
+    ("event", "One record of the audit log."),
+    ("sender", "Who acted: a person, a key's owner, the system, an automation."),
+    ("resource", "What was acted on."),
+    ("finding", "What a rule or the model flagged: one episode, with its reasons and events."),
+    ("rule", "A written condition over events; every rule is listed, hit or not."),
+    ("baseline", "What is usual for a sender or resource, or for its peers."),
+    ("exception", "A finding accepted until a date; it stays listed."),
+    ("disposition", "What a reviewer decided about a finding."),
+    ("coverage", "What was pulled, what is missing, and how that is known."),
+)
+
+
+def method(facts: Facts) -> Method:
+    """How the model was fitted, and what the log cannot show."""
+    facts_of_model = tuple(
+        (key.replace("_", " "), in_words(value))
+        for key, value in sorted(facts.model.items())
+        if key != "notes"
+    )
+    notes = facts.model.get("notes", ())
+    return Method(
+        model=facts_of_model,
+        notes=tuple(str(note) for note in notes) if isinstance(notes, list | tuple) else (),
+        limits=LIMITS,
+    )
+
+
+def in_words(value: Any) -> str:
+    """One setting of the model as text."""
+    if isinstance(value, list | tuple):
+        return ", ".join(in_words(one) for one in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {in_words(one)}" for key, one in sorted(value.items()))
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def exceptions(facts: Facts) -> tuple[ExceptionRow, ...]:
+    """Every exception with how many findings it hid, soonest to end first."""
+    hidden = dict(
+        facts.findings.drop_nulls("exception_id").group_by("exception_id").len().iter_rows()
+    )
+    rows = (
+        ExceptionRow(
+            exception_id=one.exception_id,
+            scope=one.scope,
+            reason=one.reason,
+            owner=one.owner,
+            approver=one.approver,
+            until=one.until,
+            hid=one.hid or hidden.get(one.exception_id, 0),
+            state=one.state,
+        )
+        for one in facts.review.exceptions
+    )
+    return tuple(sorted(rows, key=lambda row: (str(row.until or "9999"), row.exception_id)))
+
+
+def sign_off(facts: Facts) -> SignOff:
+    """The signatures; a role nobody has taken is an empty line to sign on paper."""
+    review = facts.review
+    signed = {entry.role: entry for entry in review.signatures}
+    lines = []
+    for role in ROLES:
+        entry = signed.get(role)
+        name = entry.name if entry else ("AuditLens" if role == "preparer" else "")
+        at = entry.signed_at if entry else (facts.run_at if role == "preparer" else None)
+        said = (entry.statement if entry else "") or STATEMENTS[role]
+        lines.append(SignOffLine(role, name, at, said))
+    late = None
+    if review.due is not None:
+        done = signed["reviewer"].signed_at if "reviewer" in signed else None
+        late = max(((done or facts.run_at).date() - review.due).days, 0)
+    return SignOff(review.status, tuple(lines), conflict(facts), review.due, late)
+
+
+def conflict(facts: Facts) -> str:
+    """A sentence when the reviewer is the subject of an undecided finding."""
+    names = {entry.name for entry in facts.review.signatures if entry.role == "reviewer"}
+    subjects = facts.undecided.select("subject_id", "subject_label").iter_rows()
+    about = sum(bool(names & set(row)) for row in subjects)
+    return f"The reviewer is the subject of {count(about, 'undecided finding')}." if about else ""
+
+
+def appendix(facts: Facts) -> Appendix:
+    """The command that does it again, every version and digest, and the words used."""
+    period = facts.period
+    command = (
+        f"auditlens report --archive ARCHIVE --period {period.label} "
+        f"--timezone {period.timezone} --out OUT"
+    )
+    classified = facts.events.filter(pl.col("action").is_not_null()).height
+    statement = (
+        "The same archive, rules, settings and versions give these findings to the byte. "
+        f"{percent(classified, facts.events.height)} % of the events had a known action."
+    )
+    return Appendix(
+        command=command,
+        statement=statement,
+        provenance=tuple(sorted((key, str(value)) for key, value in facts.provenance.items())),
+        files=(),
+        glossary=GLOSSARY,
+    )

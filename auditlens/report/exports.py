@@ -1,0 +1,56 @@
+"""The findings as files: JSON, NDJSON, CSV, Parquet. Rows in, rows out, in every one."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import polars as pl
+
+from auditlens.report.content import Content
+from auditlens.report.text import json_text, spreadsheet_cell
+
+__all__ = ["as_csv", "as_json", "as_ndjson", "as_parquet"]
+
+Files = dict[str, bytes]
+
+
+def as_json(content: Content) -> bytes:
+    """The whole content with every finding, sorted keys, two spaces."""
+    return (json_text(content, indent=2) + "\n").encode()
+
+
+def as_ndjson(findings: pl.DataFrame) -> bytes:
+    """One finding a line, the frame's own fields, nothing shortened."""
+    return "".join(json_text(row) + "\n" for row in findings.iter_rows(named=True)).encode()
+
+
+def as_csv(findings: pl.DataFrame) -> bytes:
+    """The copy for spreadsheets: text cannot run as a formula, lists are joined by spaces."""
+    flat = findings.select(flat_column(findings.schema, name) for name in findings.columns)
+    safe = flat.with_columns(
+        pl.col(name).map_elements(spreadsheet_cell, return_dtype=pl.String)
+        for name, dtype in flat.schema.items()
+        if dtype == pl.String
+    )
+    buffer = io.BytesIO()
+    safe.write_csv(buffer, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
+    return buffer.getvalue()
+
+
+def flat_column(schema: pl.Schema, name: str) -> pl.Expr:
+    """A column of plain values; reasons keep their sentences."""
+    dtype: Any = schema[name]
+    if name == "reasons":
+        sentences = pl.element().struct.field("text").fill_null(pl.element().struct.field("family"))
+        return pl.col(name).list.eval(sentences).list.join("; ").alias(name)
+    if isinstance(dtype, pl.List):
+        return pl.col(name).list.join(" ")
+    return pl.col(name)
+
+
+def as_parquet(findings: pl.DataFrame) -> bytes:
+    """The faithful copy, typed."""
+    buffer = io.BytesIO()
+    findings.write_parquet(buffer, compression="zstd", statistics=False)
+    return buffer.getvalue()

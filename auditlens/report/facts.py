@@ -1,0 +1,130 @@
+"""What a report is drawn from: one audit and its review, with the veil already laid."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from auditlens.findings import LEVELS
+from auditlens.period import Period, zone
+from auditlens.report.identity import check_mode, labels, veil_events, veil_findings
+from auditlens.report.review import Review
+
+__all__ = ["Facts", "facts_of", "file_name"]
+
+STRONGEST_FIRST = tuple(reversed(LEVELS))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One audit, ready to be told: frames are veiled, findings are in the order of the page."""
+
+    period: Period
+    events: pl.DataFrame
+    findings: pl.DataFrame
+    health: pl.DataFrame
+    coverage: Any
+    rules: tuple[Any, ...]
+    rules_digest: str
+    model: Mapping[str, object]
+    provenance: Mapping[str, str]
+    workspace: str
+    frameworks: tuple[str, ...]
+    run_at: datetime
+    review: Review
+    edition: str
+    identity: str
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone whose days and hours the report counts."""
+        return zone(self.period.timezone)
+
+    @property
+    def named(self) -> bool:
+        """Whether single senders may be told apart at all."""
+        return self.identity != "aggregate"
+
+    @cached_property
+    def run_id(self) -> str:
+        """``R-`` and 12 hex digits over everything that decides the findings."""
+        parts = [self.coverage.input_digest, self.rules_digest, self.period.label]
+        parts += [f"{key}={value}" for key, value in sorted(self.provenance.items())]
+        return "R-" + hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:12]
+
+    @cached_property
+    def undecided(self) -> pl.DataFrame:
+        """Findings nobody has decided and no exception covers."""
+        decided = [entry.finding_id for entry in self.review.dispositions]
+        return self.findings.filter(
+            pl.col("disposition").fill_null("").is_in(["", "open", "needs work"])
+            & pl.col("exception_id").is_null()
+            & ~pl.col("finding_id").is_in(decided)
+        )
+
+
+def facts_of(
+    audit: Any, *, edition: str, identity: str, review: Review, key: bytes | None = None
+) -> Facts:
+    """Gather ``audit`` into facts; raise UsageError for an unknown identity mode."""
+    check_mode(identity, key)
+    names = labels(audit.events, audit.findings, key) if identity == "pseudonymous" and key else {}
+    titles = dict(audit.rule_health.select("rule_id", "title").iter_rows())
+    findings = veil_findings(audit.findings, identity, names, titles)
+    return Facts(
+        period=audit.period,
+        events=veil_events(audit.events, identity, names),
+        findings=ordered(findings),
+        health=audit.rule_health,
+        coverage=audit.coverage,
+        rules=tuple(audit.rules.rules),
+        rules_digest=audit.rules.digest,
+        model=audit.model,
+        provenance=audit.provenance,
+        workspace=getattr(audit.settings, "workspace", "") or "",
+        frameworks=tuple(getattr(audit.settings, "frameworks", ())),
+        run_at=audit.run_at,
+        review=review if identity == "full" else impersonal(review),
+        edition=edition,
+        identity=identity,
+    )
+
+
+def ordered(findings: pl.DataFrame) -> pl.DataFrame:
+    """Most severe first, then by rule, time and id: a full order, whatever came in."""
+    rank = pl.col("level").replace_strict(
+        list(STRONGEST_FIRST), list(range(len(LEVELS))), default=len(LEVELS), return_dtype=pl.Int64
+    )
+    return findings.sort(
+        rank,
+        "rule_id",
+        "score_rank",
+        "first_at",
+        "finding_id",
+        nulls_last=True,
+        maintain_order=True,
+    )
+
+
+def impersonal(review: Review) -> Review:
+    """The review without free text: a reason may name the person it is about."""
+    return replace(
+        review,
+        dispositions=tuple(replace(one, reason="") for one in review.dispositions),
+        exceptions=tuple(replace(one, scope="withheld", reason="") for one in review.exceptions),
+    )
+
+
+def file_name(source: str) -> str:
+    """``source`` without the folders of the machine it was read on."""
+    if PurePosixPath(source).is_absolute() or PureWindowsPath(source).is_absolute():
+        return PureWindowsPath(PurePosixPath(source).name).name
+    return source

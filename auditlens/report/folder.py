@@ -1,0 +1,130 @@
+"""The report folder: written beside, synced, and swapped in whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auditlens.errors import UsageError
+
+__all__ = ["MANIFEST", "manifest", "write_folder"]
+
+MANIFEST = "manifest.json"
+FORMAT = "auditlens.manifest/1"
+MEDIA = {
+    ".html": "text/html",
+    ".json": "application/json",
+    ".ndjson": "application/x-ndjson",
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".pdf": "application/pdf",
+}
+
+
+def manifest(files: Mapping[str, bytes], about: Mapping[str, str]) -> bytes:
+    """Name, size, SHA-256 and media type of every file, and what the report was made from."""
+    entries = [
+        {
+            "name": name,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "media_type": MEDIA[Path(name).suffix],
+        }
+        for name, data in sorted(files.items())
+    ]
+    whole: dict[str, Any] = {"format": FORMAT, **about, "files": entries}
+    return (json.dumps(whole, indent=2, sort_keys=True) + "\n").encode()
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Put ``files`` into ``folder`` in one step; return their paths in the order given.
+
+    The folder may be absent, empty, or an earlier report of ours, which is replaced whole.
+    Raises UsageError when it holds anything else or cannot be written; then nothing changed.
+    """
+    folder = Path(folder).absolute()
+    check_ours(folder)
+    beside: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        for name, data in files.items():
+            write_synced(beside / name, data)
+        sync_folder(beside)
+        beside.chmod(0o755)
+        swap(beside, folder)
+    except OSError as error:
+        raise UsageError(
+            f"The report cannot be written to {folder} ({error.strerror or error})",
+            fix="Name a folder that you may write to",
+        ) from None
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+    return tuple(folder / name for name in files)
+
+
+def check_ours(folder: Path) -> None:
+    """Raise UsageError unless ``folder`` is absent, empty or a report that we wrote."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file", fix="Name a folder for the report")
+    found = {path.name for path in folder.iterdir()}
+    if foreign := sorted(found - own_names(folder)):
+        raise UsageError(
+            f"{folder} holds files that are not a report of ours, such as {foreign[0]!r}",
+            fix="Name an empty or a new folder",
+        )
+
+
+def own_names(folder: Path) -> set[str]:
+    """Names of the files that the folder's own manifest lists."""
+    try:
+        listed = json.loads((folder / MANIFEST).read_bytes())
+        if listed["format"] != FORMAT:
+            return set()
+        return {MANIFEST, *(entry["name"] for entry in listed["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of ``folder`` durable where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def swap(beside: Path, folder: Path) -> None:
+    """Move ``beside`` to ``folder``; an earlier report steps aside and comes back on failure."""
+    if not folder.exists():
+        beside.rename(folder)
+    else:
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+        old.rmdir()
+        folder.rename(old)
+        try:
+            beside.rename(folder)
+        except OSError:
+            old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    sync_folder(folder.parent)

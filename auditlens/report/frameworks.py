@@ -1,0 +1,184 @@
+"""Control coverage: frameworks as data, statuses computed from the evidence.
+
+A framework is a YAML file in ``reports/frameworks``: clause ids, our own words, evidence ids.
+The five statuses say what the evidence shows; none of them says "compliant".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from auditlens.documents import Document, read_documents
+from auditlens.errors import DocumentErrors, UsageError
+from auditlens.report.content import FindingRow
+from auditlens.report.evidence import EVIDENCE_NAMES
+from auditlens.report.facts import Facts
+from auditlens.report.sections import Clause, Evidence, Framework
+from auditlens.shipped import reports_folder
+
+__all__ = ["STATUSES", "ClauseRule", "Pack", "framework_tables", "load_pack", "pack_names"]
+
+STATUSES = (
+    "supported",
+    "supported with exceptions",
+    "gap",
+    "partly assessable",
+    "not assessable from this log",
+)
+CLAUSE_KEYS = {"id", "words", "evidence", "days", "limit", "ceiling"}
+PACK_KEYS = {"id", "name", "note", "clauses"}
+
+
+@dataclass(frozen=True)
+class ClauseRule:
+    """One clause as its file has it.
+
+    ``days`` is how many days of log the clause wants held. ``ceiling`` is the best status a log
+    of this kind can ever support, and ``limit`` says why.
+    """
+
+    clause: str
+    words: str
+    evidence: tuple[str, ...]
+    days: int | None
+    limit: str
+    ceiling: str
+
+
+@dataclass(frozen=True)
+class Pack:
+    """One framework file."""
+
+    framework: str
+    name: str
+    note: str
+    clauses: tuple[ClauseRule, ...]
+
+
+def folder() -> Path:
+    return reports_folder() / "frameworks"
+
+
+def pack_names() -> tuple[str, ...]:
+    """The ids of every shipped framework, sorted."""
+    return tuple(sorted(path.stem for path in folder().glob("*.yml")))
+
+
+def load_pack(name: str) -> Pack:
+    """Read one framework file; raise UsageError for an unknown id, DocumentErrors for faults."""
+    path = folder() / f"{name}.yml"
+    if name not in pack_names():
+        raise UsageError(
+            f"No framework is called {name!r}", fix=f"Use any of {', '.join(pack_names())}"
+        )
+    document = read_documents(path)[0]
+    data: dict[str, Any] = document.data
+    faults = [
+        document.error(f"unknown key {key!r}", key) for key in sorted(data.keys() - PACK_KEYS)
+    ]
+    clauses = []
+    for index, entry in enumerate(data.get("clauses", [])):
+        faults += clause_faults(document, index, entry)
+        clauses.append(entry)
+    if faults:
+        raise DocumentErrors(faults)
+    return Pack(
+        framework=data["id"],
+        name=data["name"],
+        note=" ".join(data.get("note", "").split()),
+        clauses=tuple(clause_rule(entry) for entry in clauses),
+    )
+
+
+def clause_faults(document: Document, index: int, entry: dict[str, Any]) -> list[Any]:
+    where = ("clauses", index)
+    faults = [
+        document.error(f"unknown key {key!r}", *where, key)
+        for key in sorted(entry.keys() - CLAUSE_KEYS)
+    ]
+    faults += [
+        document.error(f"'{key}' is missing", *where)
+        for key in ("id", "words", "evidence")
+        if key not in entry
+    ]
+    faults += [
+        document.error(f"unknown evidence {one!r}", *where, "evidence")
+        for one in entry.get("evidence", [])
+        if one not in EVIDENCE_NAMES
+    ]
+    if entry.get("ceiling", STATUSES[0]) not in STATUSES:
+        faults.append(document.error(f"unknown status {entry['ceiling']!r}", *where, "ceiling"))
+    return faults
+
+
+def clause_rule(entry: dict[str, Any]) -> ClauseRule:
+    return ClauseRule(
+        clause=str(entry["id"]),
+        words=" ".join(entry["words"].split()),
+        evidence=tuple(entry["evidence"]),
+        days=entry.get("days"),
+        limit=" ".join(entry.get("limit", "").split()),
+        ceiling=entry.get("ceiling", STATUSES[0]),
+    )
+
+
+def framework_tables(
+    facts: Facts, evidence: tuple[Evidence, ...], rows: tuple[FindingRow, ...]
+) -> tuple[Framework, ...]:
+    """One table a chosen framework, in the order chosen."""
+    states = {one.evidence_id: one.state for one in evidence}
+    pending = set(facts.undecided["finding_id"].to_list())
+    open_controls = Counter(
+        control.casefold() for row in rows if row.finding_id in pending for control in row.controls
+    )
+    held = days_held(facts)
+    return tuple(
+        framework_table(load_pack(name), states, open_controls, held, len(pending))
+        for name in facts.frameworks
+    )
+
+
+def days_held(facts: Facts) -> int:
+    first, last = facts.coverage.first_at, facts.coverage.last_at
+    if first is None or last is None:
+        return 0
+    days: tuple[date, date] = (first.date(), last.date())
+    return (days[1] - days[0]).days + 1
+
+
+def framework_table(
+    pack: Pack, states: dict[str, str], open_controls: Counter[str], held: int, pending: int
+) -> Framework:
+    clauses = []
+    for rule in pack.clauses:
+        open_here = open_controls[f"{pack.framework}:{rule.clause}".casefold()]
+        if "E08" in rule.evidence:
+            open_here = max(open_here, pending)
+        status = clause_status(rule, [states[one] for one in rule.evidence], open_here, held)
+        clauses.append(
+            Clause(rule.clause, rule.words, status, rule.evidence, open_here, rule.limit)
+        )
+    counted = Counter(clause.status for clause in clauses)
+    return Framework(
+        framework=pack.framework,
+        name=pack.name,
+        note=pack.note,
+        counts=tuple((status, counted[status]) for status in STATUSES),
+        clauses=tuple(clauses),
+    )
+
+
+def clause_status(rule: ClauseRule, states: list[str], open_here: int, held: int) -> str:
+    """One of the five statuses; the weakest evidence decides."""
+    supported, excepted, gap, partly, blind = STATUSES
+    if rule.ceiling == blind or not states or all(state == "absent" for state in states):
+        return blind
+    if "failed" in states or (rule.days is not None and held < rule.days):
+        return gap
+    if "partial" in states or "absent" in states or rule.ceiling == partly:
+        return partly
+    return excepted if open_here else supported

@@ -1,0 +1,131 @@
+"""The page: content through templates into one self-contained file.
+
+This is the one module that marks text as safe. It does so three times, for bytes that are ours
+(the stylesheet, the script) or cannot leave a script block (the JSON). Everything else a
+template prints passes ``shown`` and then Jinja's own escaping.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from auditlens.report import charts
+from auditlens.report.content import Content
+from auditlens.report.finding_rows import EVIDENCE_SHOWN
+from auditlens.report.text import cut, json_text, visible
+from auditlens.shipped import reports_folder
+
+__all__ = ["embedded", "render_page"]
+
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+INDENT = re.compile(r"\n\s*")
+DASH = "\N{EN DASH}"
+OPEN_UP_TO = 25
+"""Groups of findings stand open on the page while there are no more findings than this."""
+
+
+def render_page(content: Content, *, template: str = "report.html") -> str:
+    """HTML of the whole report: no request, no inline style attribute, a strict policy."""
+    from markupsafe import Markup
+
+    folder = reports_folder() / "templates"
+    style, script = inline(folder / "report.css"), inline(folder / "report.js")
+    shown = content.findings[: content.shown.shown]
+    page = (
+        environment(folder)
+        .get_template(template)
+        .render(
+            report=content,
+            cover=content.cover,
+            by_id={row.finding_id: row for row in shown},
+            shown_ids=frozenset(row.finding_id for row in shown),
+            open_groups=content.shown.total <= OPEN_UP_TO,
+            full=content.cover.edition == "full",
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            style_hash=policy_hash(style),
+            script_hash=policy_hash(script),
+            data=Markup(json_text(embedded(content))),  # noqa: S704 - < > & are escaped in it
+        )
+    )
+    # Text from the log holds no raw line break by now, so this touches the templates' alone.
+    return INDENT.sub("\n", page) + "\n"
+
+
+def environment(folder: Path) -> Any:
+    """The one template environment: escaping always on, an unknown name is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+
+    env = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters["n"] = number
+    env.filters["when"] = pass_context(
+        lambda context, at: moment(at, context["cover"].period.timezone)
+    )
+    env.filters["slug"] = lambda text: re.sub(r"[^a-z0-9]+", "-", str(text).lower()).strip("-")
+    env.globals.update(
+        timeline=charts.timeline, spark=charts.spark, heat=charts.heat, width=charts.share_width
+    )
+    return env
+
+
+def shown_text(value: Any) -> Any:
+    """What every expression of a template passes: hidden characters shown, long text cut."""
+    if value is None:
+        return ""
+    return visible(cut(value)) if type(value) is str else value
+
+
+def number(value: float | None, none: str = DASH) -> str:
+    """A number with thousands separated: ``12,345``, ``0.25``; ``none`` for null."""
+    if value is None:
+        return none
+    if value % 1:
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return f"{int(value):,}"
+
+
+def moment(at: datetime | date | None, timezone: str) -> str:
+    """Local wall-clock text with UTC beside it; a date as it is."""
+    if at is None:
+        return DASH
+    if not isinstance(at, datetime):
+        return at.isoformat()
+    utc, local = at.astimezone(UTC), at.astimezone(ZoneInfo(timezone))
+    text = local.strftime("%Y-%m-%d %H:%M")
+    if local.utcoffset() == utc.utcoffset():
+        return f"{text} UTC"
+    same_day = local.date() == utc.date()
+    return f"{text} ({utc.strftime('%H:%M' if same_day else '%Y-%m-%d %H:%M')} UTC)"
+
+
+def inline(path: Path) -> str:
+    """A stylesheet or script without comments, indentation and line breaks."""
+    return INDENT.sub("", COMMENT.sub("", path.read_text(encoding="utf-8"))).strip()
+
+
+def policy_hash(text: str) -> str:
+    """The source expression a content security policy names ``text`` by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def embedded(content: Content) -> Content:
+    """The JSON inside the page: what the page shows, and no more than that."""
+    shown = content.findings[: content.shown.shown]
+    return replace(
+        content,
+        findings=tuple(replace(row, event_ids=row.event_ids[:EVIDENCE_SHOWN]) for row in shown),
+    )

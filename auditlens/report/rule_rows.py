@@ -1,0 +1,75 @@
+"""All rules: those that hit, stayed quiet, were off, or could not run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from auditlens.report.facts import STRONGEST_FIRST, Facts
+from auditlens.report.sections import RuleRow
+from auditlens.report.wording import percent
+
+__all__ = ["rule_rows"]
+
+TRUE, FALSE = {"true positive", "needs work", "accepted risk"}, {"benign", "false positive"}
+HEALTH_ORDER = ("failed", "hit", "quiet", "off")
+
+
+def rule_rows(facts: Facts) -> tuple[RuleRow, ...]:
+    """Every rule; a rule that could not run comes first, since it is not a pass."""
+    loaded = {rule.id: rule for rule in facts.rules}
+    precision = precisions(facts)
+    rows = [
+        rule_row(row, loaded.get(row["rule_id"]), precision.get(row["rule_id"]))
+        for row in facts.health.iter_rows(named=True)
+    ]
+    return tuple(sorted(rows, key=order))
+
+
+def order(row: RuleRow) -> tuple[int, int, str]:
+    level = STRONGEST_FIRST.index(row.level) if row.level in STRONGEST_FIRST else 9
+    return HEALTH_ORDER.index(row.health), level, row.title + row.rule_id
+
+
+def rule_row(row: dict[str, Any], rule: Any, precision: float | None) -> RuleRow:
+    logic = getattr(rule, "description", "") or "" if rule is not None else ""
+    return RuleRow(
+        rule_id=row["rule_id"],
+        name=row["name"] or "",
+        title=row["title"] or "",
+        level=row["level"] or "",
+        kind=row["kind"] or "rule",
+        health=health(row),
+        reason_off=row["reason_off"] or "",
+        logic=" ".join(logic.split()),
+        digest=(getattr(rule, "digest", "") or "")[:12],
+        examined=row["examined"] or 0,
+        hits=row["hits"] or 0,
+        findings=row["findings"] or 0,
+        precision_percent=precision,
+        fields_missing=tuple(row["fields_missing"] or ()),
+    )
+
+
+def health(row: dict[str, Any]) -> str:
+    """One word: off, failed (it could not see what it needs), hit or quiet."""
+    if row["status"] in ("failed", "error", "broken"):
+        return "failed"
+    if not row["enabled"]:
+        return "off"
+    if row["fields_missing"]:
+        return "failed"
+    return "hit" if row["findings"] else "quiet"
+
+
+def precisions(facts: Facts) -> dict[str, float]:
+    """Share of each rule's decided findings that were right, in percent."""
+    rule_of = dict(facts.findings.select("finding_id", "rule_id").iter_rows())
+    right: Counter[str] = Counter()
+    decided: Counter[str] = Counter()
+    for entry in facts.review.dispositions:
+        rule = rule_of.get(entry.finding_id)
+        if rule and entry.decision in TRUE | FALSE:
+            decided[rule] += 1
+            right[rule] += entry.decision in TRUE
+    return {rule: percent(right[rule], n) for rule, n in decided.items()}

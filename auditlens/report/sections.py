@@ -1,0 +1,275 @@
+"""Plain data of the sections behind the findings: activity, rules, completeness, method.
+
+Kept apart from ``content`` for size alone; the conventions are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+__all__ = [
+    "Activity",
+    "Appendix",
+    "Clause",
+    "Completeness",
+    "DayState",
+    "Evidence",
+    "ExceptionRow",
+    "FieldFill",
+    "Framework",
+    "Method",
+    "Profile",
+    "PullRow",
+    "Quarantine",
+    "RuleRow",
+    "Series",
+    "Share",
+    "SignOff",
+    "SignOffLine",
+]
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One clause: our words for it, its status, the evidence it rests on, open findings."""
+
+    clause: str
+    words: str
+    status: str
+    evidence: tuple[str, ...]
+    open: int
+    limit: str
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One framework's table. ``counts`` is how many clauses stand in each status."""
+
+    framework: str
+    name: str
+    note: str
+    counts: tuple[tuple[str, int], ...]
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One of E01 to E18. ``state``: present, partial, failed or absent."""
+
+    evidence_id: str
+    name: str
+    state: str
+    statement: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """Events a day of one class, in the order of ``Activity.days``; null = withheld."""
+
+    name: str
+    counts: tuple[int | None, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """One bar: who or what, its kind, events, percent of all, findings about it."""
+
+    label: str
+    kind: str
+    events: int
+    percent: float
+    findings: int
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What happened. ``hours`` is 7 rows (Monday first) of 24 counts in the report's zone."""
+
+    events: int
+    senders: int
+    resources: int
+    days: tuple[date, ...]
+    series: tuple[Series, ...]
+    findings_by_day: tuple[int, ...]
+    peak: int
+    busiest_day: date | None
+    hours: tuple[tuple[int | None, ...], ...]
+    hours_peak: int
+    actions: tuple[Share, ...]
+    top_senders: tuple[Share, ...]
+    top_resources: tuple[Share, ...]
+    headline: str
+    withheld_below: int | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A sender or resource with findings or privileged acts. ``by_day`` counts its events."""
+
+    subject_kind: str
+    label: str
+    subject_id: str
+    sender_kind: str
+    lookalike: bool
+    events: int
+    active_days: int
+    first_at: datetime | None
+    last_at: datetime | None
+    usual_hours: str
+    actions: tuple[str, ...]
+    privileged: int
+    by_day: tuple[int, ...]
+    finding_ids: tuple[str, ...]
+    findings: int
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """One rule, hit or not. ``health``: hit, quiet, off or failed."""
+
+    rule_id: str
+    name: str
+    title: str
+    level: str
+    kind: str
+    health: str
+    reason_off: str
+    logic: str
+    digest: str
+    examined: int
+    hits: int
+    findings: int
+    precision_percent: float | None
+    fields_missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PullRow:
+    """One pull from the source."""
+
+    at: datetime
+    endpoint: str
+    new: int
+    seen: int
+    server_count: int | None
+    outcome: str
+    missing: int | None
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """One record that could not be read."""
+
+    source: str
+    line: int
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class FieldFill:
+    """One attribute an auditor asks for. ``state``: present, partial or not recorded."""
+
+    question: str
+    field: str
+    percent: float | None
+    state: str
+    note: str
+
+
+@dataclass(frozen=True)
+class DayState:
+    """One local day of the strip. ``state``: events, quiet or gap."""
+
+    day: date
+    state: str
+    events: int
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """The population page: what was pulled, what is missing, how we know."""
+
+    outcome: str
+    statement: str
+    missing: int | None
+    source: str
+    first_at: datetime | None
+    last_at: datetime | None
+    days_held: int | None
+    events_held: int
+    events_in_period: int
+    unclassified: int
+    unclassified_percent: float
+    duplicates: int
+    late: int
+    changed: int
+    changed_ids: tuple[str, ...]
+    quarantined: int
+    quarantine: tuple[Quarantine, ...]
+    gaps: tuple[tuple[date, date], ...]
+    gap_days: int
+    strip: tuple[DayState, ...]
+    pulls: tuple[PullRow, ...]
+    pulls_total: int
+    head: str
+    input_digest: str
+    fields: tuple[FieldFill, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How the findings were made, and what the log cannot show."""
+
+    model: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExceptionRow:
+    """One exception with what it hid."""
+
+    exception_id: str
+    scope: str
+    reason: str
+    owner: str
+    approver: str
+    until: date | None
+    hid: int
+    state: str
+
+
+@dataclass(frozen=True)
+class SignOffLine:
+    """One line of the sign-off; an empty name prints as a ruled line."""
+
+    role: str
+    name: str
+    signed_at: datetime | None
+    statement: str
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """Who prepared, reviewed and approved. ``conflict`` names a reviewer with open findings."""
+
+    status: str
+    lines: tuple[SignOffLine, ...]
+    conflict: str
+    due: date | None
+    days_late: int | None
+
+
+@dataclass(frozen=True)
+class Appendix:
+    """How to do it all again, and the words used."""
+
+    command: str
+    statement: str
+    provenance: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...]
+    glossary: tuple[tuple[str, str], ...]
