@@ -33,6 +33,9 @@ REASON = pl.Struct(
 ``label`` is FREQUENT, INFREQUENT, RARE or UNSEEN. What does not apply is null.
 """
 
+MODEL_CONTROLS = ["ISO27001:A.8.16", "NIST80053:AU-6", "NIST80053:SI-4", "SOC2:CC7.2"]
+"""Clauses that ask for anomalies to be watched for."""
+
 FINDING_SCHEMA: dict[str, pl.DataType] = {
     "finding_id": pl.String(),
     "kind": pl.String(),
@@ -115,7 +118,7 @@ def from_model(flagged: pl.DataFrame) -> pl.DataFrame:
         pl.lit("anomaly").alias("kind"),
         pl.col("model").alias("rule_id"),
         nothing.alias("tags"),
-        nothing.alias("controls"),
+        pl.lit(MODEL_CONTROLS, pl.List(pl.String)).alias("controls"),
     ).drop("model")
 
 
