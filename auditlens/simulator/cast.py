@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from auditlens.simulator.names import FIRST, LAST, SERVICES
-from auditlens.simulator.seeds import generator, identifiers
+from auditlens.simulator.seeds import generator, identifiers, pick_share
 
 __all__ = ["AUTOMATION", "JOBS", "MONITOR", "SCHEDULER", "Cast", "build_cast"]
 
@@ -66,7 +66,7 @@ def build_cast(seed: int, *, people: int, services: int, teams: int, days: int) 
     job = rng.choice(len(JOBS), people, p=SHARES)
     job[: max(1, people // 60)] = JOBS.index("admin")
     team = rng.permutation(np.arange(people) % teams)
-    movers = rng.random(people) < 0.03
+    movers = pick_share(rng, people, 0.03)
     moves = np.where(movers, rng.integers(days // 3, max(days, days // 3 + 1), people), days + 1)
     return Cast(
         people=people,

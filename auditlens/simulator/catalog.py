@@ -15,7 +15,9 @@ __all__ = ["Catalog", "build_catalog"]
 ASSETS = {"table": 0.6, "dashboard": 0.16, "document": 0.14, "term": 0.1}
 TYPES = {"term": "dictionary_term"}
 SENSITIVE_SHARE = 0.12
-SIDES = {"collection": 30, "integration": 6, "automation": 8, "monitor": 24, "api_key": 60}
+#        at least, and one for so many people
+SIDES = {"collection": (8, 10), "integration": (3, 50), "automation": (3, 36),
+         "monitor": (5, 12), "api_key": (20, 5)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,11 @@ def build_catalog(
     sides = [build_side(rng, "workspace", ["Simulated workspace"])]
     sides.append(build_side(rng, "tag", list(TAGS)))
     sides.append(build_side(rng, "team", [f"{name} team" for name in teams]))
-    for name, count in SIDES.items():
+    for name, (least, people) in SIDES.items():
+        count = max(least, users.height // people)
         sides.append(build_side(rng, name, [f"simulated-{name}-{n:02d}" for n in range(count)]))
-    people = users.select("id", pl.col("name").alias("title"), pl.lit("user").alias("pool"))
-    things = pl.concat([assets, *sides, people], how="diagonal_relaxed").with_columns(
+    accounts = users.select("id", pl.col("name").alias("title"), pl.lit("user").alias("pool"))
+    things = pl.concat([assets, *sides, accounts], how="diagonal_relaxed").with_columns(
         pl.col("team").fill_null(-1), pl.col("pii").fill_null(value=False)
     )
     pool = things["pool"].to_numpy()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import ceil
+from socket import SHUT_RDWR, socket
 from time import sleep, time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -39,6 +41,13 @@ class AuditHTTPServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], server: Server) -> None:
         super().__init__(address, Doorway)
         self.simulated = server
+        self.open: set[socket] = set()
+
+    def hang_up(self) -> None:
+        """End connections that clients keep alive, so that no thread waits on them."""
+        for connection in tuple(self.open):
+            with suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
 
 
 class Refusal(Exception):
@@ -60,11 +69,24 @@ class Doorway(BaseHTTPRequestHandler):
     wbufsize = -1
     timeout = 60
 
+    def setup(self) -> None:
+        super().setup()
+        self.hall.open.add(self.connection)
+
+    def finish(self) -> None:
+        self.hall.open.discard(self.connection)
+        super().finish()
+
+    @property
+    def hall(self) -> AuditHTTPServer:
+        """The HTTP server this connection came in by."""
+        assert isinstance(self.server, AuditHTTPServer)
+        return self.server
+
     @property
     def simulated(self) -> Server:
         """The simulated server this connection belongs to."""
-        assert isinstance(self.server, AuditHTTPServer)
-        return self.server.simulated
+        return self.hall.simulated
 
     def do_GET(self) -> None:
         target = urlsplit(self.path)

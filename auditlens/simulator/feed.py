@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -46,16 +46,23 @@ class Listing:
 class Feed:
     """Records of one generation, oldest first, of which the last ``hidden`` have yet to arrive.
 
+    They are rendered when first asked for.
+
     The newest visible record's time is the listing's present: ``days`` counts back from it, so
     that an old recording can be served. ``usual_days`` is what counts where a legacy request names
     no days (None: everything).
     """
 
-    records: Sequence[bytes]
+    load: Callable[[], Sequence[bytes]]
     hidden: int = 0
     ceiling: int | None = None
     usual_days: int | None = LEGACY_DAYS
     lock: Lock = field(default_factory=Lock, repr=False)
+
+    @cached_property
+    def records(self) -> Sequence[bytes]:
+        """Every record, also those yet to arrive."""
+        return self.load()
 
     @property
     def visible(self) -> int:

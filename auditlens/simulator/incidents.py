@@ -39,6 +39,7 @@ JOBS = {
 }
 ANY = ("analyst", "steward", "engineer", "manager")
 ABSENCE = 36
+GONE = 9
 LABEL_SCHEMA: dict[str, pl.DataType] = {
     "incident_id": pl.String(),
     "kind": pl.String(),
@@ -150,6 +151,8 @@ def around(scene: Scene, plot: Plot) -> Presence:
         return presence.without(plot.sender, plot.day - absence, presence.days)
     if plot.kind == "departing_employee":
         return presence.leaving(plot.sender, plot.day + plot.days - 1)
+    if plot.kind == "gone_but_active":
+        return presence.leaving(plot.sender, max(0, plot.day - GONE))
     return presence
 
 

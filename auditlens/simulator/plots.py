@@ -76,6 +76,20 @@ class Stage:
         """Events at the scene's strength, varied by a fifth."""
         return self.scene.size(round(events * self.rng.uniform(0.8, 1.2)))
 
+    def at_work(self) -> list[int]:
+        """Days, counted from the plot's first, on which the sender works; at least the first."""
+        presence = self.scene.presence
+        days = range(self.plot.day, min(self.plot.day + self.plot.days, presence.days))
+        if self.plot.sender >= self.scene.cast.people:
+            return [day - self.plot.day for day in days]
+        there = presence.present[self.plot.sender]
+        return [day - self.plot.day for day in days if there[day]] or [0]
+
+    def able(self, people: np.ndarray) -> np.ndarray:
+        """Those of the people who are at work on the plot's first day, or all if none is."""
+        there = people[self.scene.presence.present[people, self.plot.day]]
+        return there if len(there) else people
+
     def hour(self) -> float:
         """An hour at which the plot's sender usually works."""
         return self.scene.office_hour(self.rng, self.plot.sender)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from auditlens.simulator.cast import ZONES, Cast
-from auditlens.simulator.seeds import generator
+from auditlens.simulator.seeds import generator, pick_share
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Presence", "build_presence"]
 
@@ -74,8 +74,10 @@ def build_presence(seed: int, cast: Cast, *, first: date, days: int) -> Presence
     people = cast.people
     dates = [first + timedelta(days=n) for n in range(days)]
     weekday = np.array([day.weekday() for day in dates])
-    joined = np.where(rng.random(people) < 0.05, rng.integers(0, days, people), 0)
-    left = np.where(rng.random(people) < 0.04, rng.integers(days // 2, days, people), days)
+    joined = np.where(
+        pick_share(rng, people, 0.05), rng.integers(min(1, days - 1), days, people), 0
+    )
+    left = np.where(pick_share(rng, people, 0.04), rng.integers(days // 2, days, people), days)
     left = np.where(left > joined + 20, left, days)
     oncall = oncall_weeks(cast, weekday)
     travel = stretches(rng, people, days, share=0.10, shortest=3, longest=6)

@@ -22,6 +22,11 @@ class Recording:
     legacy: tuple[bytes, ...]
     directory: Directory | None = None
 
+    @property
+    def size(self) -> int:
+        """How many records there are."""
+        return len(self.legacy)
+
     def records(self, generation: str = "legacy") -> list[bytes]:
         """The records as they are, or said in the current generation."""
         if generation not in GENERATIONS:

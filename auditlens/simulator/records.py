@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 import polars as pl
+from msgspec import Raw
 
 __all__ = ["legacy_records", "to_current"]
 
 ENCODER = msgspec.json.Encoder()
-DECODER = msgspec.json.Decoder()
+FIELDS = msgspec.json.Decoder(dict[str, Raw])
+NULL = Raw(b"null")
 QUOTE = pl.lit('"')
 
 LEGACY = (
@@ -31,6 +33,7 @@ LEGACY = (
     ("entity_id", "entity_id"),
     ("entity_snapshot_key", "snapshot_key"),
 )
+DOCUMENTED = len(LEGACY)
 MACHINES = ("Automation", "Monitor")
 
 
@@ -74,65 +77,83 @@ def to_current(records: Iterable[bytes]) -> list[bytes]:
     """Say legacy records in the current generation, in order.
 
     Id, time, kind, sender, resource, other side, summary and metadata are the same in both. The
-    tail of the real current record is not documented; ``metadata`` stands there, so that nothing
-    of the legacy record's is lost. A record that names nobody gets the performer type SYSTEM.
+    tail of the real current record is not documented; ``metadata`` stands there, and so does any
+    field a legacy record has beyond the documented ones. A record that names nobody gets the
+    performer type SYSTEM. Values that are only passed on keep their exact text.
     """
-    return [ENCODER.encode(current(DECODER.decode(record))) for record in records]
+    people: dict[bytes, tuple[Raw, Raw, str]] = {}
+    return [ENCODER.encode(current(FIELDS.decode(record), people)) for record in records]
 
 
-def current(old: dict[str, Any]) -> dict[str, Any]:
-    """The current form of one decoded legacy record."""
-    sender = old.get("sender") or {}
-    metadata = old.get("metadata")
-    resource = old.get("resource_id")
-    new: dict[str, Any] = {
-        "id": old.get("id"),
+def current(old: dict[str, Raw], people: dict[bytes, tuple[Raw, Raw, str]]) -> dict[str, Any]:
+    """The current form of one legacy record; ``people`` remembers senders already said."""
+    get = old.get
+    sender = get("sender", NULL)
+    if (person := people.get(bytes(sender))) is None:
+        person = people[bytes(sender)] = performer(sender)
+    resource, title, entity = (
+        get("resource_id", NULL),
+        get("resource_title", NULL),
+        get("entity_id"),
+    )
+    thing = {"id": resource, "title": title, "name": title, "type": get("resource_type", NULL)}
+    stamp, metadata = get("created_at", NULL), get("metadata", NULL)
+    new = {
+        "id": get("id", NULL),
         "parent_id": None,
-        "activity_type": old.get("event"),
-        "performer_id": sender.get("id"),
-        "performer_type": performer_type(sender, metadata),
-        "performer_metadata": {**sender, "name": full_name(sender)} if sender else None,
+        "activity_type": get("event", NULL),
+        "performer_id": person[0],
+        "performer_type": said_performer(metadata) or person[2],
+        "performer_metadata": person[1],
         "resource_id": resource,
-        "resource_type": old.get("resource_type"),
-        "resource_metadata": {
-            "id": resource,
-            "title": old.get("resource_title"),
-            "name": old.get("resource_title"),
-            "type": old.get("resource_type"),
-        },
-        "related_resource_ids": [] if old.get("entity_id") is None else [old["entity_id"]],
-        "related_resource_type": old.get("entity_type"),
-        "event_blocks": blocks(old),
-        "logged_at": old.get("created_at"),
-        "created_at": old.get("created_at"),
-        "updated_at": old.get("created_at"),
+        "resource_type": get("resource_type", NULL),
+        "resource_metadata": thing,
+        "related_resource_ids": [] if entity in (None, NULL) else [entity],
+        "related_resource_type": get("entity_type", NULL),
+        "event_blocks": blocks(get("short_summary", NULL), get("content", NULL), title),
+        "logged_at": stamp,
+        "created_at": stamp,
+        "updated_at": stamp,
         "is_legacy": False,
-        "version_history_id": old.get("entity_snapshot_key"),
+        "version_history_id": get("entity_snapshot_key", NULL),
         "metadata": metadata,
     }
-    return new
+    return new if len(old) == DOCUMENTED else {**new, **beyond(old)}
 
 
-def performer_type(sender: dict[str, Any], metadata: Any) -> str:
-    if isinstance(metadata, dict) and isinstance(metadata.get("performer_type"), str):
-        return str(metadata["performer_type"])
-    if not sender:
-        return "SYSTEM"
-    if sender.get("email") is None and sender.get("first_name") in MACHINES:
-        return str(sender["first_name"]).upper()
-    return "USER"
+def beyond(old: dict[str, Raw]) -> dict[str, Raw]:
+    """Fields of a legacy record that are not documented."""
+    known = {name for name, _ in LEGACY}
+    return {name: value for name, value in old.items() if name not in known}
 
 
-def full_name(sender: dict[str, Any]) -> str:
-    return " ".join(part for part in (sender.get("first_name"), sender.get("last_name")) if part)
+def performer(sender: Raw) -> tuple[Raw, Raw, str]:
+    """Id, ``performer_metadata`` and performer type of a ``sender`` object."""
+    if sender in (NULL, b"{}"):
+        return NULL, NULL, "SYSTEM"
+    fields = FIELDS.decode(sender)
+    first, last = (text(fields.get(name, NULL)) for name in ("first_name", "last_name"))
+    name = " ".join(part for part in (first, last) if part)
+    machine = fields.get("email", NULL) == NULL and first in MACHINES
+    metadata = Raw(ENCODER.encode({**fields, "name": name}))
+    return fields.get("id", NULL), metadata, first.upper() if machine else "USER"
 
 
-def blocks(old: dict[str, Any]) -> list[dict[str, Any]]:
+def said_performer(metadata: Raw) -> str:
+    """The performer type that simulated metadata states, if it does."""
+    if b'"performer_type"' not in bytes(metadata) or not bytes(metadata).startswith(b"{"):
+        return ""
+    return text(FIELDS.decode(metadata).get("performer_type", NULL))
+
+
+def text(raw: Raw) -> str:
+    value = msgspec.json.decode(raw)
+    return value if isinstance(value, str) else ""
+
+
+def blocks(summary: Raw, content: Raw, title: Raw) -> list[dict[str, str]]:
     """The summary in pieces; joined again they are the summary."""
-    summary = old.get("short_summary") or old.get("content") or ""
-    title = old.get("resource_title")
-    if not title or title not in summary:
-        return [{"type": "text", "style": "normal", "value": summary}]
-    before, _, after = summary.partition(title)
-    pieces = (("normal", before), ("bold", title), ("normal", after))
+    whole, name = text(summary) or text(content), text(title)
+    before, found, after = whole.partition(name) if name else (whole, "", "")
+    pieces = (("normal", before), ("bold", found), ("normal", after))
     return [{"type": "text", "style": style, "value": value} for style, value in pieces if value]

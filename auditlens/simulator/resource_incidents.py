@@ -13,7 +13,7 @@ __all__ = ["RESOURCE_STORIES"]
 def permission_churn(stage: Stage) -> list[pl.DataFrame]:
     """Rights on one table granted, revoked and shared back and forth by several people."""
     cast, rng = stage.scene.cast, stage.rng
-    able = cast.with_job("admin", "steward", "manager", "engineer")
+    able = stage.able(cast.with_job("admin", "steward", "manager", "engineer"))
     hands = rng.choice(able, min(4, len(able)), replace=False)
     drafts = []
     for person in hands.tolist():
@@ -44,7 +44,7 @@ def foreign_crowd(stage: Stage) -> list[pl.DataFrame]:
     """Many people of other teams open one sensitive table on the same day."""
     cast = stage.scene.cast
     owner = stage.scene.catalog.team[stage.plot.resource]
-    away = np.flatnonzero(cast.team != owner)
+    away = stage.able(np.flatnonzero(cast.team != owner))
     crowd = stage.rng.choice(away, min(stage.size(18), len(away)), replace=False)
     drafts = []
     for person in crowd.tolist():

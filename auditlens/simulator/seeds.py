@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
-__all__ = ["generator", "identifiers", "pick_rows"]
+__all__ = ["generator", "identifiers", "pick_rows", "pick_share"]
 
 
 def generator(seed: int, subject: str) -> np.random.Generator:
@@ -26,6 +26,12 @@ def identifiers(rng: np.random.Generator, count: int) -> pl.Series:
     frame = pl.DataFrame({"raw": [whole[n : n + 32] for n in range(0, len(whole), 32)]})
     parts = [column.str.slice(first, length) for first, length in cuts]
     return frame.select(pl.concat_str(parts, separator="-").alias("id"))["id"]
+
+
+def pick_share(rng: np.random.Generator, size: int, share: float) -> np.ndarray:
+    """Mark (bool) a share of ``size`` at random: as many each time, one at least from 20 on."""
+    count = max(round(size * share), int(size >= 20))
+    return np.asarray(rng.permutation(size) < count)
 
 
 def pick_rows(rng: np.random.Generator, cumulative: np.ndarray, rows: np.ndarray) -> np.ndarray:

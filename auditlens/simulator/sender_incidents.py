@@ -9,8 +9,6 @@ from auditlens.simulator.plots import Stage, Story
 
 __all__ = ["SENDER_STORIES"]
 
-NIGHT = 1.0
-
 
 def mass_export(stage: Stage) -> list[pl.DataFrame]:
     """Dozens of exports within an hour, own assets and a foreign team's."""
@@ -25,7 +23,7 @@ def foreign_snooping(stage: Stage) -> list[pl.DataFrame]:
     """Three days of looking through the sensitive tables of another team, in office hours."""
     team = stage.scene.foreign_team(stage.rng, stage.plot.sender)
     drafts = []
-    for day in range(stage.plot.days):
+    for day in stage.at_work():
         hour = stage.hour()
         looked = stage.scene.tables(stage.rng, stage.size(32), team=team, pii=True)
         drafts.append(stage.act("resource_viewed", looked, hour=hour, minutes=120, day=day))
@@ -37,7 +35,7 @@ def foreign_snooping(stage: Stage) -> list[pl.DataFrame]:
 def slow_drip(stage: Stage) -> list[pl.DataFrame]:
     """A handful of sensitive exports a day, for two weeks."""
     drafts = []
-    for day in range(stage.plot.days):
+    for day in stage.at_work():
         taken = stage.scene.tables(stage.rng, stage.size(6), pii=True)
         drafts.append(
             stage.act("query_results_exported", taken, hour=stage.hour(), minutes=150, day=day)
@@ -48,16 +46,17 @@ def slow_drip(stage: Stage) -> list[pl.DataFrame]:
 def account_takeover(stage: Stage) -> list[pl.DataFrame]:
     """A login at night, then a search for what the owner never opens, then downloads."""
     drafts = []
+    night = float(stage.rng.uniform(0.5, 3.5))
     for day in range(stage.plot.days):
         self_row = stage.user(stage.plot.sender)
         found = stage.foreign(stage.size(30))
         workspace = np.repeat(stage.scene.catalog.pools["workspace"], stage.size(10))
         taken = stage.rng.choice(found, stage.size(12))
         drafts += [
-            stage.act("user_logged_in", self_row, hour=NIGHT, minutes=2, day=day),
-            stage.act("search_performed", workspace, hour=NIGHT + 0.1, minutes=70, day=day),
-            stage.act("resource_viewed", found, hour=NIGHT + 0.1, minutes=100, day=day),
-            stage.act("query_results_exported", taken, hour=NIGHT + 1, minutes=60, day=day),
+            stage.act("user_logged_in", self_row, hour=night, minutes=2, day=day),
+            stage.act("search_performed", workspace, hour=night + 0.1, minutes=70, day=day),
+            stage.act("resource_viewed", found, hour=night + 0.1, minutes=100, day=day),
+            stage.act("query_results_exported", taken, hour=night + 1, minutes=60, day=day),
         ]
     return drafts
 
@@ -145,7 +144,7 @@ def departing_employee(stage: Stage) -> list[pl.DataFrame]:
     """In the last week before leaving: everything of the own team is opened, exported, shared."""
     drafts = []
     team = int(stage.scene.cast.team[stage.plot.sender])
-    for day in range(stage.plot.days):
+    for day in stage.at_work():
         hour = stage.hour()
         kept = stage.scene.of_team(stage.rng, team, stage.size(14 + 4 * day))
         shared = stage.rng.choice(kept, stage.size(5))
@@ -175,6 +174,18 @@ def self_approval(stage: Stage) -> list[pl.DataFrame]:
     ]  # fmt: skip
 
 
+def gone_but_active(stage: Stage) -> list[pl.DataFrame]:
+    """An account deactivated days ago still logs in, looks around and downloads."""
+    hour = stage.hour()
+    seen = stage.scene.own(stage.rng, stage.plot.sender, stage.plot.day, stage.size(18))
+    taken = stage.rng.choice(seen, stage.size(10))
+    return [
+        stage.act("user_logged_in", stage.user(stage.plot.sender), hour=hour, minutes=1),
+        stage.act("resource_viewed", seen, hour=hour, minutes=60),
+        stage.act("resource_exported", taken, hour=hour + 0.5, minutes=40),
+    ]
+
+
 SENDER_STORIES: dict[str, tuple[Story, int]] = {
     "mass_export": (mass_export, 1),
     "foreign_snooping": (foreign_snooping, 3),
@@ -188,5 +199,6 @@ SENDER_STORIES: dict[str, tuple[Story, int]] = {
     "api_key_bulk": (api_key_bulk, 1),
     "departing_employee": (departing_employee, 5),
     "self_approval": (self_approval, 1),
+    "gone_but_active": (gone_but_active, 1),
 }
 """Kind to story and how many days it takes."""

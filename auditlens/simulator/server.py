@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
@@ -137,6 +138,7 @@ class Server:
         if self.thread.is_alive():
             self.http.shutdown()
             self.thread.join()
+            self.http.hang_up()
         self.http.server_close()
 
     def __enter__(self) -> Self:
@@ -189,13 +191,14 @@ def serve(  # noqa: PLR0913
     )  # fmt: skip
     feeds = {}
     for name in chosen:
-        records = source.records(name)
-        held = len(records) // 10 if arrivals is None else min(arrivals, len(records))
-        feeds[name] = Feed(
-            records, hidden=held if growth else 0, ceiling=ceiling, usual_days=usual_days
-        )
+        hidden = held_back(source.size, arrivals) if growth else 0
+        feeds[name] = Feed(partial(source.records, name), hidden, ceiling, usual_days)
     listings = directory_feeds(source.directory) if source.directory else {}
     return Server(terms, feeds, listings, (host, port))
+
+
+def held_back(size: int, arrivals: int | None) -> int:
+    return size // 10 if arrivals is None else min(arrivals, size)
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -205,8 +208,8 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def directory_feeds(directory: Directory) -> dict[str, Feed]:
     """One listing a path; the first row comes first, unlike in the log."""
-    return {path: Feed(rows(getattr(directory, name))[::-1]) for path, name in LISTINGS.items()}
+    return {path: Feed(partial(rows, getattr(directory, name))) for path, name in LISTINGS.items()}
 
 
 def rows(frame: pl.DataFrame) -> list[bytes]:
-    return [line.encode() for line in frame.write_ndjson().splitlines()]
+    return [line.encode() for line in reversed(frame.write_ndjson().splitlines())]

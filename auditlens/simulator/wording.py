@@ -54,6 +54,7 @@ def word_events(
         "resource_type",
         pl.col("entity_type"),
         "entity_id",
+        pl.concat_list("entity_id").alias("related_ids"),
         content.alias("content"),
         pl.concat_str("sender_name", content, separator=" ", ignore_nulls=True).alias("summary"),
         pl.col("kind_subject").alias("subject"),

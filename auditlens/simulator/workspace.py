@@ -63,6 +63,11 @@ class Workspace:
     directory: Directory
     senders: pl.DataFrame
 
+    @property
+    def size(self) -> int:
+        """How many events the log has."""
+        return self.events.height
+
     def records(self, generation: str = "legacy") -> list[bytes]:
         """The exact record bytes of every event, oldest first.
 
