@@ -1,6 +1,7 @@
 """Where events come from: Secoda's audit log over HTTP, and files of it or of other logs."""
 
+from auditlens.sources.log import Log, read_events, read_log
 from auditlens.sources.probe import Check, Probe
 from auditlens.sources.secoda import SecodaSource
 
-__all__ = ["Check", "Probe", "SecodaSource"]
+__all__ = ["Check", "Log", "Probe", "SecodaSource", "read_events", "read_log"]

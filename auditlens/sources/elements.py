@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -82,10 +83,10 @@ def array_elements(text: bytes) -> tuple[bytes, ...]:
     return pieces
 
 
-def object_members(text: bytes, *, unchecked: str = "") -> dict[str, bytes]:
+def object_members(text: bytes, *, unchecked: Collection[str] = ()) -> dict[str, bytes]:
     """The members of a JSON object by name. Raises ValueError when it is not valid JSON.
 
-    The member named ``unchecked`` may hold elements beyond msgspec; read it with array_elements.
+    Members named in ``unchecked`` may hold elements beyond msgspec; read them with array_elements.
     """
     try:
         return {name: bytes(raw) for name, raw in OBJECT.decode(text).items()}
@@ -97,7 +98,7 @@ def object_members(text: bytes, *, unchecked: str = "") -> dict[str, bytes]:
         if match is None:
             raise ValueError("no member of an object")
         name = json.loads(match[1])
-        if name != unchecked:
+        if name not in unchecked:
             check(match[2])
         members[name] = match[2].strip()
     return members

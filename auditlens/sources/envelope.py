@@ -46,7 +46,7 @@ def read_envelope(body: bytes, number: int, *, where: str, key: Key) -> Envelope
         if start == b"[":
             return Envelope("array", array_elements(body))
         if start == b"{":
-            return from_object(object_members(body, unchecked="results"), number, where)
+            return from_object(object_members(body, unchecked=("results",)), number, where)
     except (ValueError, RecursionError):
         pass
     raise not_json(body, where, key)

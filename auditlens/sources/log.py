@@ -1,0 +1,133 @@
+"""Reading logs from files: events, and what can be said of their completeness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from auditlens.actions import classify
+from auditlens.coverage import Coverage
+from auditlens.events import EVENT_SCHEMA, empty_events, load_profile
+from auditlens.period import zone
+from auditlens.sources.folders import LogFile, log_files
+from auditlens.sources.reading import Quarantine, read_file
+
+__all__ = ["Log", "read_events", "read_log"]
+
+CHANGED_SHOWN = 100
+OURS = ("leaf", "source", "generation", "action", "action_group")
+CONTENT = [name for name in EVENT_SCHEMA if name not in OURS]
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """Events read from files (EVENT_SCHEMA, classified, sorted), and their coverage."""
+
+    events: pl.DataFrame
+    coverage: Coverage
+
+
+def read_events(
+    paths: str | Path | Iterable[str | Path], *, profile: str | Path = "auto"
+) -> pl.DataFrame:
+    """Read events from files as a DataFrame (EVENT_SCHEMA), classified, without duplicates.
+
+    ``paths`` are files or folders: NDJSON, JSON, CSV, Parquet, also ``.gz`` and ``.zst``, told by
+    content. ``profile`` is ``auto``, the name of a shipped profile, or the path of your own.
+    Sorted by ``created_at``, ``id`` and ``leaf``. Records that are no events are left out;
+    :func:`read_log` tells of them. Raises UsageError for a path that cannot be used.
+    """
+    return read_log(paths, profile=profile).events
+
+
+def read_log(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    profile: str | Path = "auto",
+    timezone: str = "UTC",
+) -> Log:
+    """Read events from files as :func:`read_events` does, with their coverage.
+
+    ``timezone`` is the IANA zone in which days without events are counted. Coverage is
+    ``unprovable``: a file cannot prove what the server held.
+    """
+    zone(timezone)
+    chosen = None if profile == "auto" else load_profile(profile)
+    files = log_files(paths)
+    quarantine = Quarantine()
+    frames = [frame for file in files for frame in read_file(file, chosen, quarantine)]
+    read = pl.concat([empty_events(), *frames])
+    events, changed = without_duplicates(read)
+    events = classify(events).sort("created_at", "id", "leaf")
+    coverage = Coverage(
+        outcome="unprovable",
+        statement=statement(events, files, quarantine.count),
+        source=", ".join(file.name for file in files[:3]) + ", ..." * (len(files) > 3),
+        first_at=events["created_at"].min(),  # type: ignore[arg-type]
+        last_at=events["created_at"].max(),  # type: ignore[arg-type]
+        events_held=events.height,
+        events_in_period=events.height,
+        unclassified=events["action"].null_count(),
+        quarantined=tuple(quarantine.kept),
+        quarantined_count=quarantine.count,
+        duplicates=read.height - events.height,
+        changed_ids=tuple(changed[:CHANGED_SHOWN]),
+        changed_count=len(changed),
+        gaps=days_without_events(events, timezone),
+    )
+    return Log(events, coverage)
+
+
+def without_duplicates(events: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Drop repeated events; return the rest, and ids that stand for different contents.
+
+    The same bytes under the same id are one event; so is the same content in other bytes
+    (spacing, order of keys).
+    """
+    once = events.unique(["id", "leaf"], keep="first", maintain_order=True)
+    if not once["id"].is_duplicated().any():
+        return once, []
+    once = once.with_row_index("place")
+    again = once.filter(pl.col("id").is_duplicated())
+    contents = [canonical(row) for row in again.select(CONTENT).iter_rows()]
+    versions = again.select("place", "id", pl.Series("content", contents, dtype=pl.Binary))
+    kept = versions.unique(["id", "content"], keep="first", maintain_order=True)
+    repeated = versions.join(kept, on="place", how="anti")
+    once = once.join(repeated, on="place", how="anti", maintain_order="left").drop("place")
+    return once, kept.filter(pl.col("id").is_duplicated())["id"].unique().sort().to_list()
+
+
+def canonical(row: tuple[Any, ...]) -> bytes:
+    """A row's content, independent of the spacing and key order of its metadata."""
+    place = CONTENT.index("metadata")
+    values = list(row)
+    with suppress(msgspec.MsgspecError, RecursionError):
+        values[place] = msgspec.json.decode(row[place] or "null")
+    return msgspec.json.encode(values, order="sorted")
+
+
+def statement(events: pl.DataFrame, files: tuple[LogFile, ...], refused: int) -> str:
+    from_files = f"{len(files)} files" if len(files) > 1 else f"the file {files[0].name}"
+    left_out = f" {refused:,} records could not be read and are left out." if refused else ""
+    return (
+        f"{events.height:,} events were read from {from_files}; "
+        f"a file cannot prove what the server held.{left_out}"
+    )
+
+
+def days_without_events(events: pl.DataFrame, timezone: str) -> tuple[tuple[date, date], ...]:
+    """First and last day of each stretch without events, between the first and last event."""
+    days = events["created_at"].dt.convert_time_zone(timezone).dt.date().unique().sort().to_list()
+    return tuple(
+        (before + timedelta(days=1), after - timedelta(days=1))
+        for before, after in pairwise(days)
+        if (after - before).days > 1
+    )
