@@ -41,11 +41,13 @@ def apply_journal(
     decided = {one.finding: one.verdict for one in journal.dispositions}
     disposition = pl.col("finding_id").replace_strict(decided, default=None, return_dtype=pl.String)
     ordered = sorted(journal.exceptions, key=lambda one: one.id)
-    held = [pl.when(covers(one, rule_names or {})).then(pl.lit(one.id)) for one in ordered] or [
-        pl.lit(None, pl.String)
+    nothing: pl.Expr = pl.lit(None, pl.String)
+    held = [
+        nothing.fill_null(pl.when(covers(one, rule_names or {})).then(pl.lit(one.id)))
+        for one in sorted(journal.exceptions, key=lambda one: one.id)
     ]
     return findings.with_columns(
-        disposition.alias("disposition"), pl.coalesce(held).alias("exception_id")
+        disposition.alias("disposition"), pl.coalesce([*held, nothing]).alias("exception_id")
     ).select(pl.col(name).cast(dtype) for name, dtype in FINDING_SCHEMA.items())
 
 
