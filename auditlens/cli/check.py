@@ -78,6 +78,6 @@ def print_findings(audit: Audit) -> None:
         f"{held.events_in_period:,} events, {health.height} rules, "
         f"{held.unclassified:,} events unclassified, {held.quarantined_count:,} records quarantined"
     )
-    click.echo(f"Completeness: {held.outcome}. {visible(held.statement)}")
+    click.echo(visible(held.statement))
     for told in audit.model.get("notes", ()):
         click.echo(f"Model: {visible(told)}")

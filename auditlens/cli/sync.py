@@ -58,4 +58,4 @@ def tell(outcome: SyncOutcome, *, as_json: bool) -> None:
         f"{outcome.late:,} late, {outcome.quarantined:,} quarantined in {outcome.pages:,} pages"
     )
     click.echo(f"held: {moment(outcome.oldest)} to {moment(outcome.newest)}")
-    click.echo(f"{outcome.outcome}: {visible(outcome.statement)}")
+    click.echo(visible(outcome.statement))

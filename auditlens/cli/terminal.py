@@ -37,9 +37,10 @@ def moment(value: datetime | None) -> str:
 
 
 def note(message: str, *, quiet: bool = False) -> None:
-    """Write one message to stderr."""
+    """Write one message to stderr, line by line."""
     if not quiet:
-        click.echo(visible(message, 2000), err=True)
+        for line in message.split("\n"):
+            click.echo(visible(line, 2000), err=True)
 
 
 def print_json(document: dict[str, Any]) -> None:

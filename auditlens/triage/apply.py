@@ -40,7 +40,6 @@ def apply_journal(
     """
     decided = {one.finding: one.verdict for one in journal.dispositions}
     disposition = pl.col("finding_id").replace_strict(decided, default=None, return_dtype=pl.String)
-    ordered = sorted(journal.exceptions, key=lambda one: one.id)
     nothing: pl.Expr = pl.lit(None, pl.String)
     held = [
         nothing.fill_null(pl.when(covers(one, rule_names or {})).then(pl.lit(one.id)))
