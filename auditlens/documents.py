@@ -62,8 +62,16 @@ class Document:
         return DocumentError(message, path=self.path, line=line, column=column, fix=fix)
 
 
-def read_documents(path: Path, *, date_keys: frozenset[str] = frozenset()) -> tuple[Document, ...]:
-    """Read every document of a YAML file. Raises DocumentError at the first fault."""
+def read_documents(
+    path: Path,
+    *,
+    date_keys: frozenset[str] = frozenset(),
+    strict_keys: frozenset[str] | None = None,
+) -> tuple[Document, ...]:
+    """Read every document of a YAML file. Raises DocumentError at the first fault.
+
+    ``date_keys`` and ``strict_keys`` as in parse_documents.
+    """
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -76,19 +84,25 @@ def read_documents(path: Path, *, date_keys: frozenset[str] = frozenset()) -> tu
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DocumentError("is not UTF-8 text", path=path, line=line) from None
-    return parse_documents(text, path, date_keys=date_keys)
+    return parse_documents(text, path, date_keys=date_keys, strict_keys=strict_keys)
 
 
 def parse_documents(
-    text: str, path: Path, *, date_keys: frozenset[str] = frozenset()
+    text: str,
+    path: Path,
+    *,
+    date_keys: frozenset[str] = frozenset(),
+    strict_keys: frozenset[str] | None = None,
 ) -> tuple[Document, ...]:
     """Parse every document of ``text``; ``path`` is used in messages only.
 
-    A bare date is a fault unless its key is in ``date_keys``, where it is read as text.
+    A bare date is a fault unless its key is in ``date_keys``, where it is read as text. A value
+    that readers of YAML take differently is a fault under the top-level keys ``strict_keys``
+    (None = everywhere), and text elsewhere: in prose it does no harm.
     """
     if len(text) > MAX_BYTES:
         raise DocumentError(f"is larger than {MAX_BYTES:,} bytes", path=path, fix="Split the file")
-    return tuple(Reader(text, path, date_keys).documents())
+    return tuple(Reader(text, path, date_keys, strict_keys).documents())
 
 
 def place(event: yaml.Event) -> Position:
@@ -100,9 +114,12 @@ def place(event: yaml.Event) -> Position:
 class Reader:
     """Builds plain data from YAML events, keeping the place of each value."""
 
-    def __init__(self, text: str, path: Path, date_keys: frozenset[str]) -> None:
+    def __init__(
+        self, text: str, path: Path, date_keys: frozenset[str], strict_keys: frozenset[str] | None
+    ) -> None:
         self.path = path
         self.date_keys = date_keys
+        self.strict_keys = strict_keys
         self.events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self.marks: dict[Where, Position] = {}
         self.nodes = 0
@@ -185,6 +202,8 @@ class Reader:
             return int(text)
         if FLOAT.fullmatch(text):
             return float(text)
+        if self.strict_keys is not None and where and where[0] not in self.strict_keys:
+            return text
         if YAML_1_1.fullmatch(text):
             raise self.fault(f"'{text}' is a boolean to some readers of YAML", event, "Quote it")
         if OTHER_NUMBER.fullmatch(text):

@@ -8,7 +8,6 @@ from string import Formatter
 import numpy as np
 import polars as pl
 
-from auditlens.findings import MAX_EVIDENCE
 from auditlens.period import Period
 from auditlens.rules.rule import Correlation, Rule
 from auditlens.rules.vocabulary import Rows
@@ -16,6 +15,9 @@ from auditlens.rules.windows import Anchors, Timeline
 
 __all__ = ["EPISODE_SCHEMA", "QUIET_SECONDS", "REASON_WORDS", "Evidence", "described",
            "from_anchors", "from_hits"]  # fmt: skip
+
+MAX_EVIDENCE = 100
+"""How many event ids an episode lists; ``event_count`` is always the true number."""
 
 QUIET_SECONDS = 12 * 3600
 """Hits of a plain rule by one sender are one episode until he is quiet for so long."""

@@ -10,13 +10,13 @@ import polars as pl
 
 from auditlens.period import Period
 from auditlens.rules.episodes import EPISODE_SCHEMA, Evidence, described, from_anchors, from_hits
+from auditlens.rules.plan import scan_rules
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
-from auditlens.rules.scan import scan_rules
 from auditlens.rules.timeline import event_times, timeline
 from auditlens.rules.vocabulary import Rows, column_of
 from auditlens.rules.windows import anchors
 
-__all__ = ["HEALTH_SCHEMA", "RuleOutcome", "all_hits", "evaluate"]
+__all__ = ["HEALTH_SCHEMA", "RuleOutcome", "all_hits", "evaluate", "match_frame"]
 
 HEALTH_SCHEMA: dict[str, pl.DataType] = {
     "rule_id": pl.String(),
@@ -70,6 +70,20 @@ def all_hits(
         for rule in rules.rules
         if rule.enabled and rule.id not in rules.internal
     }
+
+
+def match_frame(
+    rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str
+) -> pl.DataFrame:
+    """See RuleSet.match."""
+    found = all_hits(rules, frame, time=time, timezone=timezone)
+    pieces = [
+        pl.DataFrame({"rule_id": pl.repeat(rule_id, len(rows), eager=True), "row": rows})
+        for rule_id, rows in found.items()
+    ]
+    empty = pl.DataFrame(schema={"rule_id": pl.String, "row": pl.UInt32})
+    row = pl.col("row").cast(pl.UInt32)
+    return pl.concat([empty, *(piece.with_columns(row) for piece in pieces)]).sort("rule_id", "row")
 
 
 def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str) -> Pass:

@@ -9,7 +9,7 @@ from pathlib import Path
 from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError, DocumentErrors, UsageError
 from auditlens.rules.condition import And
-from auditlens.rules.parse import DATE_KEYS, Filter, parse_rule
+from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS, Filter, parse_rule
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
 from auditlens.rules.translate import join
 from auditlens.shipped import rules_folder
@@ -43,7 +43,7 @@ def load_rules(
     errors: list[DocumentError] = []
     for file in rule_files(paths):
         try:
-            documents.extend(read_documents(file, date_keys=DATE_KEYS))
+            documents.extend(read_documents(file, date_keys=DATE_KEYS, strict_keys=STRICT_KEYS))
         except DocumentError as error:
             errors.append(error)
     return load_documents(documents, placeholders=placeholders, errors=errors)

@@ -15,9 +15,14 @@ from auditlens.rules.condition import Node
 from auditlens.rules.rule import Behaviour, Correlation, Detection, LogSource, Rule
 from auditlens.rules.translate import Refused, condition_tree
 
-__all__ = ["DATE_KEYS", "Filter", "parse_rule"]
+__all__ = ["DATE_KEYS", "STRICT_KEYS", "Filter", "parse_rule"]
 
 DATE_KEYS = frozenset({"date", "modified"})
+STRICT_KEYS = frozenset(
+    {"detection", "correlation", "filter", "behaviour", "logsource", "auditlens", "level", "id"}
+)
+"""Where an ambiguous value would change what a rule does."""
+
 LEVELS = ("informational", "low", "medium", "high", "critical")
 BLOCKS = ("detection", "correlation", "filter", "behaviour")
 METADATA = frozenset(

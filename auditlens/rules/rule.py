@@ -203,7 +203,7 @@ class RuleSet:
         qualifies. ``time`` names the column of event times; needed for correlations and
         behaviours only, and found by itself under the usual names. Raises UsageError without it.
         """
-        from auditlens.rules.scan import match_frame
+        from auditlens.rules.evaluate import match_frame
 
         return match_frame(self, frame, time=time, timezone=timezone)
 
