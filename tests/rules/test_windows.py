@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from naive import qualifying
+from naive_correlation import qualifying
 
 from auditlens.rules.rule import Correlation, Threshold
 from auditlens.rules.windows import Timeline, anchors

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from statistics import median
 
 OPERATORS = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge,
@@ -19,7 +19,7 @@ def quantile(values, share):
 def in_order(window, slots):
     """Say whether some hits of these slots stand in the window at strictly rising times."""
     times = [[hit["time"] for hit in window if hit["slot"] == slot] for slot in slots]
-    return any(all(a < b for a, b in zip(one, one[1:], strict=False)) for one in product(*times))
+    return any(all(a < b for a, b in pairwise(one)) for one in product(*times))
 
 
 def metric(kind, window, percentile):
