@@ -14,8 +14,9 @@ import polars as pl
 
 from auditlens.anomalies import detect
 from auditlens.archive import Archive
+from auditlens.cells import cell_table
 from auditlens.coverage import Coverage
-from auditlens.findings import build_findings
+from auditlens.findings import LEVELS, build_findings
 from auditlens.period import Period
 from auditlens.population import draw_population, within
 from auditlens.provenance import describe_run, run_time
@@ -49,6 +50,18 @@ class Audit:
     run_at: datetime
     model: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        counts = dict(self.findings["level"].value_counts(name="n").rows())
+        levels = ", ".join(f"{counts[x]} {x}" for x in reversed(LEVELS) if x in counts)
+        rows = {
+            "completeness": f"{self.coverage.outcome}: {self.coverage.statement}",
+            "events in the period": self.events.height,
+            "rules": self.rule_health.height,
+            "findings": levels or "none",
+            "run at": self.run_at,
+        }
+        return cell_table(f"Audit of {self.period} ({self.period.timezone})", rows.items())
 
 
 def run_audit(
