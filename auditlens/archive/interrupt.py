@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -12,9 +12,11 @@ __all__ = ["stop_on_signal"]
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
+def stop_on_signal(*also: Callable[[], object]) -> Iterator[threading.Event]:
     """Give a flag that Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt.
 
+    ``also`` are called when the flag is set: what else must hear of it, such as a source that
+    waits for its server.
     The handlers that stood before are put back at the end. Outside the main thread, where
     Python allows no handlers, the flag is given all the same and nothing sets it.
     """
@@ -24,6 +26,8 @@ def stop_on_signal() -> Iterator[threading.Event]:
         if flag.is_set():
             raise KeyboardInterrupt
         flag.set()
+        for call in also:
+            call()
 
     if threading.current_thread() is not threading.main_thread():
         yield flag

@@ -41,7 +41,7 @@ def pull(*, quiet: bool, archive: Path | None, api: str | None, api_url: str | N
     settings = settings_of(archive=archive, api=api, api_url=api_url)
     source = SecodaSource(settings.api_url or None, api=settings.api)
     store = opened(settings, must_exist=False)
-    with progress("pulling the audit log", quiet=quiet) as say, stop_on_signal() as stop:
+    with progress("pulling the audit log", quiet=quiet) as say, stop_on_signal(source.stop) as stop:
         return store.sync(source, progress=lambda told: say(str(told)), stop=stop)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from auditlens.errors import SourceError, UsageError
+from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.sources.address import Address, Key, shown
 from auditlens.sources.body import Body
 from auditlens.sources.patience import PageFault, parse_http_date
@@ -32,6 +32,8 @@ __all__ = ["Answer", "Exchange"]
 CONNECT = 10.0
 READ = 30.0
 ERROR_BODY = 1 << 16
+GRACE = 2.0
+"""Seconds a page in hand still gets after a stop."""
 AGENT = "auditlens"
 
 
@@ -99,12 +101,27 @@ class Exchange:
         self.most = most
         self.proxy = proxy
         self.client: httpx.Client | None = None
+        self.watch: Deadline | None = None
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Give the page in hand a moment more; safe to call from a signal handler."""
+        self.stopped = True
+        if self.watch is not None:
+            hurry = threading.Timer(GRACE, self.watch.cut)
+            hurry.daemon = True
+            hurry.start()
 
     def get(self, endpoint: str, query: Mapping[str, str]) -> Answer:
-        """Ask for one page. Raises PageFault when trying again may help, else SourceError."""
+        """Ask for one page.
+
+        Raises PageFault when trying again may help, Interrupted when stopped, else SourceError.
+        """
         import httpx
 
-        watch = Deadline(self.deadline)
+        if self.stopped:
+            raise Interrupted("Stopped before a page was asked for", fix="Run it again to go on")
+        watch = self.watch = Deadline(self.deadline)
         problem = ""
         answer: Answer | None = None
         watch.timer.start()
@@ -116,7 +133,10 @@ class Exchange:
             problem = type(error).__name__
         finally:
             watch.timer.cancel()
+            self.watch = None
         # Raised out here, so that no error carries the request, and with it the key.
+        if answer is None and self.stopped:
+            raise Interrupted("Stopped while the server was silent", fix="Run it again to go on")
         if watch.passed:
             raise PageFault(
                 f"{endpoint} took longer than {self.deadline:g} s to answer",

@@ -19,6 +19,8 @@ ENDPOINTS = {
 }
 NEWEST_FIRST = '{"field":"created_at","order":"desc"}'
 PAGE_SIZE = 100
+ALL_DAYS = 3650
+"""The legacy API looks back 90 days unless asked for more; the log itself reaches further."""
 MOST_PAGE_SIZE = 10_000
 
 
@@ -71,9 +73,10 @@ def read_query(
             f"No API knows all of: api={api}, {', '.join([*old, *new])}",
             fix="days, sender_id, resource_id are legacy parameters; filter, sort are current ones",
         )
-    usual_old = {} if page_size is not None else {"page_size": str(PAGE_SIZE)}
     if page_size is not None:
         old["page_size"] = legacy_text("page_size", page_size)
+    usual_old = {"days": str(ALL_DAYS), "page_size": str(PAGE_SIZE)}
+    usual_old = {name: text for name, text in usual_old.items() if name not in old}
     usual_new = {} if "sort" in new else {"sort": NEWEST_FIRST}
     return Query(generations, {CURRENT: new, LEGACY: old}, {CURRENT: usual_new, LEGACY: usual_old})
 

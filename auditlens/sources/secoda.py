@@ -111,8 +111,9 @@ class SecodaSource:
         return f"secoda:{self.url}" + (f"?{self.query.view}" if self.query.view else "")
 
     def stop(self) -> None:
-        """End a wait soon with Interrupted; a page being read is finished first."""
+        """End a wait soon with Interrupted; a page in hand is finished if it comes quickly."""
         self.patience.stop()
+        self.exchange.stop()
 
     def close(self) -> None:
         """Close the connection; it is opened again when needed."""

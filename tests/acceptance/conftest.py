@@ -123,7 +123,7 @@ class CommandLine:
         self.seen = bytearray()
 
     def environment(self, **more: str | None) -> dict[str, str]:
-        kept = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LD_LIBRARY_PATH")
+        kept = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP", "LD_LIBRARY_PATH")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         environment |= {
             "HOME": str(self.home),

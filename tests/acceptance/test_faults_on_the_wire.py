@@ -307,13 +307,12 @@ def test_a_key_that_cannot_be_one_is_refused_before_it_is_sent(
 
 
 def test_debugging_output_does_not_show_the_key(workspace, auditlens, tmp_path, key_hunt):
-    """Verbose runs, failing and not, keep the key to themselves."""
+    """Runs with Python's and the HTTP library's debugging on keep the key to themselves."""
     secoda = workspace(events=60)
     settings = {"SECODA_API_URL": secoda.url, "SECODA_API_KEY": secoda.key}
-    auditlens("sync", "-v", "--archive", tmp_path / "archive", **settings)
+    settings |= {"PYTHONDEVMODE": "1", "HTTPX_LOG_LEVEL": "trace", "AUDITLENS_RETRY_BUDGET": "0"}
+    auditlens("sync", "--json", "--archive", tmp_path / "archive", **settings)
     secoda.faults({"do": "cut", "at": 100})
-    auditlens(
-        "sync", "-v", "--archive", tmp_path / "archive", AUDITLENS_RETRY_BUDGET="0", **settings
-    )
+    auditlens("sync", "--json", "--archive", tmp_path / "archive", **settings)
     assert secoda.state().requests
     key_hunt()

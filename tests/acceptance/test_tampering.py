@@ -53,6 +53,11 @@ def evidence_of(folder: Path) -> list[Path]:
     return [path for path in files_of(folder) if path.name.endswith(".zst")]
 
 
+def manifests_of(folder: Path) -> list[Path]:
+    """The sealed log, oldest first: JSON files named by their number."""
+    return [path for path in files_of(folder) if path.suffix == ".json" and path.stem.isdecimal()]
+
+
 def flip(path: Path, bit: int) -> None:
     data = bytearray(path.read_bytes())
     data[bit // 8] ^= 1 << bit % 8
@@ -165,18 +170,18 @@ def lose_one(folder: Path) -> None:
 
 
 def lose_a_manifest(folder: Path) -> None:
-    sorted(folder.rglob("*.json"))[1].unlink()
+    manifests_of(folder)[1].unlink()
 
 
 def swap_manifests(folder: Path) -> None:
-    one, two = sorted(folder.rglob("*.json"))[:2]
+    one, two = manifests_of(folder)[:2]
     one_data, two_data = one.read_bytes(), two.read_bytes()
     one.write_bytes(two_data)
     two.write_bytes(one_data)
 
 
 def add_a_manifest(folder: Path) -> None:
-    last = max(folder.rglob("*.json"))
+    last = manifests_of(folder)[-1]
     shutil.copy(last, last.with_name(f"{int(last.stem) + 1:0{len(last.stem)}d}.json"))
 
 
@@ -246,7 +251,7 @@ def test_every_deed_ends_the_command_with_five(sealed, auditlens, deed):
 
 def cut_tail(folder: Path, keep: int) -> None:
     """Cut the chain as somebody would who knows it: the tail and what tells of it."""
-    logs = sorted(folder.rglob("*.json"))
+    logs = manifests_of(folder)
     for path in logs[keep:]:
         path.unlink()
 
@@ -257,7 +262,7 @@ def test_a_cut_tail_is_found_against_a_noted_head(sealed, auditlens, tmp_path, w
     noted = auditlens("verify", "--archive", folder, "--against", heads[-1])
     assert noted.code == 0, noted.err
     assert auditlens("verify", "--archive", folder, "--against", heads[0]).code == 0
-    cut_tail(folder, keep=len(list(folder.rglob("*.json"))) - 1)
+    cut_tail(folder, keep=len(manifests_of(folder)) - 1)
     assert auditlens("verify", "--archive", folder).code == 5
     assert auditlens("verify", "--archive", folder, "--against", heads[-1]).code == 5
 
@@ -281,7 +286,7 @@ def test_an_older_copy_put_back_is_found_against_a_noted_head(workspace, auditle
 def test_a_damaged_archive_is_not_written_on(sealed, workspace, auditlens, one_clear_line):
     """Neither a sync nor a report goes on as if nothing had happened."""
     folder, _ = sealed
-    path = min(folder.rglob("*.json"))
+    path = manifests_of(folder)[0]
     flip(path, path.stat().st_size * 4)
     ran = auditlens(
         "sync",
