@@ -64,10 +64,17 @@ MIX: dict[str, tuple[float, ...]] = {
     "resource_archived": (0.06, 0.7, 0.6, 0.06, 0.4),
     "resource_deleted": (0.03, 0.3, 0.4, 0.02, 0.3),
     "quality_preferences_updated": (0.0, 0.15, 0.15, 0.0, 0.5),
-    "integration_updated": (0.0, 0.0, 0.25, 0.0, 1.3),
+    "integration_updated": (0.0, 0.0, 0.03, 0.0, 0.35),
     "sync_pulled": (0.0, 0.1, 0.9, 0.0, 1.4),
-    "automation_updated": (0.0, 0.1, 0.2, 0.0, 0.9),
-    "monitor_updated": (0.1, 0.4, 1.1, 0.0, 0.5),
+    "automation_updated": (0.0, 0.03, 0.06, 0.0, 0.3),
+    "lineage_deleted": (0.0, 0.05, 0.12, 0.0, 0.02),
+    "answer_accepted": (0.5, 0.2, 0.2, 0.4, 0.1),
+    "announcement_created": (0.0, 0.05, 0.02, 0.2, 0.2),
+    "tag_deleted": (0.0, 0.03, 0.0, 0.0, 0.05),
+    "collection_deleted": (0.01, 0.05, 0.01, 0.01, 0.03),
+    "policy_updated": (0.0, 0.05, 0.0, 0.0, 0.15),
+    "security_setting_updated": (0.0, 0.0, 0.0, 0.0, 0.06),
+    "monitor_updated": (0.0, 0.1, 0.25, 0.0, 0.15),
 }
 EXTRAS = {
     "role_changed": '"role":{"from":"viewer","to":"editor"}',
@@ -147,7 +154,7 @@ def draft_activity(
     """Draft every ordinary event of the people."""
     rng = generator(seed, "activity")
     person, day = np.nonzero(presence.present)
-    mood = rng.gamma(3.0, 1 / 3.0, len(person))
+    mood = rng.gamma(2.2, 1 / 2.2, len(person))
     month_end = 1 + 0.3 * (presence.days - day <= 2)
     mean = events_per_day * cast.pace[person] * mood * month_end
     count = rng.poisson(mean * np.where(presence.weekday[day] < 5, 1.0, 0.35))
@@ -240,6 +247,9 @@ def choose(rng: np.random.Generator, catalog: Catalog, pool: str, who: np.ndarra
         return np.asarray(catalog.pools["user"][who])
     rows = catalog.pools[pool]
     favourite = (who * 7 + rng.geometric(0.35, len(who))) % len(rows)
+    if pool == "user":
+        # Nobody grants, invites or approves himself in ordinary work.
+        favourite = np.where(favourite == who, (favourite + 1) % len(rows), favourite)
     return np.asarray(rows[favourite])
 
 

@@ -17,7 +17,7 @@ TYPES = {"term": "dictionary_term"}
 SENSITIVE_SHARE = 0.12
 #        at least, and one for so many people
 SIDES = {"collection": (8, 10), "integration": (3, 50), "automation": (3, 36),
-         "monitor": (5, 12), "api_key": (20, 5)}  # fmt: skip
+         "monitor": (5, 12), "api_key": (20, 5), "policy": (3, 60)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def build_assets(
     share = rng.dirichlet(np.full(len(teams), 6.0))
     team = np.sort(rng.choice(len(teams), count, p=share))
     pool = rng.choice(list(ASSETS), count, p=list(ASSETS.values()))
+    # However small the catalog, there is one asset of each kind.
+    pool[: len(ASSETS)] = list(ASSETS)
     per_team = max(2, round(count / len(teams) / 45))
     slot = rng.integers(0, per_team, count)
     container = (team * per_team + slot) * len(ASSETS) + np.searchsorted(sorted(ASSETS), pool)

@@ -146,7 +146,7 @@ def departing_employee(stage: Stage) -> list[pl.DataFrame]:
     team = int(stage.scene.cast.team[stage.plot.sender])
     for day in stage.at_work():
         hour = stage.hour()
-        kept = stage.scene.of_team(stage.rng, team, stage.size(14 + 4 * day))
+        kept = stage.scene.of_team(stage.rng, team, stage.size(9 + 3 * day))
         shared = stage.rng.choice(kept, stage.size(5))
         away = stage.rng.choice(stage.scene.catalog.pools["team"], len(shared))
         drafts += [
@@ -160,15 +160,12 @@ def self_approval(stage: Stage) -> list[pl.DataFrame]:
     """Access to sensitive tables requested and approved by the same person, then used."""
     hour, me = stage.hour(), stage.user(stage.plot.sender)
     tables = stage.foreign(stage.size(6), pii=True)
-    person = stage.scene.cast.senders["id"][stage.plot.sender]
-    asked = f'"requester":"{person}"'
-    approved = f'{asked},"approver":"{person}","expires":null'
     read = np.repeat(tables, 2)
     return [
-        stage.act("access_request_created", tables, hour=hour, minutes=20, extra=asked),
+        stage.act("access_request_created", tables, hour=hour, minutes=20),
         stage.act(
             "access_request_approved", tables, hour=hour + 0.35, minutes=15, entity=me,
-            extra=approved,
+            extra='"expires":null',
         ),
         stage.act("table_previewed", read, hour=hour + 0.7, minutes=60),
     ]  # fmt: skip

@@ -71,6 +71,15 @@ WRITE = (
         "table",
         "table",
     ),
+    Kind(
+        "lineage_deleted",
+        "Deleted manual lineage",
+        "deleted manual lineage between {r} and {e}",
+        "table",
+        "table",
+    ),
+    Kind("answer_accepted", "Question answer accepted", "accepted an answer on {r}"),
+    Kind("announcement_created", "Announcement", "posted an announcement", "workspace"),
 )
 EXPORT = (
     Kind("resource_exported", "Exported resource", "exported {r}"),
@@ -117,6 +126,8 @@ PERMISSION = (
 DELETE = (
     Kind("resource_archived", "Archived resource", "archived {r}"),
     Kind("resource_deleted", "Deleted resource", "deleted {r}"),
+    Kind("tag_deleted", "Deleted tag", "deleted the tag {r}", "tag"),
+    Kind("collection_deleted", "Deleted collection", "deleted the collection {r}", "collection"),
 )
 ADMIN = (
     Kind(
@@ -125,6 +136,13 @@ ADMIN = (
         "updated the quality preferences",
         "workspace",
     ),
+    Kind(
+        "security_setting_updated",
+        "Updated security settings",
+        "updated the security settings",
+        "workspace",
+    ),
+    Kind("policy_updated", "Updated policy", "updated the policy {r}", "policy"),
     Kind("integration_updated", "Updated integration", "updated {r}", "integration"),
     Kind("sync_pulled", "Manually pulled sync", "manually pulled {r}", "integration"),
     Kind("automation_updated", "Updated automation", "updated the automation {r}", "automation"),

@@ -91,6 +91,20 @@ def kind_of_sender() -> pl.Expr:
     )
 
 
+def request_sides() -> list[pl.Expr]:
+    """Who asked for access and who gave it."""
+    event = pl.col("kind_event")
+    approved = pl.format(
+        '"requester":"{}","approver":"{}"', pl.col("entity_id"), pl.col("sender_id")
+    )
+    return [
+        pl.when(event == "access_request_created").then(
+            pl.format('"requester":"{}"', pl.col("sender_id"))
+        ),
+        pl.when(event == "access_request_approved").then(approved),
+    ]
+
+
 def extras(marks: bool) -> pl.Expr:
     """The record's ``metadata``: container, PII mark, performer type, and what the event adds."""
     container = pl.format('"container":"{}"', pl.col("resource_container"))
@@ -98,6 +112,6 @@ def extras(marks: bool) -> pl.Expr:
     if marks:
         members.append(pl.when(pl.col("resource_pii")).then(pl.lit('"pii":true')))
     members.append(pl.when(pl.col("api")).then(pl.lit('"performer_type":"API"')))
-    members.append(pl.col("extra"))
+    members += [*request_sides(), pl.col("extra")]
     joined = pl.concat_str(members, separator=",", ignore_nulls=True)
     return pl.concat_str(pl.lit("{"), joined, pl.lit("}"))

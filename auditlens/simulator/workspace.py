@@ -107,7 +107,7 @@ def simulate(  # noqa: PLR0913
     people: int = 300,
     services: int = 15,
     resources: int = 5000,
-    teams: int = 12,
+    teams: int | None = None,
     days: int = 90,
     end: date | None = None,
     strength: float = 1.0,
@@ -120,12 +120,14 @@ def simulate(  # noqa: PLR0913
     """Make up a workspace and ``days`` days of its audit log, ending before ``end``.
 
     ``seed`` decides everything: the same arguments give the same bytes. ``end`` defaults to
-    2026-07-01, not to today. ``strength`` scales the events of a planted incident (0.5: half);
-    ``marks=False`` leaves the PII marks out of the records. ``incidents``: True plants each kind
-    once per 100 people, a number that many times, a mapping each kind as often as it says, False
-    none; ``incident_days`` bounds the days they start on (default: day 28 to the last).
+    2026-07-01, not to today; ``teams`` to 12, fewer among fewer than 48 people. ``strength``
+    scales the events of a planted incident (0.5: half); ``marks=False`` leaves the PII marks out
+    of the records. ``incidents``: True plants each kind once per 100 people (resource kinds
+    twice), a number that many times, a mapping each kind as often as it says, False none;
+    ``incident_days`` bounds the days they take (default: from day 28 to the last).
     ``events_per_day`` is the mean for a person at work. Raises UsageError for impossible sizes.
     """
+    teams = min(12, max(1, people // 4)) if teams is None else teams
     check_sizes(people, services, resources, teams, days, strength)
     first = (end or END) - timedelta(days=days)
     names = tuple(f"{TEAMS[n % len(TEAMS)]}{n // len(TEAMS) or ''}" for n in range(teams))
@@ -168,7 +170,7 @@ def check_sizes(
     wrong = {
         "people": people < 1,
         "services": services < 0,
-        "resources": resources < 50,
+        "resources": resources < 10,
         "teams": not 1 <= teams <= people,
         "days": not 1 <= days <= 3660,
         "strength": not 0 < strength <= 10,
@@ -177,7 +179,7 @@ def check_sizes(
         if bad:
             raise UsageError(
                 f"A workspace cannot be simulated with this value of {name}",
-                fix="Use people >= 1, services >= 0, resources >= 50, teams from 1 to people, "
+                fix="Use people >= 1, services >= 0, resources >= 10, teams from 1 to people, "
                 "days from 1 to 3660, strength above 0 and at most 10",
             )
 
@@ -205,5 +207,5 @@ def demo_workspace(seed: int = 0, *, today: date | None = None) -> Workspace:
         end=end,
         incidents=DEMO_INCIDENTS,
         incident_days=(begin + 1, (this_month - first).days),
-        events_per_day=7.5,
+        events_per_day=6.0,
     )
