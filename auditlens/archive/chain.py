@@ -92,6 +92,12 @@ class Chain:
         return max(found, default=None)
 
     @property
+    def gone(self) -> tuple[datetime, ...] | None:
+        """Times of events the source removed, by the last sync; None when they are too many."""
+        found = [note.gone for _, note in self.outcomes if note.advances]
+        return found[-1] if found else ()
+
+    @property
     def last_whole(self) -> datetime | None:
         """When a sync last read the source to its last page and could vouch for it."""
         found = [item.at for item, note in self.outcomes if note.advances and note.whole]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +23,14 @@ from auditlens.archive.ledger import (
     canonical,
     contents_of,
     keys_of,
+    micros,
+    moment,
 )
 from auditlens.archive.manifest import OutcomeNote, PageNote, QuarantineNote, SegmentNote
+from auditlens.archive.merkle import leaves_of
 from auditlens.archive.segment import FOLDER, pack
 from auditlens.archive.table import CHUNK_ROWS, Index, Table
-from auditlens.events.decode import Decoded, decode_records
+from auditlens.events.decode import decode_records
 from auditlens.pages import Page
 
 __all__ = ["Intake", "Taken", "Tally"]
@@ -45,13 +46,26 @@ class Taken:
     keys: Keys
     times: Times
     states: tuple[int, ...]
-    newest: datetime | None
-    oldest: datetime | None
 
     @property
     def known(self) -> bool:
         """Whether every record was held already."""
         return all(state == KNOWN for state in self.states)
+
+    def older_and_known(self, until: datetime) -> bool:
+        """Whether every record was held already and is older than ``until``."""
+        newest = self.newest
+        return self.known and newest is not None and newest < until
+
+    @property
+    def newest(self) -> datetime | None:
+        timed = self.times[self.times > UNTIMED]
+        return moment(int(timed.max())) if timed.size else None
+
+    @property
+    def oldest(self) -> datetime | None:
+        timed = self.times[self.times > UNTIMED]
+        return moment(int(timed.min())) if timed.size else None
 
 
 @dataclass
@@ -64,8 +78,6 @@ class Tally:
     late: int = 0
     quarantined: int = 0
     pages: int = 0
-    newest: datetime | None = None
-    oldest: datetime | None = None
 
 
 @dataclass
@@ -77,10 +89,6 @@ class Batch:
     quarantined: list[QuarantineNote] = field(default_factory=list)
     pages: list[PageNote] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
-
-    @property
-    def due(self) -> bool:
-        return len(self.records) >= BATCH_ROWS or time.monotonic() - self.since > BATCH_SECONDS
 
 
 class Intake:
@@ -103,59 +111,91 @@ class Intake:
         self.tally = Tally()
         self.batch = Batch()
         self.pending: list[pl.DataFrame] = []
+        self.waiting: list[tuple[Page, list[bytes]]] = []
         self.read: set[int] = set()
 
-    def take(self, page: Page) -> Taken:
-        """Tell the records of a page apart and queue what is new; nothing is written yet."""
-        result = decode_records(page.records, source=self.source)
-        refused = {item.index for item in result.rejected}
-        kept = [row for row in range(len(page.records)) if row not in refused]
-        hashes = {row: sha256(page.records[row]).hexdigest() for row in refused}
-        ids = dict(zip(kept, result.events["id"].to_list(), strict=True)) | hashes
-        contents = {row: canonical(page.records[row]) for row in kept}
-        contents |= {row: bytes.fromhex(leaf)[:16] for row, leaf in hashes.items()}
-        times = np.full(len(page.records), UNTIMED)
-        times[kept] = result.events["created_at"].to_physical().to_numpy()
-        rows = range(len(page.records))
-        keys = keys_of(pl.Series([ids[row] for row in rows], dtype=pl.String))
-        states = self.ledger.take(keys, contents_of([contents[row] for row in rows]), times)
-        self.queue(page, result, states, hashes, [contents[row] for row in kept])
-        taken = Taken(keys, times, tuple(states), *span(result.events))
-        self.count(taken)
-        return taken
+    def queue(self, page: Page) -> list[bytes]:
+        """Queue a page without looking into it; returns the leaves of its records."""
+        leaves = leaves_of(page.records)
+        self.waiting.append((page, leaves))
+        return leaves
 
-    def queue(
-        self,
-        page: Page,
-        result: Decoded,
-        states: Sequence[int],
-        hashes: dict[int, str],
-        contents: Sequence[bytes],
-    ) -> None:
-        """Put the records that are new into the batch."""
+    @property
+    def due(self) -> bool:
+        """Whether so much is queued that it is time to settle and seal."""
+        rows = sum(len(page.records) for page, _ in self.waiting) + len(self.batch.records)
+        return rows >= BATCH_ROWS or time.monotonic() - self.batch.since > BATCH_SECONDS
+
+    def settle(self) -> list[Taken]:
+        """Tell the records of the queued pages apart; what is new waits to be sealed."""
+        pages, self.waiting = self.waiting, []
+        records = [record for page, _ in pages for record in page.records]
+        leaves = [leaf for _, own in pages for leaf in own]
+        whole = self.told_apart(records, leaves)
+        found, start = [], 0
+        for page, own in pages:
+            part = slice(start, start + len(own))
+            start += len(own)
+            taken = Taken(whole.keys[part], whole.times[part], whole.states[part])
+            found.append(taken)
+            self.count(taken)
+            new = sum(state != KNOWN for state in taken.states)
+            self.batch.pages.append(page_note(page, new))
+        return found
+
+    def told_apart(self, records: list[bytes], leaves: list[bytes]) -> Taken:
+        """Look records up; decode, and add to the batch, those not held byte for byte."""
+        held = self.ledger.leaves.find(leaves)
+        rows = [row for row, pair in enumerate(held) if pair is None]
+        keys = np.array([pair[0] if pair else 0 for pair in held], np.uint64)
+        times = np.array([pair[1] if pair else UNTIMED for pair in held], np.int64)
+        states = [KNOWN] * len(records)
+        if rows:
+            some = [records[row] for row in rows]
+            decoded = self.decoded(some, [leaves[row] for row in rows])
+            keys[rows], times[rows] = decoded.keys, decoded.times
+            for row, state in zip(rows, decoded.states, strict=True):
+                states[row] = state
+        return Taken(keys, times, tuple(states))
+
+    def decoded(self, records: list[bytes], leaves: list[bytes]) -> Taken:
+        """Decode records, ask the ledger, and put those that are new into the batch."""
+        result = decode_records(records, source=self.source)
+        refused = {item.index: item for item in result.rejected}
+        kept = [row for row in range(len(records)) if row not in refused]
+        ids = dict(zip(kept, result.events["id"].to_list(), strict=True))
+        names = [ids.get(row) or leaves[row].hex() for row in range(len(records))]
+        contents = [
+            leaves[row][:16] if row in refused else canonical(record)
+            for row, record in enumerate(records)
+        ]
+        times = np.full(len(records), UNTIMED)
+        times[kept] = result.events["created_at"].to_physical().to_numpy()
+        keys = keys_of(pl.Series(names, dtype=pl.String))
+        states = self.ledger.take(keys, contents_of(contents), times, leaves)
         batch = self.batch
-        place = {}
         for row, state in enumerate(states):
-            if state != KNOWN:
-                place[row] = len(batch.records)
-                batch.records.append(page.records[row])
-        for item in result.rejected:
-            if item.index in place:
-                leaf = hashes[item.index]
-                note = QuarantineNote(place[item.index], leaf, item.reason, item.excerpt)
+            if state == KNOWN:
+                continue
+            if item := refused.get(row):
+                leaf = leaves[row].hex()
+                note = QuarantineNote(len(batch.records), leaf, item.reason, item.excerpt)
                 batch.quarantined.append(note)
                 self.tally.quarantined += 1
-        kept = [row for row in range(len(states)) if row not in hashes]
-        fresh = pl.Series([row in place for row in kept], dtype=pl.Boolean)
-        rows = result.events.with_columns(pl.Series("canonical", contents, pl.Binary))
-        batch.rows.append(rows.filter(fresh))
-        batch.pages.append(page_note(page, len(place)))
+            batch.records.append(records[row])
+        rows = result.events.with_columns(
+            pl.Series("canonical", [contents[row] for row in kept], pl.Binary)
+        )
+        batch.rows.append(
+            rows.filter(pl.Series([states[row] != KNOWN for row in kept], dtype=pl.Boolean))
+        )
+        return Taken(keys, times, tuple(states))
 
     def count(self, taken: Taken) -> None:
         """Add a page to the tally; what this sync itself stored is not 'seen' when read again."""
         tally = self.tally
         tally.pages += 1
-        limit = UNTIMED if self.watermark is None else timestamp(self.watermark)
+        limit = UNTIMED if self.watermark is None else micros(self.watermark)
         rows = zip(taken.keys.tolist(), taken.times.tolist(), taken.states, strict=True)
         for key, at, state in rows:
             if state == KNOWN:
@@ -165,13 +205,14 @@ class Intake:
                 tally.changed += state == CHANGED
                 tally.late += state != CHANGED and UNTIMED < at <= limit
             self.read.add(key)
-        tally.newest = max(filter(None, (tally.newest, taken.newest)), default=None)
-        tally.oldest = min(filter(None, (tally.oldest, taken.oldest)), default=None)
 
     def seal(self, at: datetime, *, force: bool = False) -> None:
         """Write the batch as a segment and its manifest, if it is due or ``force`` is given."""
         batch = self.batch
-        if not batch.records or not (force or batch.due):
+        if not (force or self.due):
+            return
+        if not batch.records:
+            self.batch = Batch()
             return
         packed = pack(batch.records)
         number = len(self.chain.links) + 1
@@ -235,7 +276,3 @@ def span(events: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
     """Newest and oldest time of events; None for both when there are none."""
     times = events["created_at"]
     return times.max(), times.min()  # type: ignore[return-value]
-
-
-def timestamp(at: datetime) -> int:
-    return int(pl.Series([at], dtype=pl.Datetime("us", "UTC")).to_physical()[0])

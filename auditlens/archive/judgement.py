@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from auditlens.archive.ledger import Ledger
+from auditlens.archive.ledger import UNTIMED, Ledger, moment
 from auditlens.archive.walk import Walk
 
-__all__ = ["Verdict", "judge", "stopped_early"]
+__all__ = ["Verdict", "gone_now", "judge", "stopped_early"]
+
+MAX_GONE = 1000
+"""Of more removed events no list is kept; each walk then goes to the last page."""
 
 CEILING = 10_000
 """A count that is a multiple of this may be where the source stops counting."""
@@ -24,19 +28,24 @@ class Verdict:
     statement: str
 
 
-def judge(walk: Walk, ledger: Ledger, watermark: datetime | None) -> Verdict:
+def judge(
+    walk: Walk, ledger: Ledger, watermark: datetime | None, gone: Sequence[datetime] = ()
+) -> Verdict:
     """Judge a walk that came to its end.
 
     A walk to the last page must itself have seen as many ids, up to the newest event of its
     first answer, as that answer counted. A shorter walk relies on the archive: ids held between
-    the source's oldest event and that newest one.
+    the source's oldest event and that newest one, without those that were ``gone`` from the
+    source when it was last read in full. (An event removed since then can stand in for a late
+    one; the next full walk tells.)
     """
     if walk.count is None:
         return Verdict("unprovable", None, unprovable(walk))
     if walk.anchor is None or walk.whole:
         found = walk.present()
     else:
-        found = ledger.between(walk.server_oldest, walk.anchor)
+        found = ledger.within(walk.server_oldest, walk.anchor)[0].size
+        found -= len(still_gone(walk, gone))
     missing = max(0, walk.count - found)
     if walk.beyond_count or (walk.count >= CEILING and walk.count % CEILING == 0):
         return Verdict("saturated", missing or None, saturated(walk, watermark))
@@ -48,6 +57,23 @@ def judge(walk: Walk, ledger: Ledger, watermark: datetime | None) -> Verdict:
             f"{upto(walk.anchor)}, the archive holds {found:,} of them.",
         )
     return Verdict("complete", 0, complete(walk))
+
+
+def still_gone(walk: Walk, gone: Sequence[datetime]) -> tuple[datetime, ...]:
+    """Those of the removed events that are not older than all the source still lists."""
+    oldest = walk.server_oldest
+    return tuple(at for at in gone if oldest is None or at >= oldest)
+
+
+def gone_now(walk: Walk, ledger: Ledger, gone: Sequence[datetime]) -> tuple[datetime, ...] | None:
+    """Times of events held that the source no longer lists; None when they are too many."""
+    if not walk.whole or walk.anchor is None:
+        return still_gone(walk, gone)
+    ids, times = ledger.within(walk.server_oldest, walk.anchor)
+    found = times[walk.unseen(ids) & (times > UNTIMED)]
+    if found.size > MAX_GONE:
+        return None
+    return tuple(moment(at) for at in sorted(found.tolist()))
 
 
 def complete(walk: Walk) -> str:

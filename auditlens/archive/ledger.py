@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import msgspec
@@ -12,15 +12,33 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["CHANGED", "KNOWN", "NEW", "Ledger", "canonical", "keys_of", "micros"]
+__all__ = [
+    "CHANGED",
+    "KNOWN",
+    "NEW",
+    "UNTIMED",
+    "Keys",
+    "Ledger",
+    "Times",
+    "canonical",
+    "contents_of",
+    "keys_of",
+    "micros",
+    "moment",
+]
 
 NEW, KNOWN, CHANGED = 0, 1, 2
 """What the ledger says of a record: not held, held with this content, held with another."""
+
+UNTIMED = int(np.iinfo(np.int64).min)
+"""The time of a record that has no readable one."""
 
 MERGE_AT = 50_000
 
 Keys = npt.NDArray[np.uint64]
 Times = npt.NDArray[np.int64]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Numbers keep the text they were written in: two texts of one float are two contents.
 DECODER = msgspec.json.Decoder(float_hook=lambda text: ["number", text])
@@ -43,9 +61,65 @@ def keys_of(ids: pl.Series) -> Keys:
     return ids.hash().to_numpy()
 
 
+def contents_of(hashes: Sequence[bytes]) -> Keys:
+    """64-bit keys of canonical hashes."""
+    return np.frombuffer(b"".join(item[:8] for item in hashes), dtype="<u8").astype(np.uint64)
+
+
 def micros(at: datetime) -> int:
     """Microseconds since 1970 of an aware time."""
-    return int(pl.Series([at], dtype=pl.Datetime("us", "UTC")).to_physical()[0])
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(at: int) -> datetime:
+    """The time (UTC) that is so many microseconds after 1970."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+@dataclass
+class Leaves:
+    """Exact bytes held, by the first 128 bits of their hash: id key and time of each record.
+
+    A record found here needs no decoding.
+    """
+
+    high: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    low: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    keys: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    times: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    recent: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+
+    def merge(self, leaves: Sequence[bytes], keys: Keys, times: Times) -> None:
+        high, low = halves(leaves)
+        high = np.concatenate([self.high, high])
+        order = np.argsort(high, kind="stable")
+        self.high = high[order]
+        self.low = np.concatenate([self.low, low])[order]
+        self.keys = np.concatenate([self.keys, keys])[order]
+        self.times = np.concatenate([self.times, times])[order]
+
+    def settle(self) -> None:
+        """Move the recent leaves into the sorted arrays."""
+        keys = np.array([key for key, _ in self.recent.values()], np.uint64)
+        times = np.array([at for _, at in self.recent.values()], np.int64)
+        self.merge(list(self.recent), keys, times)
+        self.recent = {}
+
+    def find(self, leaves: Sequence[bytes]) -> list[tuple[int, int] | None]:
+        """Id key and time of each record that is held byte for byte, else None."""
+        found = [self.recent.get(leaf[:16]) for leaf in leaves]
+        if self.high.size and leaves:
+            high, low = halves(leaves)
+            place = np.minimum(np.searchsorted(self.high, high), self.high.size - 1)
+            for row in np.flatnonzero((self.high[place] == high) & (self.low[place] == low)):
+                found[row] = int(self.keys[place[row]]), int(self.times[place[row]])
+        return found
+
+
+def halves(leaves: Sequence[bytes]) -> tuple[Keys, Keys]:
+    """The first and the second 64 bits of each leaf."""
+    words = np.frombuffer(b"".join(leaf[:16] for leaf in leaves), dtype="<u8").reshape(-1, 2)
+    return words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)
 
 
 @dataclass
@@ -56,25 +130,26 @@ class Ledger:
     are: telling two records apart wrongly would take both to collide.
     """
 
-    ids: Keys
-    contents: Keys
-    times: Times
+    ids: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    contents: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    times: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    leaves: Leaves = field(default_factory=Leaves)
+    recent: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    added: int = 0
 
     @classmethod
     def of(cls, held: pl.DataFrame, quarantined: Sequence[str]) -> Ledger:
-        """From ``id``, ``canonical`` and ``created_at`` of the table and quarantined leaves."""
-        none = np.empty(0, np.uint64)
-        ledger = cls(none, none, np.empty(0, np.int64))
-        times = held["created_at"].to_physical().to_numpy()
-        ledger.merge(keys_of(held["id"]), contents_of(held["canonical"].to_list()), times)
-        leaves = pl.Series(quarantined, dtype=pl.String)
-        contents = contents_of([bytes.fromhex(leaf)[:16] for leaf in quarantined])
-        ledger.merge(keys_of(leaves), contents, np.full(len(leaves), UNTIMED))
+        """From ``id``, ``canonical``, ``created_at``, ``leaf`` of all rows and refused leaves."""
+        ledger = cls()
+        keys, times = keys_of(held["id"]), held["created_at"].to_physical().to_numpy()
+        ledger.merge(keys, contents_of(held["canonical"].to_list()), times)
+        ledger.leaves.merge(held["leaf"].to_list(), keys, times)
+        leaves = [bytes.fromhex(leaf) for leaf in quarantined]
+        keys = keys_of(pl.Series(quarantined, dtype=pl.String))
+        times = np.full(len(leaves), UNTIMED)
+        ledger.merge(keys, contents_of(leaves), times)
+        ledger.leaves.merge(leaves, keys, times)
         return ledger
-
-    def __post_init__(self) -> None:
-        self.recent: dict[int, list[tuple[int, int]]] = {}
-        self.added = 0
 
     def merge(self, ids: Keys, contents: Keys, times: Times) -> None:
         """Add records to the sorted arrays."""
@@ -94,39 +169,38 @@ class Ledger:
                 np.array([row[1] for row in rows], np.uint64),
                 np.array([row[2] for row in rows], np.int64),
             )
+            self.leaves.settle()
 
-    def take(self, ids: Keys, contents: Keys, times: Times) -> list[int]:
-        """Add one page's records and say of each, in order: NEW, KNOWN or CHANGED."""
+    def take(
+        self, ids: Keys, contents: Keys, times: Times, leaves: Sequence[bytes] = ()
+    ) -> list[int]:
+        """Add records and say of each, in order: NEW, KNOWN or CHANGED."""
         low = np.searchsorted(self.ids, ids, side="left").tolist()
         high = np.searchsorted(self.ids, ids, side="right").tolist()
         found = []
         rows = zip(ids.tolist(), contents.tolist(), times.tolist(), low, high, strict=True)
         for key, content, at, first, after in rows:
-            pairs = self.recent.get(key, ())
-            held = {content for content, _ in pairs} | set(self.contents[first:after].tolist())
+            held = {content for content, _ in self.recent.get(key, ())}
+            if after > first:
+                held.update(self.contents[first:after].tolist())
             state = KNOWN if content in held else CHANGED if held else NEW
             if state != KNOWN:
                 self.recent.setdefault(key, []).append((content, at))
                 self.added += 1
             found.append(state)
+        for leaf, key, at in zip(leaves, ids.tolist(), times.tolist(), strict=False):
+            self.leaves.recent[leaf[:16]] = key, at
         if self.added >= MERGE_AT:
             self.settle()
         return found
 
-    def between(self, first: datetime | None, last: datetime) -> int:
-        """Number of ids held with a time from ``first`` to ``last``, both included.
+    def within(self, first: datetime | None, last: datetime) -> tuple[Keys, Times]:
+        """Ids held with a time from ``first`` to ``last``, both included; each once.
 
         Records without a readable time always count.
         """
         self.settle()
         low = UNTIMED if first is None else micros(first)
-        within = (self.times >= low) & (self.times <= micros(last)) | (self.times == UNTIMED)
-        return int(np.unique(self.ids[within]).size)
-
-
-UNTIMED = int(np.iinfo(np.int64).min)
-
-
-def contents_of(hashes: Sequence[bytes]) -> Keys:
-    """64-bit keys of canonical hashes."""
-    return np.frombuffer(b"".join(item[:8] for item in hashes), dtype="<u8").astype(np.uint64)
+        inside = (self.times >= low) & (self.times <= micros(last)) | (self.times == UNTIMED)
+        ids, place = np.unique(self.ids[inside], return_index=True)
+        return ids, self.times[inside][place]

@@ -92,7 +92,9 @@ class OutcomeNote:
 
     ``walked`` is true when the pages were read to the planned end, ``whole`` when that end was
     the last page. ``anchor`` is the newest event of the first answer, ``reached`` the oldest
-    event the walk came to, ``server_oldest`` the oldest event the source still lists.
+    event the walk came to, ``server_oldest`` the oldest event the source still lists. ``gone``
+    are the times of events held that a walk to the last page did not meet: the source removed
+    them (None: they are too many to list).
     """
 
     outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
@@ -103,6 +105,7 @@ class OutcomeNote:
     reached: datetime | None
     server_oldest: datetime | None
     server_count: int | None
+    gone: tuple[datetime, ...] | None
     endpoint: str
     new: int
     seen: int

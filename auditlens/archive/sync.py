@@ -14,7 +14,7 @@ from auditlens.archive import segment
 from auditlens.archive.chain import LOG, Chain, read_chain, set_head
 from auditlens.archive.disk import make_folder, names, remove, sweep
 from auditlens.archive.intake import Intake
-from auditlens.archive.judgement import Verdict, judge, stopped_early
+from auditlens.archive.judgement import Verdict, gone_now, judge, stopped_early
 from auditlens.archive.lock import writer
 from auditlens.archive.manifest import OutcomeNote
 from auditlens.archive.table import Table
@@ -86,7 +86,9 @@ class Terms:
     def until(self, chain: Chain) -> datetime | None:
         """How far back a walk must go at least; None for all the way."""
         whole, watermark = chain.last_whole, chain.watermark
-        if watermark is None or whole is None or self.now() - whole >= self.full_every:
+        if watermark is None or whole is None or chain.gone is None:
+            return None
+        if self.now() - whole >= self.full_every:
             return None
         return watermark - self.overlap
 
@@ -128,14 +130,14 @@ def prepare(folder: Path, chain: Chain) -> None:
 def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNote]:
     """Walk until the archive is complete or trying again does not help; seal the outcome."""
     until = terms.until(intake.chain)
-    rounds, found = 0, Walk()
+    rounds, found, gone = 0, Walk(), intake.chain.gone or ()
     try:
         while True:
             rounds += 1
             found = Walk()
             walk(source, intake, terms.steps, found, until)
             intake.seal(terms.now(), force=True)
-            verdict = judge(found, intake.ledger, intake.watermark)
+            verdict = judge(found, intake.ledger, intake.watermark, gone)
             settled = verdict.outcome != "incomplete" and not found.shaken
             if settled or rounds == ROUNDS:
                 break
@@ -157,6 +159,7 @@ def save_what_was_read(
     verdict = stopped_early(found, intake.tally.pages, why)
     # When the disk is what failed, the error to show is the first one.
     with suppress(AuditLensError):
+        found.settle(intake)
         intake.seal(terms.now(), force=True)
         intake.conclude(terms.now(), outcome_note(intake, found, verdict, rounds, walked=False))
 
@@ -174,6 +177,7 @@ def outcome_note(
         reached=found.reached,
         server_oldest=found.server_oldest,
         server_count=found.latest_count,
+        gone=gone_now(found, intake.ledger, intake.chain.gone or ()) if walked else (),
         endpoint=found.endpoint,
         new=tally.new,
         seen=tally.seen,

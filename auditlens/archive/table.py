@@ -203,8 +203,8 @@ class Table:
         return pl.read_parquet(io.BytesIO(data), columns=list(columns))
 
     def held(self, index: Index) -> pl.DataFrame:
-        """``id``, ``canonical`` and ``created_at`` of every row."""
-        columns = ["id", "canonical", "created_at"]
+        """``id``, ``canonical``, ``created_at`` and ``leaf`` of every row."""
+        columns = ["id", "canonical", "created_at", "leaf"]
         empty = pl.DataFrame(schema={name: TABLE_SCHEMA[name] for name in columns})
         return pl.concat([empty, *(self.frame(file, columns) for file in index.files)])
 

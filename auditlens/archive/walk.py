@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
-from auditlens.archive.intake import Intake, Taken, timestamp
-from auditlens.archive.ledger import KNOWN, UNTIMED, Keys, Times
+from auditlens.archive.intake import Intake, Taken
+from auditlens.archive.ledger import KNOWN, UNTIMED, Keys, Times, micros
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.pages import Page, Source
 
@@ -61,14 +62,14 @@ class Walk:
     beyond_count: bool = False
     whole: bool = False
     repeats: int = 0
-    seen: set[int] = field(default_factory=set)
+    leaves: set[bytes] = field(default_factory=set)
     taken: list[Taken] = field(default_factory=list)
 
-    def note(self, page: Page, taken: Taken) -> None:
-        """Add one page, in the order of the walk."""
-        before = len(self.seen)
-        self.seen.update(taken.keys.tolist())
-        fresh = len(self.seen) > before
+    def see(self, page: Page, leaves: list[bytes]) -> None:
+        """Note one page as it came, in the order of the walk."""
+        before = len(self.leaves)
+        self.leaves.update(leaf[:16] for leaf in leaves)
+        fresh = len(self.leaves) > before
         self.repeats = 0 if fresh or not page.records else self.repeats + 1
         if page.count is not None:
             if self.latest_count is not None:
@@ -76,24 +77,35 @@ class Walk:
             self.latest_count = page.count
             self.highest_count = max(self.highest_count, page.count)
             slack = 2 * len(page.records)
-            self.beyond_count |= fresh and len(self.seen) > self.highest_count + slack
-        if taken.oldest:
-            self.reached = min(self.reached or taken.oldest, taken.oldest)
-            self.last_oldest = taken.oldest
-        self.taken.append(taken)
+            self.beyond_count |= fresh and len(self.leaves) > self.highest_count + slack
+
+    def settle(self, intake: Intake) -> Taken | None:
+        """Let the queued pages be told apart; returns the last of them, if any."""
+        settled = intake.settle()
+        for taken in settled:
+            oldest = taken.oldest
+            if oldest:
+                self.reached = min(self.reached or oldest, oldest)
+                self.last_oldest = oldest
+            self.taken.append(taken)
+        return settled[-1] if settled else None
 
     def present(self) -> int:
         """Number of ids seen with a time up to the anchor; records without a time count."""
         keys, times = self.arrays()
-        limit = UNTIMED if self.anchor is None else timestamp(self.anchor)
+        limit = UNTIMED if self.anchor is None else micros(self.anchor)
         return int(np.unique(keys[times <= limit]).size)
+
+    def unseen(self, ids: Keys) -> npt.NDArray[np.bool_]:
+        """Which of these ids the walk did not meet."""
+        return ~np.isin(ids, self.arrays()[0])
 
     def expired(self) -> int:
         """Number of ids seen that are older than anything the last page still listed."""
         if not self.whole or self.last_oldest is None:
             return 0
         keys, times = self.arrays()
-        gone = (times < timestamp(self.last_oldest)) & (times > UNTIMED)
+        gone = (times < micros(self.last_oldest)) & (times > UNTIMED)
         return int(np.unique(keys[gone]).size)
 
     def arrays(self) -> tuple[Keys, Times]:
@@ -122,39 +134,42 @@ def walk(source: Source, intake: Intake, steps: Steps, found: Walk, until: datet
     Ends at the last page, or, when ``until`` is given, at a page that is known as a whole and
     older than that. Raises SourceError when paging does not end, Interrupted when asked to stop.
     """
-    number = 1
-    page = source.page(number)
+    page = source.page(1)
     taken = begin(source, intake, found, page)
     while True:
+        ended = page.last or not page.records or page.number >= (page.total_pages or MAX_PAGES)
+        # Where each page decides whether to go on it is looked into at once; else in batches.
+        if ended or until or intake.due:
+            taken = found.settle(intake) or taken
         after_page(intake, steps, page, found)
-        if page.last or not page.records or number >= (page.total_pages or MAX_PAGES):
+        if ended:
             found.whole = True
             return
-        if until and found.newest_first and taken.known and taken.newest and taken.newest < until:
+        if until and found.newest_first and taken.older_and_known(until):
             return
         if found.repeats >= MAX_REPEATS:
             raise SourceError(
-                f"The source sends the same records again and again, last as page {number}",
+                f"The source sends the same records again and again, last as page {page.number}",
                 fix="Try again later; nothing of the repeated pages was stored",
             )
-        number += 1
-        page = source.page(number)
-        if number > MAX_PAGES:
+        if page.number >= MAX_PAGES:
             raise SourceError(f"The source's listing did not end after {MAX_PAGES:,} pages")
-        taken = intake.take(page)
-        found.note(page, taken)
+        page = source.page(page.number + 1)
+        found.see(page, intake.queue(page))
 
 
 def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
     """Take the first page, and right after it the last, whose events expire soonest."""
-    taken = intake.take(page)
-    found.note(page, taken)
+    found.see(page, intake.queue(page))
+    taken = found.settle(intake)
+    assert taken is not None
     found.endpoint, found.count = page.endpoint, page.count
     found.anchor, found.server_oldest = taken.newest, taken.oldest
     ends = [taken]
     last = last_number(page)
     if last > 1:
-        tail = intake.take(source.page(last))
+        intake.queue(source.page(last))
+        tail = intake.settle()[-1]
         found.taken.append(tail)
         ends.append(tail)
         if tail.newest and taken.newest:
@@ -181,7 +196,7 @@ def refuse_foreign(intake: Intake, ends: list[Taken]) -> None:
     """Raise UsageError when the pages cover a span held completely but none of it is known."""
     if intake.watermark is None or intake.held_since is None:
         return
-    first, last = timestamp(intake.held_since), timestamp(intake.watermark)
+    first, last = micros(intake.held_since), micros(intake.watermark)
     states = [
         state
         for taken in ends
