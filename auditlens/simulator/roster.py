@@ -33,16 +33,14 @@ class Directory:
     resources: pl.DataFrame
 
 
-def build_directory(
-    scene: Scene, events: pl.DataFrame, team_names: tuple[str, ...], *, marks: bool
-) -> Directory:
+def build_directory(scene: Scene, events: pl.DataFrame, *, marks: bool) -> Directory:
     """The workspace as it stands when the log ends."""
     rng = generator(scene.seed, "directory")
     things = scene.catalog.things
     groups, member_of = build_groups(scene, rng)
     teams = things.filter(pl.col("pool") == "team").select(
-        "id", pl.Series("name", list(team_names)),
-        pl.Series("type", ["CLOSED" if n % 4 == 0 else "OPEN" for n in range(len(team_names))]),
+        "id", pl.col("title").str.strip_suffix(" team").alias("name"),
+        pl.Series("type", ["CLOSED" if n % 4 == 0 else "OPEN" for n in range(scene.teams)]),
         pl.lit("simulated team").alias("description"),
         pl.lit(value=False).alias("archived"),
     )  # fmt: skip

@@ -21,7 +21,7 @@ from auditlens.simulator.presence import build_presence
 from auditlens.simulator.records import legacy_records, to_current
 from auditlens.simulator.roster import Directory, build_directory
 from auditlens.simulator.scene import Scene
-from auditlens.simulator.traps import draft_traps, label_traps
+from auditlens.simulator.traps import Trap, draft_traps, label_traps
 from auditlens.simulator.wording import word_events
 
 __all__ = ["GENERATIONS", "Workspace", "demo_workspace", "simulate"]
@@ -136,30 +136,39 @@ def simulate(  # noqa: PLR0913
     catalog = build_catalog(seed, resources=resources, teams=names, users=accounts)
     presence = build_presence(seed, cast, first=first, days=days)
     sets = build_working_sets(seed, cast, catalog, days=days)
-    scene = Scene(seed, cast, catalog, presence, sets, strength)
     span = incident_days or (min(HISTORY, days // 2), days)
-    plots: tuple[Plot, ...]
-    plots, scene = plan_incidents(scene, incidents, span)
-    drafts = draft_activity(
-        seed, cast, scene.presence, sets, catalog, events_per_day=events_per_day
+    plots, scene = plan_incidents(
+        Scene(seed, cast, catalog, presence, sets, strength), incidents, span
     )
-    drafts += draft_machinery(seed, cast, scene.presence, catalog, pace=events_per_day / PACE)
-    trapped = draft_traps(scene) if traps else []
-    drafts += [trap.events for trap in trapped] + draft_incidents(scene, plots)
+    return play(scene, plots, draft_traps(scene) if traps else [], events_per_day, marks=marks)
+
+
+def play(
+    scene: Scene, plots: tuple[Plot, ...], traps: list[Trap], events_per_day: float, *, marks: bool
+) -> Workspace:
+    """Let everything happen that the scene, the plots and the traps hold, and write it down."""
+    seed, cast, presence = scene.seed, scene.cast, scene.presence
+    drafts = [
+        *draft_activity(
+            seed, cast, presence, scene.sets, scene.catalog, events_per_day=events_per_day
+        ),
+        *draft_machinery(seed, cast, presence, scene.catalog, pace=events_per_day / PACE),
+        *(trap.events for trap in traps),
+        *draft_incidents(scene, plots),
+    ]
     log = join_drafts(drafts, start=presence.start, end=presence.end)
-    events = word_events(seed, log, cast, catalog, marks=marks)
-    labels = label_incidents(scene, plots, events)
-    named = pl.col("incident").replace_strict(
-        {plot.number: plot.name for plot in plots}, default=None, return_dtype=pl.String
-    )
+    events = word_events(seed, log, cast, scene.catalog, marks=marks)
+    names = {plot.number: plot.name for plot in plots}
+    named = pl.col("incident").replace_strict(names, default=None, return_dtype=pl.String)
+    start = datetime(presence.first.year, presence.first.month, presence.first.day, tzinfo=UTC)
     return Workspace(
         seed=seed,
-        start=datetime(first.year, first.month, first.day, tzinfo=UTC),
-        end=datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(days=days),
+        start=start,
+        end=start + timedelta(days=presence.days),
         events=events.with_columns(named),
-        labels=labels,
-        traps=label_traps(scene, trapped),
-        directory=build_directory(scene, events, names, marks=marks),
+        labels=label_incidents(scene, plots, events),
+        traps=label_traps(scene, traps),
+        directory=build_directory(scene, events, marks=marks),
         senders=cast.senders,
     )
 
