@@ -23,6 +23,7 @@ __all__ = ["secoda_rows"]
 NESTED = TypeVar("NESTED", Person, Thing)
 NOBODY, NOTHING = Person(), Thing()
 SAID_NULL = ("", "None")
+TEXT_OR_NULL = frozenset({str, type(None)})
 
 TOKENS = (
     "id", "created_at", "logged_at", "event", "activity_type", "performer_id", "performer_type",
@@ -105,9 +106,11 @@ def merge(raw: pl.DataFrame) -> pl.DataFrame:
 
 def strings(name: str, values: Iterable[Any]) -> pl.Series:
     """A text column; numbers and booleans become their JSON text."""
-    texts = [
-        value if value is None or value.__class__ is str else scalar(value) for value in values
-    ]
+    texts = list(values)
+    if texts.count(None) == len(texts):
+        return pl.Series(name, [None], pl.String).new_from_index(0, len(texts))
+    if not TEXT_OR_NULL.issuperset(map(type, texts)):
+        texts = [value if value is None else scalar(value) for value in texts]
     return pl.Series(name, texts, pl.String)
 
 
