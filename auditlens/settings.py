@@ -23,7 +23,9 @@ __all__ = ["FILE_NAME", "Settings", "find_file", "load_settings"]
 FILE_NAME = "auditlens.toml"
 LEVELS = ("informational", "low", "medium", "high", "critical")
 APIS = ("auto", "current", "legacy")
-OTHER_VARIABLES = frozenset({"AUDITLENS_RETRY_BUDGET", "AUDITLENS_PAGE_DEADLINE"})
+OTHER_VARIABLES = frozenset(
+    {"AUDITLENS_IDENTITY_KEY", "AUDITLENS_PAGE_DEADLINE", "AUDITLENS_RETRY_BUDGET"}
+)
 
 
 @dataclass(frozen=True)
