@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 from auditlens.errors import SourceError
+from auditlens.sources.address import shown
 from auditlens.sources.patience import PageFault
 
 __all__ = ["Body", "BodyTooLargeError"]
@@ -36,7 +37,7 @@ class Body:
         names = [name for name in names if name not in ("", "identity")]
         if names not in ([], ["gzip"], ["x-gzip"]):
             raise SourceError(
-                f"{where} answers in an encoding that was not asked for ({encoding[:40]!r})",
+                f"{where} answers in an encoding that was not asked for ({shown(encoding, 40)})",
                 fix="Check the proxy in front of the server; gzip and identity are understood",
             )
         self.gzip = zlib.decompressobj(GZIP) if names else None

@@ -46,19 +46,19 @@ def read_envelope(body: bytes, number: int, *, where: str, key: Key) -> Envelope
         if start == b"[":
             return Envelope("array", array_elements(body))
         if start == b"{":
-            return from_object(object_members(body, unchecked=("results",)), number, where)
+            return from_object(object_members(body, unchecked=("results",)), number, where, key)
     except (ValueError, RecursionError):
         pass
     raise not_json(body, where, key)
 
 
-def from_object(members: Mapping[str, bytes], number: int, where: str) -> Envelope:
+def from_object(members: Mapping[str, bytes], number: int, where: str, key: Key) -> Envelope:
     results = members.get("results")
     if results is None:
-        names = ", ".join(shown(name, 20) for name in list(members)[:5])
+        names = ", ".join(shown(key.redact(name), 20) for name in list(members)[:5])
         raise wrong_shape(where, f"an object of {names or 'nothing'}")
     if not results.startswith(b"["):
-        found = shown(results[:40].decode("utf-8", "replace"), 30)
+        found = shown(key.redact(results[:4096].decode("utf-8", "replace")), 30)
         raise wrong_shape(where, f"results that are {found}")
     total = whole_number(value(members, "total_pages"))
     meta, links = nested(members, "meta"), nested(members, "links")

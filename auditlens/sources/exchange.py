@@ -8,6 +8,7 @@ drip one byte at a time for ever.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import ssl
@@ -32,6 +33,7 @@ __all__ = ["Answer", "Exchange"]
 CONNECT = 10.0
 READ = 30.0
 ERROR_BODY = 1 << 16
+LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 GRACE = 2.0
 """Seconds a page in hand still gets after a stop."""
 AGENT = "auditlens"
@@ -54,22 +56,28 @@ class Answer:
 
 
 class Deadline:
-    """Cuts the connection when an exchange takes too long, whatever state it is in."""
+    """Cuts the connection when an exchange takes too long, whatever state it is in.
 
-    def __init__(self, seconds: float) -> None:
+    ``sockets`` are those of the connection kept from the exchange before: a server may fall
+    silent on it before its first byte, when nothing else tells which connection is used.
+    """
+
+    def __init__(self, seconds: float, sockets: list[socket.socket]) -> None:
         self.passed = False
-        self.sockets: list[socket.socket] = []
+        self.sockets = sockets
         self.timer = threading.Timer(seconds, self.cut)
         self.timer.daemon = True
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Note each connection opened for this exchange (an httpx trace extension)."""
+        if event == "connection.connect_tcp.complete":
+            self.sockets.clear()
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self.watch(info["return_value"])
 
     def watch(self, stream: Any) -> None:
         found = stream.get_extra_info("socket")
-        if found is not None:
+        if found is not None and found not in self.sockets:
             self.sockets.append(found)
 
     def cut(self) -> None:
@@ -102,6 +110,7 @@ class Exchange:
         self.proxy = proxy
         self.client: httpx.Client | None = None
         self.watch: Deadline | None = None
+        self.sockets: list[socket.socket] = []
         self.stopped = False
 
     def stop(self) -> None:
@@ -121,12 +130,13 @@ class Exchange:
 
         if self.stopped:
             raise Interrupted("Stopped before a page was asked for", fix="Run it again to go on")
-        watch = self.watch = Deadline(self.deadline)
+        watch = self.watch = Deadline(self.deadline, self.sockets)
         problem = ""
         answer: Answer | None = None
         watch.timer.start()
         try:
-            answer = self.ask(endpoint, query, watch)
+            with redacted_logs(self.key):
+                answer = self.ask(endpoint, query, watch)
         except httpx.TransportError as error:
             problem = shown(self.key.redact(str(error))) or type(error).__name__
         except httpx.HTTPError as error:
@@ -161,7 +171,7 @@ class Exchange:
                 watch.watch(stream)
             good = response.status_code == 200
             most = self.most if good else min(self.most, ERROR_BODY)
-            encoding = response.headers.get("content-encoding", "")
+            encoding = self.key.redact(response.headers.get("content-encoding", ""))
             body = Body(encoding if good else "", most=most, where=endpoint)
             for chunk in response.iter_raw():
                 if not good and body.size + len(chunk) > most:
@@ -214,6 +224,33 @@ class Exchange:
             f"No whole answer from {self.address.url(endpoint)} ({problem})",
             fix="Check SECODA_API_URL and the network",
         )
+
+
+class Redaction(logging.Filter):
+    """Strikes the key out of log records: a server may repeat it in a header."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__()
+        self.key = key
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the key."""
+        record.msg, record.args = self.key.redact(record.getMessage()), ()
+        return True
+
+
+@contextmanager
+def redacted_logs(key: Key) -> Iterator[None]:
+    """Keep the key out of the HTTP libraries' own logs for as long as they are at work."""
+    redaction = Redaction(key)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    for logger in loggers:
+        logger.addFilter(redaction)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(redaction)
 
 
 @contextmanager

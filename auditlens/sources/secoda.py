@@ -26,6 +26,7 @@ __all__ = ["SecodaSource"]
 MAX_PAGE_BYTES = 32 << 20
 BUDGET = 900.0
 DEADLINE = 60.0
+AGAIN = "Run it again later; auditlens doctor shows what the server answers"
 
 
 @dataclass(eq=False, repr=False)
@@ -232,14 +233,17 @@ class SecodaSource:
     def doubt(self, envelope: Envelope, number: int, where: str) -> None:
         """Refuse an empty page that cannot be told from a failed one."""
         if self.shape is not None and (envelope.shape == "array") != (self.shape == "array"):
-            raise PageFault(f"{where} changed its answers' shape from page to page")
+            raise PageFault(f"{where} changed its answers' shape between pages", fix=AGAIN)
         if envelope.records:
             return
-        if number == 1 and envelope.shape == "array":
-            raise PageFault(f"{where} sent an empty list, without saying that the log is empty")
         promised = number == 1 or number <= (envelope.total_pages or 0)
-        if promised and envelope.count:
-            raise PageFault(f"{where} counts {envelope.count} records, but page {number} is empty")
+        if number == 1 and envelope.shape == "array":
+            found = f"{where} sent an empty list, without saying that the log is empty"
+        elif promised and envelope.count:
+            found = f"{where} counts {envelope.count} records, but page {number} is empty"
+        else:
+            return
+        raise PageFault(found, fix=AGAIN)
 
     def understood(
         self,

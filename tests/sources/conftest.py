@@ -40,7 +40,10 @@ def make_server() -> Iterator[Callable[..., ScriptedServer]]:
                     with contextlib.suppress(OSError):
                         reply.parts(self.wfile)
                     return
-                self.send_response(reply.status)
+                if "Date" in reply.headers:
+                    self.send_response_only(reply.status)
+                else:
+                    self.send_response(reply.status)
                 headers = {"Content-Length": str(len(reply.body)), **reply.headers}
                 for name, value in headers.items():
                     self.send_header(name, value)
