@@ -9,9 +9,15 @@ from auditlens.report.sections import Activity
 
 __all__ = ["Mark", "Ribbon", "Tick", "Timeline", "heat", "share_width", "spark", "timeline"]
 
-WIDTH, HEIGHT, LEFT, TOP, FOOT = 960, 190, 52, 22, 22
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 960, 190, 52, 4, 22, 22
 HEAT_STEPS = 5
 SPARK_HEIGHT = 20
+
+
+class Drawn(str):
+    """Path data: ours, so it is never cut as a field of the log would be."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class Ribbon:
 
     name: str
     number: int
-    path: str
+    path: Drawn
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Timeline:
     width: int
     height: int
     left: int
-    base: int
+    stroke: float
     ribbons: tuple[Ribbon, ...]
     marks: tuple[Mark, ...]
     days: tuple[Tick, ...]
@@ -57,8 +63,7 @@ class Timeline:
 def timeline(activity: Activity) -> Timeline:
     """Stacked bars, one a day, with a mark over each day on which findings began."""
     days, base = len(activity.days), HEIGHT - FOOT
-    step = (WIDTH - LEFT) / max(days, 1)
-    wide = max(step - 2, 0.8)
+    step = (WIDTH - LEFT - RIGHT) / max(days, 1)
     ceiling = nice_ceiling(activity.peak)
     scale = (base - TOP) / ceiling
     stacked = [0.0] * days
@@ -67,28 +72,27 @@ def timeline(activity: Activity) -> Timeline:
         bars = []
         for index, count in enumerate(series.counts):
             if count:
-                height = count * scale
-                stacked[index] += height
-                x, y = LEFT + index * step, base - stacked[index]
-                bars.append(f"M{x:.1f} {y:.1f}h{wide:.1f}v{height:.1f}h-{wide:.1f}z")
+                low, x = stacked[index], round(LEFT + (index + 0.5) * step)
+                stacked[index] += count * scale
+                bars.append(f"M{x} {base - low:.4g}V{base - stacked[index]:.4g}")
         if bars:
-            ribbons.append(Ribbon(series.name, number, "".join(bars)))
+            ribbons.append(Ribbon(series.name, number, Drawn("".join(bars))))
     every = max(1, -(-days // 16))
     return Timeline(
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
-        base=base,
+        stroke=round(max(step - 2, 0.8), 1),
         ribbons=tuple(ribbons),
         marks=tuple(
-            Mark(round(LEFT + (index + 0.5) * step - 1, 1), count, str(day))
+            Mark(round(LEFT + (index + 0.5) * step, 1), count, str(day))
             for index, (day, count) in enumerate(
                 zip(activity.days, activity.findings_by_day, strict=True)
             )
             if count
         ),
         days=tuple(
-            Tick(round(LEFT + (index + 0.5) * step - 1, 1), f"{day:%m-%d}")
+            Tick(round(LEFT + (index + 0.5) * step, 1), f"{day:%m-%d}")
             for index, day in enumerate(activity.days)
             if index % every == 0
         ),
@@ -115,16 +119,16 @@ def heat(count: int | None, peak: int) -> int:
 
 
 def share_width(percent: float, largest: float) -> float:
-    """Width of a bar from 0 to 100, the largest filling it."""
-    return round(100 * percent / largest, 1) if largest else 0.0
+    """Width of a bar from 0 to 80, the largest filling it."""
+    return round(80 * percent / largest, 1) if largest else 0.0
 
 
-def spark(counts: Sequence[int]) -> str:
-    """Path of a sparkline: one bar a day, four units wide, twenty high."""
+def spark(counts: Sequence[int]) -> Drawn:
+    """Path of a sparkline: one stroke a day, four units apart, twenty high."""
     peak = max(counts, default=0)
     bars = []
     for index, count in enumerate(counts):
         if count:
-            height = max(1.0, count / peak * SPARK_HEIGHT)
-            bars.append(f"M{index * 4} {SPARK_HEIGHT - height:.1f}h3v{height:.1f}h-3z")
-    return "".join(bars)
+            height = max(1, round(count / peak * SPARK_HEIGHT))
+            bars.append(f"M{index * 4 + 2} {SPARK_HEIGHT}v-{height}")
+    return Drawn("".join(bars))

@@ -202,7 +202,6 @@ class FindingRow:
     decided_at: datetime | None
     decision_reason: str
     exception_id: str
-    related: tuple[str, ...]
 
 
 @dataclass(frozen=True)

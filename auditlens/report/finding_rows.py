@@ -17,34 +17,33 @@ from auditlens.report.wording import figure, percent
 __all__ = ["DETAILED", "EVIDENCE_SHOWN", "finding_rows", "rule_groups", "shown_findings"]
 
 EVIDENCE_SHOWN = 5
-"""How many events of one finding a page lists."""
+"""How many events of a finding the page lists row by row."""
 
-DETAILED = 60
-"""How many findings, most severe first, list their events row by row and not by id alone."""
+DETAILED = 25
+"""How many findings, most severe first, list their events row by row; the rest list ids."""
 
-RELATED_SHOWN = 5
+IDS_LISTED = 200
+"""How many findings, most severe first, name their first event; the files list all ids."""
+
 CONFIDENCE = {"rule": "condition met", "anomaly": "ranked by the model"}
 
 
 def finding_rows(facts: Facts) -> tuple[FindingRow, ...]:
     """Every finding of the run, in the order of the page."""
     decided = {entry.finding_id: entry for entry in facts.review.dispositions}
-    related = by_subject(facts.findings)
     evidence = evidence_rows(facts)
     return tuple(
-        finding_row(row, decided.get(row["finding_id"]), related, evidence)
-        for row in facts.findings.iter_rows(named=True)
+        finding_row(row, decided.get(row["finding_id"]), evidence if n < DETAILED else {})
+        for n, row in enumerate(facts.findings.iter_rows(named=True))
     )
 
 
 def finding_row(
     row: Mapping[str, Any],
     decided: Disposition | None,
-    related: Mapping[tuple[str, str], list[str]],
     evidence: Mapping[str, EvidenceRow],
 ) -> FindingRow:
     ids = tuple(row["event_ids"] or ())
-    same = related.get((row["subject_kind"], row["subject_id"]), [])
     decision = decided or Disposition(row["finding_id"], row["disposition"] or "")
     plain: dict[str, Any] = {name: row[name] or "" for name in PLAIN_TEXT}
     plain |= {name: row[name] for name in AS_THEY_ARE}
@@ -67,7 +66,6 @@ def finding_row(
         ticket=decision.ticket,
         decided_at=decision.decided_at,
         decision_reason=decision.reason,
-        related=tuple(one for one in same if one != row["finding_id"])[:RELATED_SHOWN],
     )
 
 
@@ -107,17 +105,6 @@ def comparison(family: str, value: float | None, own: float | None, peers: float
     if peers is not None:
         parts.append(f"usual for peers {peers:g}")
     return ", ".join(parts)
-
-
-def by_subject(findings: pl.DataFrame) -> dict[tuple[str, str], list[str]]:
-    """Finding ids of each subject that has more than one."""
-    ids: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for kind, subject, finding in findings.select(
-        "subject_kind", "subject_id", "finding_id"
-    ).iter_rows():
-        if subject and subject != "withheld":
-            ids[kind, subject].append(finding)
-    return {subject: found for subject, found in ids.items() if len(found) > 1}
 
 
 def evidence_rows(facts: Facts) -> dict[str, EvidenceRow]:

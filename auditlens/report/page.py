@@ -10,22 +10,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from auditlens.report import charts
 from auditlens.report.content import Content
-from auditlens.report.finding_rows import EVIDENCE_SHOWN
+from auditlens.report.finding_rows import IDS_LISTED
+from auditlens.report.packed import packed
 from auditlens.report.text import cut, json_text, visible
 from auditlens.shipped import reports_folder
 
-__all__ = ["embedded", "render_page"]
+__all__ = ["render_page"]
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 INDENT = re.compile(r"\n\s*")
+OPTIONAL_END = re.compile(r"</(?:td|th|tr|li|dt|dd|tbody|thead)>")
+"""End tags that HTML lets a writer leave out where ours stand."""
 DASH = "\N{EN DASH}"
 OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
@@ -45,6 +47,7 @@ def render_page(content: Content, *, template: str = "report.html") -> str:
             report=content,
             cover=content.cover,
             by_id={row.finding_id: row for row in shown},
+            listed=frozenset(row.finding_id for row in shown[:IDS_LISTED]),
             shown_ids=frozenset(row.finding_id for row in shown),
             open_groups=content.shown.total <= OPEN_UP_TO,
             full=content.cover.edition == "full",
@@ -52,11 +55,11 @@ def render_page(content: Content, *, template: str = "report.html") -> str:
             script=Markup(script),  # noqa: S704 - our own file
             style_hash=policy_hash(style),
             script_hash=policy_hash(script),
-            data=Markup(json_text(embedded(content))),  # noqa: S704 - < > & are escaped in it
+            data=Markup(json_text(packed(content))),  # noqa: S704 - < > & are escaped in it
         )
     )
     # Text from the log holds no raw line break by now, so this touches the templates' alone.
-    return INDENT.sub("\n", page) + "\n"
+    return OPTIONAL_END.sub("", INDENT.sub("\n", page)) + "\n"
 
 
 def environment(folder: Path) -> Any:
@@ -75,9 +78,16 @@ def environment(folder: Path) -> Any:
     env.filters["when"] = pass_context(
         lambda context, at: moment(at, context["cover"].period.timezone)
     )
-    env.filters["slug"] = lambda text: re.sub(r"[^a-z0-9]+", "-", str(text).lower()).strip("-")
+    env.filters["span"] = pass_context(
+        lambda context, first, last: stretch(first, last, context["cover"].period.timezone)
+    )
+    env.filters["tone"] = tone
     env.globals.update(
-        timeline=charts.timeline, spark=charts.spark, heat=charts.heat, width=charts.share_width
+        timeline=charts.timeline,
+        spark=charts.spark,
+        heat=charts.heat,
+        width=charts.share_width,
+        hour_names=[f"{hour:02d}" for hour in range(24)],
     )
     return env
 
@@ -98,6 +108,19 @@ def number(value: float | None, none: str = DASH) -> str:
     return f"{int(value):,}"
 
 
+TONES = {
+    "good": ("present", "supported", "active", "complete", "hit", "quiet", "events"),
+    "warn": ("partial", "partly assessable", "supported with exceptions", "off", "unprovable"),
+    "bad": ("failed", "gap", "incomplete"),
+}
+TONE_OF = {word: tone for tone, words in TONES.items() for word in words}
+
+
+def tone(word: str) -> str:
+    """The class of a status word: good, warn, bad or none."""
+    return TONE_OF.get(word, "none")
+
+
 def moment(at: datetime | date | None, timezone: str) -> str:
     """Local wall-clock text with UTC beside it; a date as it is."""
     if at is None:
@@ -112,6 +135,20 @@ def moment(at: datetime | date | None, timezone: str) -> str:
     return f"{text} ({utc.strftime('%H:%M' if same_day else '%Y-%m-%d %H:%M')} UTC)"
 
 
+def stretch(first: datetime | None, last: datetime | None, timezone: str) -> str:
+    """From when to when, the day told once where both fall on it."""
+    if first is None or last is None or first == last:
+        return moment(first, timezone)
+    zone = ZoneInfo(timezone)
+    days = {at.date() for one in (first, last) for at in (one.astimezone(zone), one)}
+    if len(days) > 1:
+        return f"{moment(first, timezone)} to {moment(last, timezone)}"
+    local = f"{first.astimezone(zone):%Y-%m-%d %H:%M} to {last.astimezone(zone):%H:%M}"
+    if first.astimezone(zone).utcoffset() == last.astimezone(zone).utcoffset() == timedelta(0):
+        return f"{local} UTC"
+    return f"{local} ({first:%H:%M} to {last:%H:%M} UTC)"
+
+
 def inline(path: Path) -> str:
     """A stylesheet or script without comments, indentation and line breaks."""
     return INDENT.sub("", COMMENT.sub("", path.read_text(encoding="utf-8"))).strip()
@@ -120,12 +157,3 @@ def inline(path: Path) -> str:
 def policy_hash(text: str) -> str:
     """The source expression a content security policy names ``text`` by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def embedded(content: Content) -> Content:
-    """The JSON inside the page: what the page shows, and no more than that."""
-    shown = content.findings[: content.shown.shown]
-    return replace(
-        content,
-        findings=tuple(replace(row, event_ids=row.event_ids[:EVIDENCE_SHOWN]) for row in shown),
-    )

@@ -1,0 +1,109 @@
+"""The JSON inside the page: what the page shows, written without repeating itself.
+
+Rows of one shape become ``{"same": {...}, "columns": [...], "rows": [[...]]}``: a value all rows
+share stands once in ``same``, the rest are lists in the order of ``columns``. Findings stand
+with their rule. ``unpack`` gives back plain rows; ``findings.json`` is never packed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
+from auditlens.report.content import Content
+
+__all__ = ["packed", "unpack"]
+
+LEFT_OUT = {
+    "findings": (
+        "subject_id",
+        "rule_id",
+        "title",
+        "level",
+        "kind",
+        "tags",
+        "controls",
+        "event_ids",
+        "evidence",
+    ),
+    "groups": ("finding_ids", "why"),
+    "frameworks": ("note",),
+    "rules": ("rule_id", "name", "logic", "kind"),
+    "method": ("limits",),
+    "appendix": ("glossary",),
+}
+"""What the page does not show, shows with the group, or prints alike in every report."""
+
+
+def packed(content: Content) -> Any:
+    """The part of ``content`` that the page shows, as plain packed data."""
+    whole: dict[str, Any] = msgspec.to_builtins(content)
+    shown = whole["findings"][: content.shown.shown]
+    rows = defaultdict(list)
+    for row, plain in zip(content.findings, shown, strict=False):
+        plain["reasons"] = [[one.text, one.share_percent] for one in row.reasons]
+        rows[row.level, row.rule_id].append(plain)
+    for group in whole["groups"]:
+        group["findings"] = rows[group["level"], group["rule_id"]]
+    for table in whole["frameworks"]:
+        table["clauses"] = by_status(table["clauses"])
+    completeness = whole["completeness"]
+    completeness["strip"] = [[one["state"], one["events"]] for one in completeness["strip"]]
+    del whole["findings"]
+    leave_out(whole)
+    return pack(whole)
+
+
+def by_status(clauses: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Clause ids under each status."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for clause in clauses:
+        found[clause["status"]].append(clause["clause"])
+    return dict(found)
+
+
+def leave_out(value: Any, section: str = "") -> None:
+    """Remove from each row what LEFT_OUT names for the list or mapping it stands in."""
+    if isinstance(value, dict):
+        for name in LEFT_OUT.get(section, ()):
+            value.pop(name, None)
+        for key, one in value.items():
+            leave_out(one, key)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            leave_out(one, section)
+
+
+def pack(value: Any) -> Any:
+    """``value`` with every list of two or more rows of one shape packed."""
+    if isinstance(value, dict):
+        return {key: pack(one) for key, one in value.items()}
+    if not isinstance(value, list | tuple):
+        return value
+    rows = [pack(one) for one in value]
+    first = rows[0] if rows else None
+    if len(rows) < 2 or not isinstance(first, dict):
+        return rows
+    if any(not isinstance(row, dict) or row.keys() != first.keys() for row in rows):
+        return rows
+    same = {key: one for key, one in first.items() if all(row[key] == one for row in rows)}
+    columns = [key for key in sorted(first) if key not in same]
+    return {
+        "same": same,
+        "columns": columns,
+        "rows": [[row[key] for key in columns] for row in rows],
+    }
+
+
+def unpack(value: Any) -> Any:
+    """Plain rows from packed data."""
+    if isinstance(value, list):
+        return [unpack(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"same", "columns", "rows"}:
+        rows = (dict(zip(value["columns"], row, strict=True)) for row in value["rows"])
+        return [unpack({**value["same"], **row}) for row in rows]
+    return {key: unpack(one) for key, one in value.items()}
