@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,16 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["moment", "note", "print_json", "progress", "table", "visible"]
 
 SCHEMA_VERSION = 1
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
 def visible(text: object, limit: int = 500) -> str:
     """Text from outside as one safe line: controls, escapes and reordering marks are shown."""
     whole = str(text)
-    shown = "".join(
-        char if unicodedata.category(char) not in HIDDEN else f"\\u{ord(char):04x}"
-        for char in whole[:limit]
-    )
+    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in whole[:limit])
     return shown if len(whole) <= limit else f"{shown}… ({len(whole) - limit:,} more characters)"
 
 
