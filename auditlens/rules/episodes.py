@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from string import Formatter
 
 import numpy as np
@@ -14,6 +15,7 @@ from auditlens.rules.vocabulary import Rows
 from auditlens.rules.windows import Anchors, Timeline
 
 __all__ = ["EPISODE_SCHEMA", "QUIET_SECONDS", "REASON_WORDS", "Evidence", "described",
+           "evidence",
            "from_anchors", "from_hits"]  # fmt: skip
 
 MAX_EVIDENCE = 100
@@ -107,6 +109,34 @@ def from_anchors(rule: Correlation, line: Timeline, found: Anchors) -> Evidence:
         ["group", "time"], keep="first", maintain_order=True
     )
     return Evidence(np.unique(line.row[found.at]), instants, pairs, metrics)
+
+
+def resting_on(found: Evidence, below: Sequence[Evidence]) -> Evidence:
+    """Add to a chain's evidence the evidence of the episodes below it."""
+    pairs = [found.rows]
+    for one in below:
+        fired = one.rows.filter(pl.col("row").is_in(pl.Series(one.anchors).implode()))
+        inner = found.rows.join(fired.rename({"episode": "inner"}), on="row")
+        deeper = inner.select("episode", "inner").join(
+            one.rows.rename({"episode": "inner"}), on="inner"
+        )
+        pairs.append(deeper.select("episode", "row"))
+    rows = pl.concat(pairs).unique().sort("episode", "row")
+    return replace(found, rows=rows)
+
+
+def evidence(table: pl.DataFrame, *, last_only: bool = False) -> Evidence:
+    """Collect evidence from lines of ``episode``, ``row``, ``time``, ``value``, ``expected``.
+
+    Every line is an anchor, or with ``last_only`` each episode's last.
+    """
+    metrics = table.group_by("episode", maintain_order=True).agg(
+        pl.col("value").max().cast(pl.Float64), pl.col("expected").max().cast(pl.Float64)
+    )
+    fired = table.group_by("episode", maintain_order=True).last() if last_only else table
+    pairs = table.select("episode", "row").unique(maintain_order=True)
+    instants = fired.select(pl.col("episode").alias("group"), "time", "row")
+    return Evidence(np.unique(fired.get_column("row").to_numpy()), instants, pairs, metrics)
 
 
 def described(rule: Rule, frame: pl.DataFrame, evidence: Evidence, period: Period) -> pl.DataFrame:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
 import polars as pl
 
 from auditlens.period import Period
-from auditlens.rules.episodes import EPISODE_SCHEMA, Evidence, described, from_anchors, from_hits
+from auditlens.rules.episodes import (
+    EPISODE_SCHEMA,
+    Evidence,
+    described,
+    from_anchors,
+    from_hits,
+    resting_on,
+)
 from auditlens.rules.plan import scan_rules
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
 from auditlens.rules.timeline import event_times, timeline
@@ -30,6 +37,7 @@ HEALTH_SCHEMA: dict[str, pl.DataType] = {
     "hits": pl.Int64(),
     "findings": pl.Int64(),
     "examined": pl.Int64(),
+    "learning": pl.Int64(),
     "fields_missing": pl.List(pl.String()),
     "seconds": pl.Float64(),
 }
@@ -58,6 +66,7 @@ class Pass:
     evidence: dict[str, Evidence]
     examined: dict[str, int]
     seconds: dict[str, float]
+    learning: dict[str, int] = field(default_factory=dict)
 
 
 def all_hits(
@@ -134,7 +143,8 @@ def window_hits(rule: Rule, done: Pass, timezone: str) -> None:
     if isinstance(body, Behaviour):
         from auditlens.rules.habits import behaviour_hits
 
-        done.evidence[rule.id] = behaviour_hits(body, done.frame, done.times, inputs, timezone)
+        found = behaviour_hits(body, done.frame, done.times, inputs, timezone)
+        done.evidence[rule.id], done.learning[rule.id] = found
     else:
         assert isinstance(body, Correlation)
         inputs = [
@@ -142,8 +152,9 @@ def window_hits(rule: Rule, done: Pass, timezone: str) -> None:
         ]
         horizon = int(done.times.max() or 0)  # type: ignore[arg-type]
         line, _ = timeline(body, done.frame, done.times, inputs, horizon)
-        found = anchors(body, line)
-        done.evidence[rule.id] = from_anchors(body, line, found)
+        windows = from_anchors(body, line, anchors(body, line))
+        below = [done.evidence[ref] for ref in body.rules if ref in done.evidence]
+        done.evidence[rule.id] = resting_on(windows, below)
     done.hits[rule.id] = done.evidence[rule.id].anchors
 
 
@@ -201,6 +212,7 @@ def health(
             "hits": int(within[done.hits[rule.id]].sum()) if rule.id in done.hits else 0,
             "findings": counts.get(rule.id, 0),
             "examined": done.examined.get(rule.id, 0),
+            "learning": done.learning.get(rule.id, 0),
             "fields_missing": [name for name in rule.fields if name in missing],
             "seconds": done.seconds.get(rule.id, 0.0),
         }

@@ -77,7 +77,7 @@ def parse_rule(document: Document, placeholders: Mapping[str, tuple[str, ...]]) 
 
         body, off = correlation_body(document), ""
     else:
-        from auditlens.rules.habits import behaviour_body
+        from auditlens.rules.behaviour import behaviour_body
 
         body, off = behaviour_body(document), ""
     return with_metadata(document, body, extra, off)

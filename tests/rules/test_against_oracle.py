@@ -42,7 +42,10 @@ WORDS = [
     "true",
     "key=value",
     "[x]",
-] + ["tag removed", "", "line\nbreak"]
+    "tag removed",
+    "",
+    "line\nbreak",
+]
 FIELDS = ["f", "g", "h"]
 TEXT = [
     "|neq",
@@ -57,7 +60,8 @@ TEXT = [
     "|base64offset|contains",
     "|base64",
     "|contains|neq",
-] + [""]
+    "",
+]
 CONDITIONS = [
     "a", "a and b", "a or b", "not a", "a and not b", "not (a or b)", "1 of *", "all of *",
     "(a or b) and not c", "not a and not b", "a or (b and not c)", "1 of a* or not b",
