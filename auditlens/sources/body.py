@@ -23,8 +23,8 @@ class BodyTooLargeError(SourceError):
 class Body:
     """Collects the bytes of one answer; ``encoding`` is its Content-Encoding.
 
-    Raises BodyTooLargeError past ``most`` decoded bytes, SourceError for an unknown encoding or
-    when more than 200 bytes come out of each byte sent, PageFault when gzip data are damaged.
+    Raises BodyTooLargeError past ``most`` decoded bytes, SourceError when more than 200 bytes come
+    out of each byte sent, PageFault for an unknown encoding and for damaged gzip data.
     """
 
     def __init__(self, encoding: str, *, most: int, where: str) -> None:
@@ -36,7 +36,7 @@ class Body:
         names = [name.strip().lower() for name in encoding.split(",")]
         names = [name for name in names if name not in ("", "identity")]
         if names not in ([], ["gzip"], ["x-gzip"]):
-            raise SourceError(
+            raise PageFault(
                 f"{where} answers in an encoding that was not asked for ({shown(encoding, 40)})",
                 fix="Check the proxy in front of the server; gzip and identity are understood",
             )

@@ -36,17 +36,8 @@ def require_page(answer: Answer, where: str, key: Key) -> None:
     status = answer.status
     if status == 200:
         return
-    if status == 401:
-        raise KeyRefused(
-            f"{where} refused the key (401)",
-            fix="Check SECODA_API_KEY, or make a new key in Secoda under Settings > API",
-        )
-    if status == 403:
-        raise KeyRefused(
-            f"{where} refused the rights of the key's owner (403): "
-            "the audit log needs a workspace admin's key",
-            fix="Have an admin make a key under Settings > API and set it as SECODA_API_KEY",
-        )
+    if status in (401, 403):
+        raise refused_key(status, where)
     if status in MISSING:
         raise EndpointMissingError(answer, where)
     if 300 <= status < 400:
@@ -65,6 +56,20 @@ def require_page(answer: Answer, where: str, key: Key) -> None:
         )
     said = shown(key.redact(answer.body[:4096].decode("utf-8", "replace")))
     message = f"{where} answered {status}" + (f": {said}" if said else "")
-    if status >= 500 or status in PASSING:
+    if status >= 500 or status < 300 or status in PASSING:
         raise PageFault(message, fix="The server has trouble: run it again later", told=told)
     raise SourceError(message, fix="Check the filter, sort and other parameters of the request")
+
+
+def refused_key(status: int, where: str) -> KeyRefused:
+    """401 is about the key, 403 about the rights of its owner."""
+    if status == 401:
+        return KeyRefused(
+            f"{where} refused the key (401)",
+            fix="Check SECODA_API_KEY, or make a new key in Secoda under Settings > API",
+        )
+    return KeyRefused(
+        f"{where} refused the rights of the key's owner (403): "
+        "the audit log needs a workspace admin's key",
+        fix="Have an admin make a key under Settings > API and set it as SECODA_API_KEY",
+    )

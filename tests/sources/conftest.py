@@ -15,51 +15,58 @@ from auditlens.sources import SecodaSource
 from tests.sources.scripted import KEY, Asked, Reply, ScriptedServer
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Asks the script what to answer; a subclass carries the script."""
+
+    protocol_version = "HTTP/1.1"
+    script: ScriptedServer
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        asked = Asked(parts.path, query, headers)
+        self.script.asked.append(asked)
+        reply = self.script.respond(asked)
+        if reply.parts is not None:
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                reply.parts(self.wfile)
+            return
+        if "Date" in reply.headers:
+            self.send_response_only(reply.status)
+        else:
+            self.send_response(reply.status)
+        if reply.status != 204:
+            self.send_header("Content-Length", str(len(reply.body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing when a client hangs up."""
+
+    daemon_threads = True
+
+    def handle_error(self, *args: object) -> None:
+        pass
+
+
 @pytest.fixture
 def make_server() -> Iterator[Callable[..., ScriptedServer]]:
     """A function that starts a scripted server."""
-    running: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+    running: list[tuple[QuietServer, threading.Thread]] = []
 
     def start(respond: Callable[[Asked], Reply] | None = None) -> ScriptedServer:
         script = ScriptedServer()
         if respond is not None:
             script.respond = respond
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                query = dict(parse_qsl(parts.query, keep_blank_values=True))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(parts.path, query, headers)
-                script.asked.append(asked)
-                reply = script.respond(asked)
-                if reply.parts is not None:
-                    self.close_connection = True
-                    with contextlib.suppress(OSError):
-                        reply.parts(self.wfile)
-                    return
-                if "Date" in reply.headers:
-                    self.send_response_only(reply.status)
-                else:
-                    self.send_response(reply.status)
-                headers = {"Content-Length": str(len(reply.body)), **reply.headers}
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(reply.body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args: object) -> None:
-                pass
-
-        server = Quiet(("127.0.0.1", 0), Handler)
+        server = QuietServer(("127.0.0.1", 0), type("Scripted", (Handler,), {"script": script}))
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         running.append((server, thread))

@@ -61,6 +61,28 @@ def test_a_page_that_is_no_page_is_refused(server, make_source, name):
     assert len(server.asked) == 6
 
 
+@cache
+def spaces(megabytes: int) -> bytes:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    parts = [packer.compress(b" " * 1_048_576) for _ in range(megabytes)]
+    return b"".join([*parts, packer.flush()])
+
+
+def bomb(megabytes: int, encoding: str) -> Reply:
+    data = spaces(megabytes)
+    if encoding == "gzip, gzip":
+        data = gzip.compress(data)
+    return Reply(data, headers={"Content-Encoding": encoding})
+
+
+@pytest.mark.parametrize("reply", [Reply(b"", 204), Reply(good().body, 206), bomb(1, "br")])
+def test_an_odd_success_is_tried_again(server, make_source, reply):
+    """Neither part of a page, nor none, nor an encoding not asked for is a page."""
+    replies = [reply, good()]
+    server.respond = lambda _: replies.pop(0)
+    assert len(make_source().page(1).records) == 2
+
+
 def test_a_bad_page_may_pass(server, make_source):
     """A sign-in page once, then the log: no error."""
     replies = [Reply(BODIES["web page"]), Reply(BODIES["cut"]), good()]
@@ -147,26 +169,12 @@ def test_cookies_are_not_sent_back(server, make_source):
     assert all("cookie" not in asked.headers for asked in server.asked)
 
 
-@cache
-def spaces(megabytes: int) -> bytes:
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    parts = [packer.compress(b" " * 1_048_576) for _ in range(megabytes)]
-    return b"".join([*parts, packer.flush()])
-
-
-def bomb(megabytes: int, encoding: str) -> Reply:
-    data = spaces(megabytes)
-    if encoding == "gzip, gzip":
-        data = gzip.compress(data)
-    return Reply(data, headers={"Content-Encoding": encoding})
-
-
 @pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br", "zstd", "GZIP"])
 def test_a_body_that_swells_is_stopped(server, make_source, encoding):
     """Ratio and size are bounded while unpacking; encodings not asked for are refused."""
     server.respond = lambda _: bomb(20, encoding)
     with pytest.raises(SourceError, match=r"packed|encoding"):
-        make_source().page(1)
+        make_source(retry_budget=0).page(1)
     assert len(server.asked) == 1
 
 
