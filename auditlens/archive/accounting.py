@@ -11,7 +11,7 @@ import polars as pl
 
 from auditlens.archive.chain import Chain
 from auditlens.archive.manifest import OutcomeNote
-from auditlens.archive.table import in_period
+from auditlens.archive.rows import in_period
 from auditlens.archive.vouching import days_until_loss, gap_days, vouched
 from auditlens.coverage import Coverage, Pull, Quarantined
 from auditlens.period import Period

@@ -17,6 +17,7 @@ from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, st
 from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.disk import refuse_link
 from auditlens.archive.reading import held_rows, lazy_rows, rebuild
+from auditlens.archive.rows import ORDER
 from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
 from auditlens.archive.table import Table
 from auditlens.archive.verification import Verification, verify
@@ -105,7 +106,7 @@ class Archive:
         """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf."""
         self.must_exist()
         _, rows = held_rows(self.path, self.table, period, EVENT_SCHEMA)
-        return rows.sort(tables.ORDER)
+        return rows.sort(ORDER)
 
     def scan(self) -> pl.LazyFrame:
         """All events (EVENT_SCHEMA) as a lazy scan of the table, unsorted."""

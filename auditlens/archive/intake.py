@@ -13,6 +13,7 @@ import polars as pl
 from auditlens.archive import chain as log
 from auditlens.archive.chain import Chain
 from auditlens.archive.disk import put
+from auditlens.archive.index import Index
 from auditlens.archive.ledger import (
     CHANGED,
     KNOWN,
@@ -28,14 +29,15 @@ from auditlens.archive.ledger import (
 )
 from auditlens.archive.manifest import OutcomeNote, PageNote, QuarantineNote, SegmentNote
 from auditlens.archive.merkle import leaves_of
+from auditlens.archive.rows import CHUNK_ROWS
 from auditlens.archive.segment import FOLDER, pack
-from auditlens.archive.table import CHUNK_ROWS, Index, Table
+from auditlens.archive.table import Table
 from auditlens.events.decode import decode_records
 from auditlens.pages import Page
 
 __all__ = ["Intake", "Taken", "Tally"]
 
-BATCH_ROWS = 1000
+BATCH_ROWS = 5000
 BATCH_SECONDS = 1.0
 
 

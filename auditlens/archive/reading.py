@@ -8,13 +8,11 @@ from pathlib import Path
 import polars as pl
 
 from auditlens.archive.chain import Chain, read_chain
+from auditlens.archive.index import Index, TableFile
 from auditlens.archive.ledger import Ledger
 from auditlens.archive.lock import writer
-from auditlens.archive.table import (
+from auditlens.archive.rows import (
     TABLE_SCHEMA,
-    Index,
-    Table,
-    TableFile,
     classified,
     decoded,
     fresh,
@@ -22,6 +20,7 @@ from auditlens.archive.table import (
     in_period,
     months_of,
 )
+from auditlens.archive.table import Table
 from auditlens.errors import IntegrityError, LockHeld, SourceError, UsageError
 from auditlens.period import Period
 
@@ -117,5 +116,4 @@ def rebuild(folder: Path, table: Table) -> None:
     """Make the table anew from the evidence. Raises LockHeld, IntegrityError."""
     with writer(folder):
         chain = read_chain(folder)
-        table.discard()
-        table.refresh(chain, folder)
+        table.refresh(chain, folder, anew=True)

@@ -13,10 +13,11 @@ from auditlens.archive import segment
 from auditlens.archive import table as tables
 from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
 from auditlens.archive.disk import names, read
+from auditlens.archive.index import INDEX, Index, TableFile, index_of
 from auditlens.archive.lock import LOCK
 from auditlens.archive.manifest import SegmentNote
 from auditlens.archive.merkle import leaves_of, root_of
-from auditlens.archive.table import Index, Table, TableFile
+from auditlens.archive.table import Table
 from auditlens.errors import IntegrityError
 
 __all__ = ["Verification", "verify"]
@@ -42,23 +43,38 @@ class Verification:
         return not self.problems
 
 
+Leaves = dict[int, dict[bytes, bool] | None]
+"""Of each segment the leaves of its records, and whether they were decoded; None if damaged."""
+
+
 def verify(folder: Path, against: str | None = None) -> Verification:
     """Check chain, segments, records and table; ``against`` is a head noted earlier (hex).
 
     Raises UsageError when a newer AuditLens wrote the archive.
     """
+    index = folder / tables.FOLDER / INDEX
+    while True:
+        before = read_or_none(index)
+        found = verify_once(folder, against)
+        # A run that replaced files of the table while they were checked is no fault.
+        if found.ok or read_or_none(index) == before:
+            return found
+
+
+def verify_once(folder: Path, against: str | None) -> Verification:
     # A run may seal while this looks: what the listing shows beyond the chain is no fault.
     listing = names(folder / segment.FOLDER)
-    index_data = read_or_none(folder / tables.FOLDER / tables.INDEX)
+    index_data = read_or_none(folder / tables.FOLDER / INDEX)
     chain, found = examine(folder)
     problems = list(found)
-    leaves: dict[int, list[bytes]] = {}
+    leaves: Leaves = {}
     records = 0
     for manifest, note in chain.segments:
         kept: list[bytes] = []
         problems.extend(segment_problems(folder, note, kept))
         refused = {item.row for item in note.quarantined}
-        leaves[manifest.sequence] = [leaf for row, leaf in enumerate(kept) if row not in refused]
+        sound = {leaf: row not in refused for row, leaf in enumerate(kept)}
+        leaves[manifest.sequence] = sound if len(kept) == note.rows else None
         records += len(kept)
     leftovers: list[str] = []
     problems.extend(extra_segments(chain, listing, leftovers))
@@ -133,16 +149,16 @@ def table_problems(
     folder: Path,
     chain: Chain,
     index_data: bytes | None,
-    leaves: dict[int, list[bytes]],
+    leaves: Leaves,
     leftovers: list[str],
 ) -> Iterator[Problem]:
     """Check the table against its index, and its rows against the evidence."""
-    place = f"{tables.FOLDER}/{tables.INDEX}"
+    place = f"{tables.FOLDER}/{INDEX}"
     if index_data is None:
         # Made from the evidence at any time; only files without an index are a riddle.
-        yield from extra_files(folder, frozenset(), leftovers)
+        yield from extra_files(folder, None, leftovers)
         return
-    index = tables.index_of(index_data)
+    index = index_of(index_data)
     if index is None:
         yield Problem(place, "", "the bytes are not those that were written")
         return
@@ -159,7 +175,7 @@ def table_problems(
             frames.append(frame)
     if len(frames) == len(index.files):
         yield from row_problems(place, index, frames, leaves)
-    yield from extra_files(folder, frozenset(file.path for file in index.files), leftovers)
+    yield from extra_files(folder, index, leftovers)
 
 
 def checked(folder: Path, file: TableFile) -> pl.DataFrame | None:
@@ -171,33 +187,39 @@ def checked(folder: Path, file: TableFile) -> pl.DataFrame | None:
 
 
 def row_problems(
-    place: str, index: Index, frames: list[pl.DataFrame], leaves: dict[int, list[bytes]]
+    place: str, index: Index, frames: list[pl.DataFrame], leaves: Leaves
 ) -> Iterator[Problem]:
     """The table must hold the leaves of the evidence, each segment its own."""
     rows = pl.concat(frames) if frames else pl.DataFrame(schema=LEAVES)
     held = dict(rows.group_by("segment").agg("leaf").iter_rows())
     for sequence in sorted(held.keys() | {n for n in leaves if n <= index.covered}):
-        if sorted(held.get(sequence, [])) != sorted(leaves.get(sequence, [])):
+        found, sound = held.get(sequence, []), leaves.get(sequence, {})
+        if sound is None:
+            continue
+        # A record that could not be decoded when it came may be an event by now.
+        needed = {leaf for leaf, decoded in sound.items() if decoded}
+        if not needed <= set(found) <= sound.keys() or len(set(found)) != len(found):
             text = f"the rows of segment {sequence} are not the records of the evidence"
             yield Problem(place, "", text)
 
 
-LEAVES = {"leaf": pl.Binary(), "segment": pl.Int32()}
+LEAVES: dict[str, pl.DataType] = {"leaf": pl.Binary(), "segment": pl.Int32()}
 
 
-def extra_files(folder: Path, known: frozenset[str], leftovers: list[str]) -> Iterator[Problem]:
-    """Files in the table that the index does not name."""
+def extra_files(folder: Path, index: Index | None, leftovers: list[str]) -> Iterator[Problem]:
+    """Files in the table that the index neither names nor announced."""
     table = folder / tables.FOLDER
+    known = {file.path for file in index.files} if index else set()
+    loose = {file.path: file.sha256 for file in index.loose} if index else {}
     for month in names(table):
-        if month == tables.INDEX:
+        if month == INDEX:
             continue
         for name in names(table / month) if (table / month).is_dir() else ("",):
             path = f"{month}/{name}".rstrip("/")
             if path in known:
                 continue
             data = read_or_none(table / path)
-            # A killed run leaves whole files, named by the hash of their bytes.
-            if data and path.endswith(f"-{sha256(data).hexdigest()[:12]}.parquet"):
+            if data is not None and sha256(data).hexdigest() == loose.get(path):
                 leftovers.append(f"{tables.FOLDER}/{path}")
             else:
                 yield Problem(f"{tables.FOLDER}/{path}", "", "the index does not name this file")

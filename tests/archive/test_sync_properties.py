@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from auditlens.archive import Archive
 from auditlens.errors import Interrupted, SourceError
 
-SHM = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
+SHM = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112
 
 quiet = st.just(("quiet", 0))
 arrivals = st.tuples(st.just("arrive"), st.integers(1, 9))

@@ -1,0 +1,108 @@
+"""Rows of the event table, made from the records of sealed segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from auditlens.actions import Classifier, classify
+from auditlens.archive.ledger import KNOWN, Ledger, canonical, contents_of, keys_of
+from auditlens.archive.manifest import Manifest, SegmentNote
+from auditlens.archive.segment import records_of
+from auditlens.events import EVENT_SCHEMA
+from auditlens.events.decode import decode_records
+from auditlens.period import Period
+
+__all__ = [
+    "CHUNK_ROWS",
+    "ORDER",
+    "TABLE_SCHEMA",
+    "Sealed",
+    "classified",
+    "decoded",
+    "fresh",
+    "groups",
+    "in_period",
+    "months_of",
+]
+
+CHUNK_ROWS = 50_000
+"""Rows decoded, classified and written at a time."""
+
+TABLE_SCHEMA: dict[str, pl.DataType] = {
+    **EVENT_SCHEMA,
+    "canonical": pl.Binary(),
+    "segment": pl.Int32(),
+}
+"""The columns on disk: those of an event, the hash of its content and its segment's manifest."""
+
+ORDER = ["created_at", "id", "leaf"]
+
+Sealed = tuple[Manifest, SegmentNote]
+
+
+def groups(waiting: Sequence[Sealed]) -> Iterable[list[Sealed]]:
+    """Segments in groups of about CHUNK_ROWS rows, in order."""
+    group: list[Sealed] = []
+    rows = 0
+    for item in waiting:
+        group.append(item)
+        rows += item[1].rows
+        if rows >= CHUNK_ROWS:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
+
+
+def decoded(archive: Path, segments: Sequence[Sealed]) -> pl.DataFrame:
+    """Rows (TABLE_SCHEMA, unclassified) of segments, in order. Raises IntegrityError."""
+    records: list[bytes] = []
+    numbers: list[int] = []
+    for manifest, note in segments:
+        found = records_of(archive, note)
+        records.extend(found)
+        numbers.extend([manifest.sequence] * len(found))
+    source = segments[0][0].source if segments else ""
+    result = decode_records(records, source=source)
+    refused = {item.index for item in result.rejected}
+    kept = [row for row in range(len(records)) if row not in refused]
+    return result.events.with_columns(
+        pl.Series("canonical", [canonical(records[row]) for row in kept], pl.Binary),
+        pl.Series("segment", [numbers[row] for row in kept], pl.Int32),
+    )
+
+
+def classified(rows: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
+    """The same rows with ``action`` and ``action_group``, columns of TABLE_SCHEMA in order."""
+    extra = ["canonical", "segment"]
+    events = classify(rows.select(*EVENT_SCHEMA), classifier)
+    return pl.concat([events, rows.select(extra)], how="horizontal").select(*TABLE_SCHEMA)
+
+
+def fresh(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows whose id and content the ledger does not hold yet."""
+    states = ledger.take(
+        keys_of(rows["id"]),
+        contents_of(rows["canonical"].to_list()),
+        rows["created_at"].to_physical().to_numpy(),
+    )
+    return rows.filter(pl.Series(states) != KNOWN)
+
+
+def in_period(period: Period | None) -> pl.Expr:
+    """Whether an event is in the period; all are when there is none."""
+    if period is None:
+        return pl.lit(value=True)
+    return (pl.col("created_at") >= period.start) & (pl.col("created_at") < period.end)
+
+
+def months_of(period: Period | None) -> tuple[str, str]:
+    """First and last month (UTC) of a period, as they are written in the index."""
+    if period is None:
+        return "", "~"
+    last: datetime = period.end
+    return f"{period.start:%Y-%m}", f"{last:%Y-%m}"
