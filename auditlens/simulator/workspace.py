@@ -105,7 +105,7 @@ def simulate(  # noqa: PLR0913
     seed: int = 0,
     *,
     people: int = 300,
-    services: int = 15,
+    services: int | None = None,
     resources: int = 5000,
     teams: int | None = None,
     days: int = 90,
@@ -120,13 +120,15 @@ def simulate(  # noqa: PLR0913
     """Make up a workspace and ``days`` days of its audit log, ending before ``end``.
 
     ``seed`` decides everything: the same arguments give the same bytes. ``end`` defaults to
-    2026-07-01, not to today; ``teams`` to 12, fewer among fewer than 48 people. ``strength``
+    2026-07-01, not to today; ``services`` to 15 accounts and ``teams`` to 12, fewer among fewer
+    people. ``strength``
     scales the events of a planted incident (0.5: half); ``marks=False`` leaves the PII marks out
     of the records. ``incidents``: True plants each kind once per 100 people (resource kinds
     twice), a number that many times, a mapping each kind as often as it says, False none;
     ``incident_days`` bounds the days they take (default: from day 28 to the last).
     ``events_per_day`` is the mean for a person at work. Raises UsageError for impossible sizes.
     """
+    services = min(15, max(1, people // 20)) if services is None else services
     teams = min(12, max(1, people // 4)) if teams is None else teams
     check_sizes(people, services, resources, teams, days, strength)
     first = (end or END) - timedelta(days=days)
