@@ -39,7 +39,7 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
     today = run_time().date()
     with progress("making up a workspace", quiet=quiet) as say:
         workspace = demo_workspace(seed, today=today)
-        with serve(workspace) as server:
+        with serve(workspace, page_size=500) as server:
             say("pulling its audit log over HTTP")
             archive = Archive(out / "archive")
             outcome = archive.sync(

@@ -33,5 +33,5 @@ def report(
 
     audit = make_audit(**options)
     for path in Report(audit, edition=edition, identity=identity).write(out):
-        click.echo(path)
+        click.echo(out / path.name)
     ctx.exit(exit_code(audit, allow_gaps=allow_gaps))

@@ -52,7 +52,13 @@ def simulate(seed: int, people: int, days: int, path: Path | None, write: Path |
         from auditlens.provenance import run_time
 
         source = make_up(
-            seed, people=people, days=days, end=run_time().date(), resources=people * 15
+            seed,
+            people=people,
+            services=max(1, people // 20),
+            teams=min(12, max(1, people // 5)),
+            resources=max(50, people * 15),
+            days=days,
+            end=run_time().date(),
         )
     if write:
         generation = "legacy" if server["generation"] == "both" else server["generation"]
