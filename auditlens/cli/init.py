@@ -32,8 +32,12 @@ provisioning_accounts = []
     default="https://api.secoda.co",
     help="https://api.secoda.co, https://eapi.secoda.co, https://aapi.secoda.co or yours.",
 )
-@click.option("--timezone", prompt="Time zone of your reports", default="UTC")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path())
+@click.option(
+    "--timezone", prompt="Time zone of your reports", default="UTC", help="IANA name: Europe/Paris."
+)
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=Path(), help="Where (default: here)."
+)
 def init(api_url: str, timezone: str, folder: Path) -> None:
     """Write auditlens.toml into this folder; an existing one is left alone."""
     from auditlens.period import zone

@@ -15,7 +15,13 @@ __all__ = ["report"]
 @click.command()
 @audit_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-@click.option("--edition", type=click.Choice(("full", "brief")), default="full", show_default=True)
+@click.option(
+    "--edition",
+    type=click.Choice(("full", "brief")),
+    default="full",
+    show_default=True,
+    help="How much of it.",
+)
 @click.option(
     "--identity",
     type=click.Choice(("full", "pseudonymous", "aggregate")),

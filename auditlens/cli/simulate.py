@@ -12,20 +12,24 @@ __all__ = ["simulate"]
 
 
 @click.command()
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--people", type=click.IntRange(1), default=60, show_default=True)
-@click.option("--days", type=click.IntRange(1), default=90, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another workspace.")
+@click.option("--people", type=click.IntRange(1), default=60, show_default=True, help="How many.")
+@click.option(
+    "--days", type=click.IntRange(1), default=90, show_default=True, help="Up to yesterday."
+)
 @click.option(
     "--generation",
     type=click.Choice(("both", "current", "legacy")),
     default="both",
     show_default=True,
+    help="Which API it has.",
 )
 @click.option(
     "--envelope",
     type=click.Choice(("modern", "plain", "array")),
     default="modern",
     show_default=True,
+    help="What stands around the records of a page.",
 )
 @click.option("--port", type=int, default=0, show_default=True, help="0 takes any free port.")
 @click.option(
@@ -54,8 +58,6 @@ def simulate(seed: int, people: int, days: int, path: Path | None, write: Path |
         source = make_up(
             seed,
             people=people,
-            services=max(1, people // 20),
-            teams=min(12, max(1, people // 5)),
             resources=max(50, people * 15),
             days=days,
             end=run_time().date(),

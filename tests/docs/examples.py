@@ -10,7 +10,8 @@ In README.md and docs/*.md a block of
 - any language below ``<!-- not run: REASON -->`` is only shown.
 
 ``...`` on a line of its own stands for any number of lines. Ids, hashes, times of day and
-ports may differ; every other character must be the same. To write the outputs anew:
+ports may differ; every other character must be the same. To write the outputs anew (where one
+``...`` stands, as many lines are kept before and after it):
 
     python3 dev run python tests/docs/examples.py [DOCUMENT...]
 """
@@ -198,6 +199,16 @@ class Run:
         return after.language == "text" and not between.replace("`", "").replace("text", "").strip()
 
 
+def cut_like(shown: str | None, got: str) -> str:
+    """What was got, as tidy lines; cut short where what was shown is cut short once."""
+    lines = [line.rstrip() for line in got.strip("\n").splitlines()]
+    wanted = (shown or "").strip("\n").splitlines()
+    if wanted.count("...") == 1:
+        before, after = wanted.index("..."), len(wanted) - wanted.index("...") - 1
+        lines = [*lines[:before], "...", *lines[max(before, len(lines) - after) :]]
+    return "\n".join(lines)
+
+
 def renewed(text: str, folder: Path) -> str:
     """The document with every output written anew; outputs with ``...`` that agree are kept."""
     run = Run(text, folder)
@@ -206,13 +217,12 @@ def renewed(text: str, folder: Path) -> str:
     found = blocks(text)
     try:
         for block, command, shown, got, _, _ in run.results():
-            kept = shown if shown is not None and agree(shown, got) else got
-            output = "\n".join(line.rstrip() for line in kept.strip("\n").splitlines())
+            output = shown if shown is not None and agree(shown, got) else cut_like(shown, got)
             if block.language == "console":
-                lines = f"$ {command}\n" + (f"{output}\n" if output else "")
+                lines = f"$ {command}\n" + (f"{output.strip()}\n" if output.strip() else "")
                 bodies.setdefault(block.span, []).append(lines)
             elif shown is not None:
-                edits.append((*found[found.index(block) + 1].span, f"{output}\n"))
+                edits.append((*found[found.index(block) + 1].span, f"{output.strip()}\n"))
     finally:
         run.shell.close()
     edits += [(*span, "".join(lines)) for span, lines in bodies.items()]

@@ -7,6 +7,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 import auditlens
@@ -53,9 +54,10 @@ def test_the_help_in_the_reference_is_the_help_of_the_program():
 
 @pytest.mark.parametrize(("name", "command", "told"), COMMANDS, ids=[name for name, *_ in COMMANDS])
 def test_every_command_and_option_has_help(name, command, told):
-    """A command says what it does; so does each of its options whose name does not say it all."""
+    """A command says what it does in one line, each of its options too."""
     assert command.help
     assert len(command.help.splitlines()[0]) < 100
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
     assert f"### `{name}`" in PAGE
 
 
