@@ -22,7 +22,9 @@ TEMPORARY = ".new-"
 """How the name of a file starts that is not yet in its place; a killed run may leave one."""
 
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
-REFUSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+REFUSED = frozenset(
+    {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+)
 NO_LINKS = frozenset(
     getattr(errno, name, -1) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")
 )
@@ -142,13 +144,20 @@ def link(beside: Path, path: Path) -> None:
 
 
 def read(path: Path) -> bytes:
-    """Read a file whole; raises FileNotFoundError, and IntegrityError for anything odd."""
+    """Read a file whole.
+
+    Raises FileNotFoundError, UsageError without the right to read it, IntegrityError for
+    anything odd.
+    """
     try:
         number = os.open(path, READ)
     except FileNotFoundError:
         raise
+    except PermissionError:
+        fix = "Run it as the user the archive belongs to"
+        raise UsageError(f"This user may not read {path}", fix=fix) from None
     except OSError as error:
-        fix = "Check the rights of the folder; links inside an archive are not followed"
+        fix = "Links inside an archive are not followed; restore the file from a copy"
         raise IntegrityError(f"{path} cannot be read ({error.strerror})", fix=fix) from None
     with os.fdopen(number, "rb") as stream:
         try:

@@ -23,7 +23,7 @@ def verify(
     """Re-check the archive: chain, segments, every record, and the event table."""
     import dataclasses
 
-    from auditlens.cli.terminal import print_json, progress, visible
+    from auditlens.cli.terminal import note, print_json, progress, visible
 
     store = opened(settings_of(archive=archive))
     with progress("verifying the archive", quiet=quiet):
@@ -32,6 +32,12 @@ def verify(
         print_json({"ok": found.ok, **dataclasses.asdict(found)})
     elif found.ok:
         click.echo(f"intact: {found.records:,} records, head {found.head}")
+        for file in found.leftovers:
+            note(
+                f"{file}: left by a run that was stopped, and no part of the archive; "
+                "the next sync removes it",
+                quiet=quiet,
+            )
     else:
         for problem in found.problems:
             place = (
