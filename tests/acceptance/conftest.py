@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -168,9 +171,9 @@ class CommandLine:
         return self.finish(self.sync_start(secoda, archive, **environment))
 
 
-@pytest.fixture
-def workspace():
-    """Start stand-in servers: ``workspace(events=300, generations=["legacy"])``."""
+@contextmanager
+def workspaces() -> Iterator[Callable[..., Secoda]]:
+    """Start stand-in servers, and stop them all at the end."""
     started = []
 
     def start(**config: object) -> Secoda:
@@ -183,9 +186,18 @@ def workspace():
         started.append(secoda)
         return secoda
 
-    yield start
-    for secoda in started:
-        secoda.stop()
+    try:
+        yield start
+    finally:
+        for secoda in started:
+            secoda.stop()
+
+
+@pytest.fixture
+def workspace():
+    """Start stand-in servers: ``workspace(events=300, generations=["legacy"])``."""
+    with workspaces() as start:
+        yield start
 
 
 @pytest.fixture
@@ -193,6 +205,29 @@ def auditlens(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     return CommandLine(home)
+
+
+@pytest.fixture(scope="session")
+def pulled(tmp_path_factory):
+    """An archive of three pulls, and its head noted elsewhere after each. Do not change it."""
+    import auditlens as al
+
+    home = tmp_path_factory.mktemp("pulled")
+    folder, heads = home / "archive", []
+    with workspaces() as start:
+        secoda = start(events=600, cap=100, step=7200, page_size={"current": 100, "legacy": 100})
+        for _ in range(3):
+            assert CommandLine(home).sync(secoda, folder).code == 0
+            heads.append(al.Archive(folder).head)
+            secoda.order("change", arrive=40)
+    return folder, heads
+
+
+@pytest.fixture
+def sealed(pulled, tmp_path):
+    """A copy of that archive to tamper with, and the heads."""
+    folder, heads = pulled
+    return Path(shutil.copytree(folder, tmp_path / "archive")), heads
 
 
 @pytest.fixture

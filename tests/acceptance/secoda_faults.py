@@ -95,6 +95,13 @@ class Faults:
             handler.wfile.flush()
             time.sleep(fault["pause"])
 
+    def do_drip_head(self, fault: dict, handler, _body: bytes) -> None:
+        """A status line that never comes to its end."""
+        for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 9000:
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+            time.sleep(fault["pause"])
+
     def do_hang(self, fault: dict, _handler, _body: bytes) -> None:
         time.sleep(fault["seconds"])
 

@@ -12,20 +12,6 @@ import pytest
 SLOW = pytest.mark.slow
 
 
-@pytest.fixture
-def sealed(workspace, auditlens, tmp_path):
-    """An archive of several pulls, and its head noted elsewhere after each."""
-    folder = tmp_path / "archive"
-    secoda = workspace(events=600, cap=100, step=7200)
-    secoda.config(page_size={"current": 100, "legacy": 100})
-    heads = []
-    for _ in range(3):
-        assert auditlens.sync(secoda, folder).code == 0
-        heads.append(head_of(folder))
-        secoda.order("change", arrive=40)
-    return folder, heads
-
-
 def head_of(folder: Path) -> str:
     import auditlens as al
 
@@ -187,7 +173,7 @@ def add_a_manifest(folder: Path) -> None:
 
 def add_a_table(folder: Path) -> None:
     table = min(folder.rglob("*.parquet"))
-    shutil.copy(table, table.with_name("x" + table.name))
+    shutil.copy(table, table.with_name("2026-01.parquet"))
 
 
 def edit_the_table(folder: Path) -> None:
@@ -300,6 +286,15 @@ def test_a_damaged_archive_is_not_written_on(sealed, workspace, auditlens, one_c
     ran = auditlens("check", "--archive", folder, "--period", "2026-01-01..2026-12-31")
     assert ran.code == 5, ran.out
     one_clear_line(ran)
+
+
+def test_a_table_file_beside_the_index_is_named(sealed, auditlens):
+    """What may be a killed run's leftover is no damage, but other readers must hear of it."""
+    folder, _ = sealed
+    table = min(folder.rglob("*.parquet"))
+    shutil.copy(table, table.with_name(f"x{table.name}"))
+    ran = auditlens("verify", "--archive", folder)
+    assert f"x{table.name}" in ran.out + ran.err
 
 
 def test_what_a_killed_run_left_behind_is_not_called_tampering(sealed, auditlens):
