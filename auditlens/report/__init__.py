@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,14 @@ __all__ = ["Report", "Review"]
 
 EDITIONS = ("brief", "full")
 MAX_ROWS = 1_000
+PDF_ROWS = 50
+FORMS = {
+    "ndjson": "findings.ndjson",
+    "ocsf": "findings.ocsf.ndjson",
+    "oscal": "assessment-results.oscal.json",
+    "pdf": "report.pdf",
+}
+"""Further forms of the report and the file each is written to."""
 KEY_VARIABLE = "AUDITLENS_IDENTITY_KEY"
 
 
@@ -102,26 +111,58 @@ class Report:
 
         return render_page(self.built)
 
-    def write(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+    def pdf(self) -> bytes:
+        """The brief edition as a tagged PDF with the report's JSON attached.
+
+        Lists at most ``PDF_ROWS`` findings and says so. Raises UsageError without WeasyPrint.
+        """
+        from auditlens.report.build import build_content
+        from auditlens.report.exports import as_json
+        from auditlens.report.page import render_page
+        from auditlens.report.pdf import as_pdf
+
+        brief = build_content(
+            replace(self.facts, edition="brief"),
+            limit=min(PDF_ROWS, self.max_rows),
+            sha256=hashlib.sha256(self.parquet).hexdigest(),
+        )
+        page = render_page(brief, on_paper=True)
+        return as_pdf(page, as_json(self.built), "findings.json", self.facts.run_at)
+
+    def write(
+        self, folder: str | os.PathLike[str], *, also: Sequence[str] = ()
+    ) -> tuple[Path, ...]:
         """Write the report's files into ``folder`` in one step and return their paths.
 
-        Raises UsageError when the folder holds something else or cannot be written.
+        ``also`` names further forms: ``ndjson``, ``ocsf``, ``oscal``, ``pdf``. Raises UsageError
+        when the folder holds something else or cannot be written.
         """
         from auditlens.report.folder import write_folder
 
-        return write_folder(Path(folder), self.files())
+        return write_folder(Path(folder), self.files(also))
 
-    def files(self) -> Mapping[str, bytes]:
+    def files(self, also: Sequence[str] = ()) -> Mapping[str, bytes]:
         """Every file of the report by name, the manifest last."""
-        from auditlens.report import exports
+        from auditlens.report.exports import as_csv, as_json, as_ndjson, as_ocsf, as_oscal
         from auditlens.report.folder import MANIFEST, manifest
 
+        if unknown := sorted(set(also) - set(FORMS)):
+            raise UsageError(f"No form is called {unknown[0]!r}", fix=f"Use {', '.join(FORMS)}")
         files = {
             "report.html": self.html().encode(),
-            "findings.json": exports.as_json(self.built),
-            "findings.csv": exports.as_csv(self.facts.findings),
+            "findings.json": as_json(self.built),
+            "findings.csv": as_csv(self.facts.findings),
             "findings.parquet": self.parquet,
         }
+        makers: dict[str, Callable[[], bytes]] = {
+            "ndjson": lambda: as_ndjson(self.facts.findings),
+            "ocsf": lambda: as_ocsf(self.built),
+            "oscal": lambda: as_oscal(self.built),
+            "pdf": self.pdf,
+        }
+        for form, name in FORMS.items():
+            if form in also:
+                files[name] = makers[form]()
         cover = self.built.cover
         about = {
             "run_id": cover.run_id,

@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 
 from auditlens.report.content import Content
+from auditlens.report.ocsf import ocsf_events
+from auditlens.report.oscal import oscal_results
 from auditlens.report.text import json_text, spreadsheet_cell
 
-__all__ = ["as_csv", "as_json", "as_ndjson", "as_parquet"]
-
-Files = dict[str, bytes]
+__all__ = ["as_csv", "as_json", "as_ndjson", "as_ocsf", "as_oscal", "as_parquet"]
 
 
 def as_json(content: Content) -> bytes:
@@ -23,6 +23,16 @@ def as_json(content: Content) -> bytes:
 def as_ndjson(findings: pl.DataFrame) -> bytes:
     """One finding a line, the frame's own fields, nothing shortened."""
     return "".join(json_text(row) + "\n" for row in findings.iter_rows(named=True)).encode()
+
+
+def as_ocsf(content: Content) -> bytes:
+    """One OCSF event a line: a finding each, then a clause each."""
+    return "".join(json_text(event) + "\n" for event in ocsf_events(content)).encode()
+
+
+def as_oscal(content: Content) -> bytes:
+    """The OSCAL assessment-results document."""
+    return (json_text(oscal_results(content), indent=2) + "\n").encode()
 
 
 def as_csv(findings: pl.DataFrame) -> bytes:

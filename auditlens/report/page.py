@@ -33,7 +33,7 @@ OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
 
 
-def render_page(content: Content, *, template: str = "report.html") -> str:
+def render_page(content: Content, *, on_paper: bool = False) -> str:
     """HTML of the whole report: no request, no inline style attribute, a strict policy."""
     from markupsafe import Markup
 
@@ -42,7 +42,7 @@ def render_page(content: Content, *, template: str = "report.html") -> str:
     shown = content.findings[: content.shown.shown]
     page = (
         environment(folder)
-        .get_template(template)
+        .get_template("print.html" if on_paper else "report.html")
         .render(
             report=content,
             cover=content.cover,
@@ -50,6 +50,7 @@ def render_page(content: Content, *, template: str = "report.html") -> str:
             listed=frozenset(row.finding_id for row in shown[:IDS_LISTED]),
             shown_ids=frozenset(row.finding_id for row in shown),
             open_groups=content.shown.total <= OPEN_UP_TO,
+            on_paper=on_paper,
             full=content.cover.edition == "full",
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file

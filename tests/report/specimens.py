@@ -39,13 +39,13 @@ def make_events(period: Period, count: int, text: str = "") -> pl.DataFrame:
     rows = []
     days = max(len(period.days), 1)
     for n in range(count):
-        group, action = GROUPS[(n * n) % 7 if n % 3 else 0]
+        group, action = GROUPS[(n * n + n // 7) % 8 if n % 3 else 0]
         name = NAMES[(n // 3) % len(NAMES)]
         at = period.start + timedelta(days=(n * 7) % days, hours=7 + (n * 5) % 11, minutes=n % 60)
         row = dict.fromkeys(EVENT_SCHEMA)
         row |= {
             "id": uid(f"event {n}") + (f" {text}" if text else ""), "created_at": at,
-            "event": text or f"{action}d", "action": text or action, "action_group": group,
+            "event": text or f"table_{action}", "action": text or action, "action_group": group,
             "sender_id": uid(name) + text, "sender_name": text or name,
             "sender_email": text or name.lower().replace(" ", ".") + "@example.org",
             "sender_kind": "user", "resource_id": uid(f"r{n % 40}") + text,
