@@ -64,8 +64,10 @@ def read_log(
     files = log_files(paths)
     quarantine = Quarantine()
     frames = [frame for file in files for frame in read_file(file, chosen, quarantine)]
-    read = pl.concat([empty_events(), *frames])
-    events, changed = without_duplicates(read)
+    count = sum(frame.height for frame in frames)
+    events, changed = without_duplicates(pl.concat([empty_events(), *frames]))
+    # A long log is held once, not once more in the pieces it was read in.
+    del frames
     events = classify(events).sort("created_at", "id", "leaf")
     coverage = Coverage(
         outcome="unprovable",
@@ -78,7 +80,7 @@ def read_log(
         unclassified=events["action"].null_count(),
         quarantined=tuple(quarantine.kept),
         quarantined_count=quarantine.count,
-        duplicates=read.height - events.height,
+        duplicates=count - events.height,
         changed_ids=tuple(changed[:CHANGED_SHOWN]),
         changed_count=len(changed),
         gaps=days_without_events(events, timezone),
@@ -92,6 +94,8 @@ def without_duplicates(events: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     The same bytes under the same id are one event; so is the same content in other bytes
     (spacing, order of keys).
     """
+    if events["id"].n_unique() == events.height:
+        return events, []
     once = events.unique(["id", "leaf"], keep="first", maintain_order=True)
     if not once["id"].is_duplicated().any():
         return once, []

@@ -27,7 +27,7 @@ from auditlens.sources.unpack import DamagedError, unpacked
 
 __all__ = ["BATCH", "Quarantine", "read_file"]
 
-BATCH = 50_000
+BATCH = 20_000
 HEAD = 1 << 16
 LONGEST_HEAD = 1 << 26
 MAX_PARQUET = 1 << 29
