@@ -1,0 +1,30 @@
+"""Run by test_crashes.py: sync a growing workspace until done or killed."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from conftest import Workspace
+
+from auditlens.archive import Archive
+from auditlens.archive import intake as intake_module
+from auditlens.errors import LockHeld
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+intake_module.BATCH_ROWS = 20
+folder, seed = sys.argv[1:]
+workspace = Workspace(size=20)
+workspace.arrive(600 + 40 * (int(seed) + 1))
+archive = Archive(folder)
+_ = archive.table.stamp
+say("ready")
+try:
+    say(archive.sync(workspace).outcome)
+except LockHeld:
+    say("refused")
