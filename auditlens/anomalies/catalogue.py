@@ -2,151 +2,128 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["FAMILIES", "RESOURCE_FEATURES", "SENDER_FEATURES", "Feature"]
+__all__ = ["FAMILIES", "IDENTITY_FAMILIES", "NOUNS", "Feature", "Report", "own", "surprise"]
 
 FAMILIES = {
     "self": "against the subject's own days",
+    "peer": "against the closest colleagues",
     "novelty": "things never touched before",
     "mix": "the mixture of events",
     "time": "hours and days of the week",
     "container": "folders, schemas and databases visited",
+    "identity": "whether the day looks like somebody else's",
+    "sensitivity": "resources marked as sensitive",
+    "slow": "what adds up over two weeks",
+    "type": "against other resources of the type",
     "audience": "who came to the resource",
 }
 """Families of features, in the order of the docs, and what each looks at."""
+
+IDENTITY_FAMILIES = ("identity", "container", "time", "mix")
+"""Families that tell one person from another whatever the amount of work."""
+
+NOUNS = {
+    "events": "event|events",
+    "resources": "distinct resource|distinct resources",
+    "containers": "distinct folder|distinct folders",
+    "read": "read|reads",
+    "write": "change|changes",
+    "export": "export|exports",
+    "share": "share|shares",
+    "permission": "permission change|permission changes",
+    "delete": "deletion|deletions",
+    "admin": "administrative action|administrative actions",
+    "risky": "risky action|risky actions",
+    "burst": "event within 5 minutes|events within 5 minutes",
+    "risky_burst": "risky action within 5 minutes|risky actions within 5 minutes",
+    "new_resources": "resource never opened before|resources never opened before",
+    "new_containers": "folder never visited before|folders never visited before",
+    "new_types": "type of resource never touched before|types of resource never touched before",
+    "new_kinds": "kind of event never caused before|kinds of event never caused before",
+    "new_risky": "risky action on a new resource|risky actions on new resources",
+    "new_risky_kinds": "risky kind of event never caused before"
+    "|risky kinds of event never caused before",
+    "foreign_resources": "resource that neither this sender nor a peer ever opened"
+    "|resources that neither this sender nor a peer ever opened",
+    "foreign_risky": "risky action on a resource foreign to sender and peers"
+    "|risky actions on resources foreign to sender and peers",
+    "rare_kinds": "event of a kind rare for this sender|events of a kind rare for this sender",
+    "odd_hour_events": "event in hours hardly ever used before"
+    "|events in hours hardly ever used before",
+    "strange_container_events": "event in folders never visited before"
+    "|events in folders never visited before",
+    "gap_days": "day since the last activity|days since the last activity",
+    "sensitive": "event on sensitive resources|events on sensitive resources",
+    "sensitive_new": "sensitive resource never opened before"
+    "|sensitive resources never opened before",
+    "sensitive_foreign": "sensitive resource foreign to sender and peers"
+    "|sensitive resources foreign to sender and peers",
+    "sensitive_export": "export of sensitive resources|exports of sensitive resources",
+    "export_14": "export in 14 days|exports in 14 days",
+    "sensitive_export_14": "export of sensitive resources in 14 days"
+    "|exports of sensitive resources in 14 days",
+    "sensitive_export_days_14": "day with sensitive exports in 14 days"
+    "|days with sensitive exports in 14 days",
+    "sensitive_new_14": "new sensitive resource in 14 days|new sensitive resources in 14 days",
+    "new_resources_14": "new resource in 14 days|new resources in 14 days",
+    "foreign_resources_14": "foreign resource in 14 days|foreign resources in 14 days",
+    "own_unlike": "thousandth away from the own profile|thousandths away from the own profile",
+    "senders": "person|people",
+    "new_senders": "person who never touched it before|people who never touched it before",
+    "newcomer_risk": "risky action by newcomers to it|risky actions by newcomers to it",
+    "strangers": "person whose colleagues never touch it|people whose colleagues never touch it",
+    "top_events": "event by one person|events by one person",
+}
+"""What each count counts, for one and for many."""
 
 
 @dataclass(frozen=True)
 class Feature:
     """One column of the model.
 
-    ``count`` names the column a reader understands and ``noun`` what it counts, for one and for
-    many (``person|people``). ``one_sided`` features are unusual only when high.
+    ``count`` names the column a reader understands, by which the reason is told.
     """
 
     name: str
     family: str
     definition: str
     count: str
-    noun: str
-    one_sided: bool = True
 
     def counted(self, value: int) -> str:
         """``value`` with its noun: "1 person", "3 people"."""
-        one, many = self.noun.split("|")
+        one, many = NOUNS[self.count].split("|")
         return f"{value} {one if value == 1 else many}"
 
 
-def own(count: str, noun: str, family: str = "self") -> Feature:
-    definition = (
-        f"{noun.split('|')[1]} of the day in robust spreads above the own median of 28 active days"
+@dataclass(frozen=True)
+class Report:
+    """A column that is reported beside the score but not in the model."""
+
+    name: str
+    definition: str
+
+
+def own(counts: Sequence[str], family: str = "self") -> tuple[Feature, ...]:
+    """Counts against the subject's own last 28 active days."""
+    return tuple(
+        Feature(
+            f"{count}_z",
+            family,
+            f"log of {many(count)}, in robust spreads above the median of 28 own active days",
+            count,
+        )
+        for count in counts
     )
-    return Feature(f"{count}_z", family, definition, count, noun)
 
 
-def surprise(name: str, family: str, of: str, count: str, noun: str) -> Feature:
-    return Feature(name, family, f"{of} (thousandths of -log probability)", count, noun)
+def surprise(name: str, family: str, definition: str, count: str) -> tuple[Feature, Feature]:
+    """A surprise and the same against the subject's own history of it."""
+    again = f"{name} in robust spreads above the sender's own usual {name}"
+    return Feature(name, family, definition, count), Feature(f"{name}_self", family, again, count)
 
 
-SENDER_FEATURES: tuple[Feature, ...] = (
-    own("events", "event|events"),
-    own("resources", "distinct resource|distinct resources"),
-    own("containers", "distinct folder|distinct folders"),
-    own("read", "read|reads"),
-    own("write", "change|changes"),
-    own("export", "export|exports"),
-    own("share", "share|shares"),
-    own("permission", "permission change|permission changes"),
-    own("delete", "deletion|deletions"),
-    own("admin", "administrative action|administrative actions"),
-    own("burst", "event within 5 minutes|events within 5 minutes"),
-    own("new_resources", "resource never opened before|resources never opened before", "novelty"),
-    own("new_containers", "folder never visited before|folders never visited before", "novelty"),
-    Feature(
-        "new_resource_share",
-        "novelty",
-        "thousandths of the day's distinct resources that the sender never touched before",
-        "new_resources",
-        "resource never opened before|resources never opened before",
-    ),
-    Feature(
-        "new_kinds",
-        "novelty",
-        "kinds of event the sender never caused before",
-        "new_kinds",
-        "kind of event never caused before|kinds of event never caused before",
-    ),
-    Feature(
-        "gap_days",
-        "novelty",
-        "days since the sender was last active",
-        "gap_days",
-        "day since last seen|days since last seen",
-    ),
-    surprise(
-        "kind_mean",
-        "mix",
-        "mean surprise of the event kinds",
-        "rare_kinds",
-        "event of a kind rare for this sender|events of a kind rare for this sender",
-    ),
-    surprise(
-        "kind_max",
-        "mix",
-        "largest surprise of an event kind",
-        "rare_kinds",
-        "event of a kind rare for this sender|events of a kind rare for this sender",
-    ),
-    surprise(
-        "hour_mean",
-        "time",
-        "mean surprise of the hours",
-        "odd_hour_events",
-        "event in hours hardly ever used before|events in hours hardly ever used before",
-    ),
-    surprise(
-        "hour_max",
-        "time",
-        "largest surprise of an hour",
-        "odd_hour_events",
-        "event in hours hardly ever used before|events in hours hardly ever used before",
-    ),
-    surprise(
-        "container_mean",
-        "container",
-        "mean surprise of the folders",
-        "strange_container_events",
-        "event in folders never visited before|events in folders never visited before",
-    ),
-    surprise(
-        "container_max",
-        "container",
-        "largest surprise of a folder",
-        "strange_container_events",
-        "event in folders never visited before|events in folders never visited before",
-    ),
-)
-"""Features of one sender on one day, in the order of the model's columns."""
-
-RESOURCE_FEATURES: tuple[Feature, ...] = (
-    own("events", "event|events"),
-    own("senders", "person|people"),
-    own("delete", "deletion|deletions"),
-    own("export", "export|exports"),
-    own("permission", "permission change|permission changes"),
-    own("share", "share|shares"),
-    own(
-        "new_senders",
-        "person who never touched it before|people who never touched it before",
-        "audience",
-    ),
-    Feature(
-        "newcomer_risk",
-        "audience",
-        "exports, shares, permission changes and deletions by people new to the resource",
-        "newcomer_risk",
-        "risky action by newcomers to it|risky actions by newcomers to it",
-    ),
-)
-"""Features of one resource on one day."""
+def many(count: str) -> str:
+    return NOUNS[count].split("|")[1]

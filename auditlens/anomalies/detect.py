@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import polars as pl
 
-from auditlens.anomalies.budget import within_budget
-from auditlens.anomalies.catalogue import RESOURCE_FEATURES, SENDER_FEATURES, Feature
+from auditlens.anomalies.budget import Candidates, within_budget
+from auditlens.anomalies.catalogue import IDENTITY_FAMILIES, Feature
 from auditlens.anomalies.flagged import FLAGGED_SCHEMA, flagged_rows
 from auditlens.anomalies.ledger import Ledger, open_ledger
-from auditlens.anomalies.model import FEWEST_ROWS, DayModel, fit_days, ranked
-from auditlens.anomalies.resource_days import resource_features
-from auditlens.anomalies.sender_days import sender_features
-from auditlens.anomalies.windows import ENOUGH
+from auditlens.anomalies.model import FEWEST_ROWS, DayModel, describe, fit_days, ranked
+from auditlens.anomalies.resource_catalogue import RESOURCE_FEATURES
+from auditlens.anomalies.sender_catalogue import SENDER_FEATURES
+from auditlens.anomalies.tables import LEARNING_DAYS, day_tables
 from auditlens.period import Period
 
 __all__ = ["REFERENCE_DAYS", "AnomalyOutcome", "detect"]
@@ -23,8 +23,7 @@ __all__ = ["REFERENCE_DAYS", "AnomalyOutcome", "detect"]
 REFERENCE_DAYS = 60
 """Days before the period whose scores the period's days are compared with."""
 
-LEARNING_DAYS = 14
-RESOURCES_A_DAY = 1
+RESOURCES_A_DAY = 3
 RESOURCES_A_MONTH = 10
 
 
@@ -34,8 +33,9 @@ class AnomalyOutcome:
 
     ``sender_days`` and ``resource_days``: one row a subject and active day with ``score``
     (higher is more unusual; null without a model), ``rank`` (1 = most unusual), ``percentile``
-    (of reference days below), ``state`` (scored, learning, new) and every feature. ``flagged``:
-    one row an anomaly, within the alert budget. ``model``: JSON-able facts and ``notes``.
+    (of reference days below), ``state`` (scored, learning, new) and every feature; senders also
+    have ``identity_score`` ("looks like someone else"). ``flagged``: one row an anomaly, within
+    the alert budget. ``model``: JSON-able facts and ``notes``.
     """
 
     sender_days: pl.DataFrame
@@ -46,13 +46,22 @@ class AnomalyOutcome:
 
 @dataclass(frozen=True)
 class Channel:
-    """One kind of day with its features, and how many findings it may give."""
+    """One model over one kind of day: its name, subject, columns and where the score goes."""
 
     name: str
     subject: str
     features: tuple[Feature, ...]
-    a_day: int
-    a_month: int
+    column: str = "score"
+
+
+SENDERS = Channel("sender-day", "sender_id", SENDER_FEATURES)
+IDENTITY = Channel(
+    "identity",
+    "sender_id",
+    tuple(each for each in SENDER_FEATURES if each.family in IDENTITY_FAMILIES),
+    "identity_score",
+)
+RESOURCES = Channel("resource-day", "resource_id", RESOURCE_FEATURES)
 
 
 def detect(
@@ -70,28 +79,23 @@ def detect(
     the more history, up to about 90 days, the better. Rows may come in any order.
     """
     ledger = open_ledger(events, until=period.end, timezone=timezone)
-    channels = (
-        Channel("sender-day", "sender_id", SENDER_FEATURES, senders_a_day, senders_a_month),
-        Channel(
-            "resource-day", "resource_id", RESOURCE_FEATURES, RESOURCES_A_DAY, RESOURCES_A_MONTH
-        ),
+    senders, resources = day_tables(ledger)
+    run = Run(period, events, timezone, seed, degenerate(ledger))
+    sender_days, shown_senders = run.score(
+        senders, (SENDERS, IDENTITY), a_day=senders_a_day, a_month=senders_a_month
     )
-    tables = (sender_table(ledger), resource_table(ledger))
-    notes: list[str] = degenerate(ledger)
-    days, found, facts = [], [], {}
-    for channel, table in zip(channels, tables, strict=True):
-        scored, chosen, fitted = run(channel, table, period, seed=seed, notes=notes)
-        days.append(scored)
-        facts[channel.name] = describe(fitted, table)
-        if fitted is not None and len(chosen):
-            found.append(
-                flagged_rows(
-                    channel.name, channel.features, fitted, table, chosen, events, timezone
-                )
-            )
-    flagged = pl.concat(found) if found else pl.DataFrame(schema=FLAGGED_SCHEMA)
-    model = {"seed": seed, "timezone": timezone, "models": facts, "notes": notes}
-    return AnomalyOutcome(days[0], days[1], flagged, model)
+    resource_days, shown_resources = run.score(
+        resources, (RESOURCES,), a_day=RESOURCES_A_DAY, a_month=RESOURCES_A_MONTH
+    )
+    model: dict[str, object] = {
+        "seed": seed,
+        "timezone": timezone,
+        "models": run.facts,
+        "notes": run.notes,
+    }
+    return AnomalyOutcome(
+        sender_days, resource_days, pl.concat([shown_senders, shown_resources]), model
+    )
 
 
 def degenerate(ledger: Ledger) -> list[str]:
@@ -106,34 +110,66 @@ def degenerate(ledger: Ledger) -> list[str]:
     return []
 
 
-def run(
-    channel: Channel, table: pl.DataFrame, period: Period, *, seed: int, notes: list[str]
-) -> tuple[pl.DataFrame, pl.DataFrame, DayModel | None]:
-    first = period.days[0]
-    recent = table.filter(pl.col("day") >= first - timedelta(days=REFERENCE_DAYS))
-    known = recent.filter(pl.col("state") == "scored").sort(channel.subject, "day")
-    fitted = None if notes else fit_days(known, channel.features, seed=seed)
-    if fitted is None:
-        if not notes:
-            notes.append(too_little(channel, known))
-        blank = recent.filter(pl.col("day") >= first).with_columns(
-            score=pl.lit(None, pl.Float64),
-            rank=pl.lit(None, pl.Int64),
-            percentile=pl.lit(None, pl.Float64),
-        )
-        return ordered(blank, channel), blank.clear(), None
-    scored = recent.with_columns(score=pl.Series(fitted.scores(recent)))
-    days, gate = ranked(scored, channel.subject, first)
-    chosen = within_budget(
-        days.filter(pl.col("state") == "scored"),
-        channel.subject,
-        gate=gate,
-        a_day=channel.a_day,
-        a_month=channel.a_month,
-    )
-    places = days.select(channel.subject, "day", "rank", "percentile")
-    chosen = chosen.join(places, on=[channel.subject, "day"], maintain_order="left")
-    return ordered(days, channel), chosen, fitted
+class Run:
+    """One pass over one period; collects ``facts`` and ``notes`` of each model on its way."""
+
+    def __init__(
+        self, period: Period, events: pl.DataFrame, timezone: str, seed: int, notes: list[str]
+    ) -> None:
+        self.period, self.events, self.timezone, self.seed = period, events, timezone, seed
+        self.first = period.days[0]
+        self.notes = notes
+        self.hopeless = bool(notes)
+        self.facts: dict[str, object] = {}
+
+    def score(
+        self, table: pl.DataFrame, channels: Sequence[Channel], *, a_day: int, a_month: int
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Score one kind of day with each channel; return the period's days and the anomalies."""
+        recent = table.filter(pl.col("day") >= self.first - timedelta(days=REFERENCE_DAYS))
+        fitted: dict[str, DayModel] = {}
+        candidates = []
+        main = channels[0]
+        for channel in channels:
+            model = self.fit(channel, recent)
+            if model is None:
+                recent = recent.with_columns(pl.lit(None, pl.Float64).alias(channel.column))
+                continue
+            fitted[channel.name] = model
+            recent = recent.with_columns(pl.Series(channel.column, model.scores(recent)))
+            days, gate = ranked(recent, channel.subject, channel.column, self.first)
+            scored = days.filter(pl.col("state") == "scored")
+            renamed = scored.select(channel.subject, "day", score=channel.column)
+            candidates.append(Candidates(channel.name, channel.subject, renamed, gate))
+        days, _ = ranked(recent, main.subject, main.column, self.first)
+        lead = ["day", main.subject, *(each.column for each in channels), "rank", "percentile"]
+        days = days.select(*lead, "state", pl.exclude(*lead, "state")).sort("day", main.subject)
+        if not candidates:
+            return days, pl.DataFrame(schema=FLAGGED_SCHEMA)
+        chosen = within_budget(candidates, a_day=a_day, a_month=a_month)
+        shown = [
+            flagged_rows(
+                channel.name,
+                channel.features,
+                fitted[channel.name],
+                table,
+                chosen.filter(pl.col("model") == channel.name),
+                days,
+                self.events,
+                self.timezone,
+            )
+            for channel in channels
+            if channel.name in fitted
+        ]
+        return days, pl.concat(shown)
+
+    def fit(self, channel: Channel, recent: pl.DataFrame) -> DayModel | None:
+        known = recent.filter(pl.col("state") == "scored").sort(channel.subject, "day")
+        model = None if self.hopeless else fit_days(known, channel.features, seed=self.seed)
+        self.facts[channel.name] = describe(model, known)
+        if model is None and not self.notes:
+            self.notes.append(too_little(channel, known))
+        return model
 
 
 def too_little(channel: Channel, known: pl.DataFrame) -> str:
@@ -143,50 +179,3 @@ def too_little(channel: Channel, known: pl.DataFrame) -> str:
             f"{LEARNING_DAYS} days of log); {FEWEST_ROWS} are needed, so none is scored."
         )
     return f"All {channel.name}s look the same, so none is unusual and none is scored."
-
-
-def ordered(days: pl.DataFrame, channel: Channel) -> pl.DataFrame:
-    lead = ["day", channel.subject, "score", "rank", "percentile", "state"]
-    return days.select(*lead, pl.exclude(*lead)).sort("day", channel.subject)
-
-
-def sender_table(ledger: Ledger) -> pl.DataFrame:
-    names = ledger.senders.select("s", "sender_id", subject_label="label", service="service")
-    active = ledger.senders.filter(~pl.col("system")).select("s")
-    table = sender_features(ledger).join(active, on="s", how="semi").join(names, on="s")
-    return with_state(table.drop("s"), ledger, "sender_id")
-
-
-def resource_table(ledger: Ledger) -> pl.DataFrame:
-    names = pl.DataFrame({"resource_id": ledger.resources}).with_row_index("r")
-    names = names.with_columns(pl.col("r").cast(pl.Int32))
-    table = resource_features(ledger).join(names, on="r").drop("r")
-    return with_state(table, ledger, "resource_id")
-
-
-def with_state(table: pl.DataFrame, ledger: Ledger, subject: str) -> pl.DataFrame:
-    start = ledger.rows["d"].min()
-    day = pl.col("d").cast(pl.Date)
-    learning = pl.col("d") < (start if isinstance(start, int) else 0) + LEARNING_DAYS
-    state = (
-        pl.when(learning)
-        .then(pl.lit("learning"))
-        .when(pl.col("days_before") < ENOUGH)
-        .then(pl.lit("new"))
-        .otherwise(pl.lit("scored"))
-    )
-    return table.with_columns(day=day, state=state).drop("d").sort(subject, "day")
-
-
-def describe(fitted: DayModel | None, table: pl.DataFrame) -> dict[str, object]:
-    if fitted is None:
-        return {"scored": False}
-    span: Sequence[date] = table["day"].sort().to_list()
-    return {
-        "scored": True,
-        "trees": len(fitted.forest.feature),
-        "samples": fitted.forest.samples,
-        "features": list(fitted.features),
-        "first_day": span[0].isoformat(),
-        "last_day": span[-1].isoformat(),
-    }

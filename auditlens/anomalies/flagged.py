@@ -39,12 +39,18 @@ def flagged_rows(
     fitted: DayModel,
     table: pl.DataFrame,
     chosen: pl.DataFrame,
+    placed: pl.DataFrame,
     events: pl.DataFrame,
     timezone: str,
 ) -> pl.DataFrame:
-    """One row an entry of ``chosen``, in its order; ``table`` holds the features of all days."""
+    """One row an entry of ``chosen``, in its order.
+
+    ``table`` holds the features of all days, ``placed`` rank and percentile of the period's.
+    """
     subject = chosen.columns[0]
-    days = chosen.join(table, on=[subject, "day"], how="left", maintain_order="left")
+    places = placed.select(subject, "day", "rank", "percentile")
+    days = chosen.drop("model").join(table, on=[subject, "day"], maintain_order="left")
+    days = days.join(places, on=[subject, "day"], maintain_order="left")
     credit, away = fitted.credit(days), fitted.deviations(days)
     counts = sorted({feature.count for feature in features})
     peers = peer_days(table, counts)

@@ -102,7 +102,8 @@ def sender_table(events: pl.DataFrame) -> pl.DataFrame:
         events.group_by("sender_id")
         .agg(
             label=pl.coalesce(pl.col("sender_name").max(), pl.col("sender_email").max()),
-            service=~human.any(),
+            # A service account used by hand for an hour stays a service account.
+            service=human.mean() < 0.5,
             system=(pl.col("sender_kind") == "system").fill_null(value=False).all(),
         )
         .with_columns(pl.col("label").fill_null(pl.col("sender_id")))

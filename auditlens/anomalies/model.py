@@ -15,7 +15,7 @@ from auditlens.anomalies.forest import Forest, fit_forest
 from auditlens.anomalies.scaling import Scaler, fit_scaler
 from auditlens.anomalies.windows import Floats
 
-__all__ = ["FEWEST_ROWS", "DayModel", "fit_days", "matrix", "ranked"]
+__all__ = ["FEWEST_ROWS", "DayModel", "describe", "fit_days", "matrix", "ranked"]
 
 FEWEST_ROWS = 30
 """Below so many comparable days nothing is unusual or usual."""
@@ -69,28 +69,29 @@ def services(table: pl.DataFrame) -> NDArray[np.bool_]:
     return table["service"].to_numpy().astype(np.bool_)
 
 
-def ranked(table: pl.DataFrame, subject: str, first: date) -> tuple[pl.DataFrame, float]:
-    """Add ``rank`` and ``percentile`` to scored days and return the gate.
+def ranked(
+    table: pl.DataFrame, subject: str, column: str, first: date
+) -> tuple[pl.DataFrame, float]:
+    """Add ``rank`` and ``percentile`` by ``column`` to days from ``first`` on; and the gate.
 
-    Rank 1 is the most unusual day from ``first`` on. The percentile says how many percent of
-    the reference days (before ``first``; all days when there are none) lie below. Both are null
-    where ``state`` is not ``scored``.
+    Rank 1 is the most unusual day. The percentile says how many percent of the reference days
+    (before ``first``; all days when there are too few) lie below. Both are null where ``state``
+    is not ``scored`` or nothing was scored.
     """
-    scored = pl.col("state") == "scored"
-    earlier = table.filter(scored, pl.col("day") < first)["score"].to_numpy()
-    now = table.filter(pl.col("day") >= first)
-    known = now.filter(scored)
-    reference = np.sort(earlier if len(earlier) >= FEWEST_ROWS else known["score"].to_numpy())
-    below = np.searchsorted(reference, known["score"].to_numpy(), side="left")
+    known = table.filter(pl.col("state") == "scored", pl.col(column).is_not_null())
+    now = known.filter(pl.col("day") >= first).select(subject, "day", column)
+    earlier = known.filter(pl.col("day") < first)[column].to_numpy()
+    scores = now[column].to_numpy()
+    reference = np.sort(earlier if len(earlier) >= FEWEST_ROWS else scores)
+    below = 100.0 * np.searchsorted(reference, scores, side="left") / (len(reference) + 1)
     placed = (
-        known.select(subject, "day", "score")
-        .with_columns(percentile=pl.Series(np.round(100.0 * below / (len(reference) + 1), 6)))
-        .sort("score", "day", subject, descending=[True, False, False])
+        now.with_columns(percentile=pl.Series(np.round(below, 6)))
+        .sort(column, "day", subject, descending=[True, False, False])
         .with_row_index("rank", offset=1)
         .select(subject, "day", pl.col("rank").cast(pl.Int64), "percentile")
     )
-    joined = now.join(placed, on=[subject, "day"], how="left").sort("day", subject)
-    return joined, gate(reference)
+    days = table.filter(pl.col("day") >= first).join(placed, on=[subject, "day"], how="left")
+    return days.sort("day", subject), gate(reference)
 
 
 def gate(reference: Floats) -> float:
@@ -100,3 +101,19 @@ def gate(reference: Floats) -> float:
     middle = float(np.median(reference))
     spread = 1.4826 * float(np.median(np.abs(reference - middle)))
     return round(middle + GATE_SPREADS * max(spread, 0.005), 6)
+
+
+def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:
+    """JSON-able facts of one model and the days it was fitted on."""
+    if fitted is None:
+        return {"scored": False, "days": len(known)}
+    span = known["day"].sort()
+    return {
+        "scored": True,
+        "days": len(known),
+        "first_day": span[0].isoformat(),
+        "last_day": span[-1].isoformat(),
+        "trees": len(fitted.forest.feature),
+        "samples": fitted.forest.samples,
+        "features": list(fitted.features),
+    }

@@ -33,7 +33,7 @@ def reasons_of(
     ``credit`` and ``away`` have one number a feature; ``values`` the day's counts, ``own`` the
     counts of the baseline days and ``peers`` the peers' 95 % day, by name of the count.
     """
-    usable = np.where(np.array([f.one_sided for f in features]) & (away <= 0), 0.0, credit)
+    usable = np.where(away <= 0, 0.0, credit)
     gain = np.maximum(usable, 0.0)
     total = float(gain.sum())
     if total <= 0:

@@ -30,9 +30,12 @@ class Scaler:
         return np.clip(away, -CLIP, CLIP)
 
     def scaled(self, raw: Floats, service: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """sign·log1p of the deviations: what the forest splits on."""
-        away = self.deviations(raw, service)
-        return (np.sign(away) * np.log1p(np.abs(away))).astype(np.float32)
+        """log1p of the deviations above the median: what the forest splits on.
+
+        Below the median everything is zero: doing less than usual is no finding, and a forest
+        that can split there finds quiet days unusual.
+        """
+        return np.log1p(np.maximum(self.deviations(raw, service), 0)).astype(np.float32)
 
 
 def fit_scaler(raw: Floats, service: NDArray[np.bool_]) -> Scaler:
@@ -43,6 +46,8 @@ def fit_scaler(raw: Floats, service: NDArray[np.bool_]) -> Scaler:
         rows = raw[service == bool(which)]
         rows = rows if len(rows) >= FEWEST else raw
         median[which], spread[which] = centre(rows)
+    # Schedules vary so little that a handful of services would make any change look extreme.
+    spread[1] = np.maximum(spread[1], spread[0])
     return Scaler(np.round(median, 6), np.round(spread, 6))
 
 

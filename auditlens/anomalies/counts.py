@@ -1,0 +1,133 @@
+"""Plain counts of a sender's day: what a reader understands and every baseline starts from."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from auditlens.actions import ACTION_GROUPS
+from auditlens.anomalies.ledger import NOTHING, Ledger
+from auditlens.anomalies.pairs import RISKY
+from auditlens.anomalies.windows import Ints
+
+__all__ = ["day_counts", "pair_counts"]
+
+MINUTE = 60 * 1_000_000
+BURST = 5 * MINUTE
+PAUSE = 30 * MINUTE
+RARE = 50
+"""A kind of event is rare for a sender below one in so many earlier events."""
+
+
+def day_counts(ledger: Ledger) -> pl.DataFrame:
+    """One row a sender and day with Int64 counts of events by group, things, bursts, sessions."""
+    groups = {name: (pl.col("g") == code).sum() for code, name in enumerate(ACTION_GROUPS)}
+    risky = pl.col("g").is_in([ACTION_GROUPS.index(name) for name in RISKY])
+    marked = ledger.rows.select("s", "d", "g", "h", "p", "r", "c", "e").with_columns(
+        burst=burst(ledger.rows),
+        risky_burst=pl.lit(0, pl.Int64),
+        session=sessions(ledger.rows),
+        risky=risky,
+    )
+    danger = ledger.rows.filter(risky)
+    bursts = danger.select("s", "d", risky_burst=burst(danger)).group_by("s", "d").max()
+    counts = (
+        marked.drop("risky_burst")
+        .group_by("s", "d")
+        .agg(
+            events=pl.len(),
+            resources=pl.col("r").filter(pl.col("r") != NOTHING).n_unique(),
+            containers=pl.col("c").n_unique(),
+            kinds=pl.col("e").n_unique(),
+            active_hours=pl.col("h").n_unique(),
+            burst=pl.col("burst").max(),
+            sessions=pl.col("session").sum(),
+            risky=pl.col("risky").sum(),
+            sensitive=pl.col("p").sum(),
+            **groups,
+        )
+    )
+    joined = counts.join(bursts, on=["s", "d"], how="left")
+    return joined.with_columns(pl.exclude("s", "d").fill_null(0).cast(pl.Int64)).sort("s", "d")
+
+
+def timeline(rows: pl.DataFrame) -> Ints:
+    """Senders laid end to end on one axis of microseconds, far enough apart not to meet."""
+    t = rows["t"].to_numpy()
+    if not len(t):
+        return np.zeros(0, np.int64)
+    span = int(t.max() - t.min()) + PAUSE + 1
+    return np.asarray(rows["s"].to_numpy().astype(np.int64) * span + (t - t.min()), np.int64)
+
+
+def burst(rows: pl.DataFrame) -> pl.Series:
+    """Per event: the sender's events in the five minutes that end with it."""
+    line = timeline(rows)
+    return pl.Series("burst", np.arange(len(line)) - np.searchsorted(line, line - BURST) + 1)
+
+
+def sessions(rows: pl.DataFrame) -> pl.Series:
+    """Per event: 1 when it comes more than half an hour after the sender's last one."""
+    line = timeline(rows)
+    starts = np.diff(line, prepend=np.int64(-PAUSE - 1)) > PAUSE if len(line) else line > 0
+    return pl.Series("session", starts.astype(np.int64))
+
+
+def pair_counts(pairs: dict[str, pl.DataFrame], peers: Ints) -> list[pl.DataFrame]:
+    """Counts of new, foreign, rare and sensitive things, a frame for each kind of pair.
+
+    ``peers`` says of each resource pair how many peers had it before. A resource is foreign
+    when neither the sender nor a peer ever touched it; without peers, when nobody known did.
+    """
+    n, first, p = pl.col("n"), pl.col("first"), pl.col("p") > 0
+    foreign = first & (pl.col("peers") <= 0)
+    resources = (
+        pairs["r"]
+        .with_columns(peers=pl.Series(peers))
+        .group_by("s", "d")
+        .agg(
+            new_resources=first.sum(),
+            new_resource_share=first.sum().cast(pl.Int64) * 1000 // pl.len(),
+            foreign_resources=foreign.sum(),
+            foreign_share=foreign.sum().cast(pl.Int64) * 1000 // pl.len(),
+            foreign_risky=pl.col("risky").filter(foreign).sum(),
+            new_risky=pl.col("risky").filter(first).sum(),
+            sensitive_new=(first & p).sum(),
+            sensitive_foreign=(foreign & p).sum(),
+            sensitive_export=pl.col("export_p").sum(),
+        )
+    )
+    rare = pl.col("own") * RARE < pl.col("own_all")
+    kinds = (
+        pairs["e"]
+        .group_by("s", "d")
+        .agg(
+            new_kinds=first.sum(),
+            rare_kinds=n.filter(rare).sum(),
+            new_risky_kinds=(first & (pl.col("risky") > 0)).sum(),
+            **mixture(),
+        )
+    )
+    types = pairs["k"].group_by("s", "d").agg(new_types=first.sum())
+    folders = (
+        pairs["c"]
+        .group_by("s", "d")
+        .agg(
+            new_containers=first.sum(),
+            strange_container_events=n.filter(first).sum(),
+            strange_share=n.filter(first).sum() * 1000 // n.sum(),
+        )
+    )
+    return [
+        each.with_columns(pl.exclude("s", "d").cast(pl.Int64))
+        for each in (resources, kinds, types, folders)
+    ]
+
+
+def mixture() -> dict[str, pl.Expr]:
+    """Distance of the day's mix of kinds from the sender's own, in thousandths."""
+    n, total = pl.col("n"), pl.col("n").sum()
+    expected = (pl.col("own") + 0.5) / (pl.col("own_all") + 1)
+    away = (1000 * n * ((n / total).log() - expected.log())).round().cast(pl.Int64).sum()
+    spread = (-1000 * n * (n / total).log()).round().cast(pl.Int64).sum()
+    return {"divergence": away // total, "g_statistic": away, "kind_entropy": spread // total}

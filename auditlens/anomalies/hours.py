@@ -1,0 +1,68 @@
+"""How unusual the hours of a sender-day are, by the sender's own hour-of-week habit."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies.ledger import Ledger
+from auditlens.anomalies.surprise import STEPS
+from auditlens.anomalies.windows import Ints, first_rows
+
+__all__ = ["hour_surprise"]
+
+SLOTS = 48
+PRIOR = 2.0
+RARELY = 0.06
+
+
+def hour_surprise(ledger: Ledger) -> pl.DataFrame:
+    """Mean and largest surprise of the hours of each sender-day, and events at odd hours.
+
+    Gives ``s``, ``d``, ``hour_mean``, ``hour_max`` and ``odd_hour_events``: those in hours
+    present on under 6 % of own earlier days. An hour counts with half the weight of its
+    neighbours, so 9:59 and 10:01 are not strangers; working days and weekends are kept apart.
+    """
+    days = ledger.sender_days.with_row_index("row")
+    cells = (
+        ledger.rows.group_by("s", "d", slot=pl.col("w") * 24 + pl.col("h"))
+        .agg(n=pl.len().cast(pl.Int64))
+        .join(days.select("row", "s", "d"), on=["s", "d"])
+        .sort("row", "slot")
+    )
+    row, slot, n = (cells[name].to_numpy().astype(np.int64) for name in ("row", "slot", "n"))
+    habit, seen, crowd = habits(days["s"].to_numpy(), row, slot)
+    share = (habit[row, slot] / 4 + PRIOR * crowd[slot]) / (seen[row, slot // 24] + PRIOR)
+    x = np.round(-np.log(np.minimum(share, 1)) * STEPS).astype(np.int64)
+    odd = np.where(habit[row, slot] / 4 < RARELY * seen[row, slot // 24], n, 0)
+    each = pl.DataFrame({"row": row.astype(np.uint32), "n": n, "x": x, "odd": odd})
+    return (
+        each.group_by("row")
+        .agg(
+            hour_mean=(pl.col("x") * pl.col("n")).sum() // pl.col("n").sum(),
+            hour_max=pl.col("x").max(),
+            odd_hour_events=pl.col("odd").sum(),
+        )
+        .join(days.select("row", "s", "d"), on="row")
+        .drop("row")
+    )
+
+
+def habits(senders: Ints, row: Ints, slot: Ints) -> tuple[Ints, Ints, np.ndarray]:
+    """Earlier presence by slot (in quarters of a day), earlier days by kind of day, the crowd's."""
+    present = np.zeros((len(senders), SLOTS), np.int64)
+    present[row, slot] = 4
+    week = present.reshape(-1, 2, 24)
+    near = np.maximum(np.roll(week, 1, axis=2), np.roll(week, -1, axis=2)) // 2
+    week = np.maximum(week, near)
+    active = week.any(axis=2).astype(np.int64)
+    slots = week.reshape(-1, SLOTS)
+    crowd = (slots.sum(axis=0) / 4 + 1) / (active.sum(axis=0).repeat(24) + SLOTS)
+    return earlier_sums(slots, senders), earlier_sums(active, senders), crowd
+
+
+def earlier_sums(values: Ints, senders: Ints) -> Ints:
+    """Per column, the sum over the sender's earlier rows (rows sorted by sender)."""
+    total = np.cumsum(values, axis=0) - values
+    before: Ints = total[first_rows(senders)] if len(total) else total
+    return np.asarray(total - before, np.int64)

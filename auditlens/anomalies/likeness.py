@@ -1,0 +1,115 @@
+"""What peers did before, and whom a day resembles: the weekly half of the features."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies.high_days import HighDays
+from auditlens.anomalies.ledger import NOTHING, Ledger
+from auditlens.anomalies.pairs import week_of
+from auditlens.anomalies.peers import Sparse, Week, unit_rows, weeks
+from auditlens.anomalies.windows import Ints
+
+__all__ = ["PEER_COUNTS", "compare_with_others"]
+
+PEER_COUNTS = ("events", "resources", "export", "risky")
+"""Counts compared with the peers' 95 % day."""
+
+DAYS = ("s", "d", "own_likeness", "other_likeness", "like")
+DAY_SPAN = 100_000
+
+
+def compare_with_others(
+    ledger: Ledger, pairs: dict[str, pl.DataFrame], counts: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, Ints]]:
+    """Compare each sender-day with the peers and the profiles of the weeks before it.
+
+    ``pairs`` are the day pairs of ``r``, ``c`` and ``e``, ``counts`` the sender-days. Returns a
+    row a sender-day: ``s``, ``d``, ``usual_<count>`` (the peers' 95 % day, -1 without peers),
+    ``own_likeness`` and ``other_likeness`` (cosines in thousandths) and ``like`` (the sender most
+    alike); and per kind of pair how many peers had the value before the week (-1 without peers).
+    """
+    size = len(ledger.resources) + len(ledger.containers)
+    folders = pl.col("c") + len(ledger.resources)
+    touched = pl.concat(
+        [pairs["r"].select("s", "d", "n", x="r"), pairs["c"].select("s", "d", "n", x=folders)]
+    )
+    places = {key: Places(pairs[key], key) for key in ("r", "c", "e")}
+    seen = {key: Seen(pairs[key], key) for key in places}
+    had = {key: np.full(len(pairs[key]), -1, np.int64) for key in places}
+    things = Places(touched.sort("s", "d", "x"), "x")
+    s, d = (counts[name].to_numpy().astype(np.int64) for name in ("s", "d"))
+    usual = HighDays(s, d, {name: counts[name].to_numpy() for name in PEER_COUNTS})
+    alike = [pl.DataFrame(schema=dict.fromkeys(DAYS, pl.Int64))]
+    for week in weeks(ledger, touched, size):
+        for key, place in places.items():
+            rows = place.rows(week.number)
+            before = week.peers @ seen[key].before(week.number, len(ledger.senders))
+            found = np.asarray(before[place.s[rows], place.k[rows]]).ravel()
+            had[key][rows] = np.where(week.known[place.s[rows]], found, -1)
+        usual.read(week.number, week.peers, week.known)
+        alike.append(resembled(week, things, size))
+    typical = [pl.Series(f"usual_{name}", usual.found[name]) for name in PEER_COUNTS]
+    likeness = pl.concat(alike).with_columns(pl.col("s", "d").cast(pl.Int32))
+    days = counts.select("s", "d", *typical).join(likeness, on=["s", "d"], how="left")
+    return days, had
+
+
+class Places:
+    """Pairs by week: where the rows of one week are."""
+
+    def __init__(self, pairs: pl.DataFrame, key: str) -> None:
+        week = pairs.select(week_of(pl.col("d"))).to_series().to_numpy()
+        self.order = np.argsort(week, kind="stable")
+        self.week = week[self.order]
+        self.s, self.d, self.k, self.n = (
+            pairs[name].to_numpy().astype(np.int64) for name in ("s", "d", key, "n")
+        )
+
+    def rows(self, week: int) -> Ints:
+        low, high = np.searchsorted(self.week, [week, week + 1])
+        return self.order[low:high]
+
+
+class Seen:
+    """Which values each sender had before a week."""
+
+    def __init__(self, pairs: pl.DataFrame, key: str) -> None:
+        firsts = pairs.filter("first").select("s", key, week=week_of(pl.col("d"))).sort("week")
+        self.s, self.k, self.week = (
+            firsts[name].to_numpy().astype(np.int64) for name in ("s", key, "week")
+        )
+        self.size = int(self.k.max(initial=0)) + 1
+
+    def before(self, week: int, people: int) -> Sparse:
+        """A senders x values matrix of zeros and ones."""
+        from scipy.sparse import csr_matrix
+
+        held = int(np.searchsorted(self.week, week))
+        ones = np.ones(held, np.int64)
+        return csr_matrix((ones, (self.s[:held], self.k[:held])), shape=(people, self.size))
+
+
+def resembled(week: Week, things: Places, size: int) -> pl.DataFrame:
+    """Own likeness, the best other likeness and whose it is, for each sender-day of a week."""
+    from scipy.sparse import csr_matrix
+
+    rows = things.rows(week.number)
+    line = things.s[rows] * DAY_SPAN + things.d[rows]
+    day, at = np.unique(line, return_inverse=True)
+    weight = np.log1p(things.n[rows]) * week.rarity[things.k[rows]]
+    vectors = unit_rows(csr_matrix((weight, (at, things.k[rows])), shape=(len(day), size)))
+    alike = (vectors @ week.profile.T).tocsr()
+    mine = day // DAY_SPAN
+    own = np.asarray(alike[np.arange(len(day)), mine]).ravel()
+    row = np.repeat(np.arange(len(day)), np.diff(alike.indptr))
+    other = alike.indices != mine[row]
+    row, column, like = row[other], alike.indices[other], np.round(alike.data[other], 3)
+    order = np.lexsort((column, -like, row))
+    row, column, like = row[order], column[order], like[order]
+    first = np.flatnonzero(np.diff(row, prepend=-1))
+    best, who = np.zeros(len(day)), np.full(len(day), NOTHING, np.int64)
+    best[row[first]], who[row[first]] = like[first], column[first]
+    thousandths = [np.round(1000 * each).astype(np.int64) for each in (own, best)]
+    return pl.DataFrame(dict(zip(DAYS, (mine, day % DAY_SPAN, *thousandths, who), strict=True)))

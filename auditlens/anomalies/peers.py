@@ -1,0 +1,92 @@
+"""Peers: who works on the same resources, learnt anew each week from earlier weeks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from auditlens.anomalies.ledger import Ledger
+from auditlens.anomalies.pairs import week_of
+from auditlens.anomalies.windows import Floats
+
+__all__ = ["FEWEST_PEERS", "PEERS", "Sparse", "Week", "unit_rows", "weeks"]
+
+Sparse = Any
+"""A SciPy sparse matrix; SciPy is loaded only where one is built."""
+
+PEERS = 10
+FEWEST_PEERS = 5
+"""With fewer peers than this, a sender is not compared with peers."""
+
+SHARED_BY = 80
+"""A resource touched by more senders says little about who works together."""
+
+MEMORY_WEEKS = 12
+
+
+@dataclass(frozen=True)
+class Week:
+    """The peers of one week: ``peers`` is a senders x senders matrix of zeros and ones.
+
+    ``profile`` is senders x things (resources and containers): rows of length one, weighted by
+    rarity, over the MEMORY_WEEKS before the week. ``known`` marks senders with enough peers.
+    """
+
+    number: int
+    peers: Sparse
+    profile: Sparse
+    known: NDArray[np.bool_]
+    rarity: Floats
+
+
+def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
+    """Yield the peers of every week of the log, oldest first.
+
+    ``touched`` has ``s``, ``d``, ``x`` (a thing's code below ``size``), ``n``.
+    """
+    from scipy.sparse import csr_matrix
+
+    people = len(ledger.senders)
+    pairs = (
+        touched.group_by("s", "x", week=week_of(pl.col("d"))).agg(pl.len()).sort("week", "s", "x")
+    )
+    week, s, x = (pairs[name].to_numpy().astype(np.int64) for name in ("week", "s", "x"))
+    days = pairs["len"].to_numpy().astype(np.float64)
+    for number in np.unique(week).tolist():
+        low, high = np.searchsorted(week, [number - MEMORY_WEEKS, number])
+        held = csr_matrix((days[low:high], (s[low:high], x[low:high])), shape=(people, size))
+        held.sum_duplicates()
+        shared = np.bincount(held.indices, minlength=size)
+        rarity = np.log((people + 1) / (shared + 1))
+        profile = unit_rows(held.log1p().multiply(rarity[None, :]).tocsr())
+        linking = np.where(shared <= SHARED_BY, 1.0, 0.0)
+        peers = closest(unit_rows(profile.multiply(linking[None, :]).tocsr()))
+        known = np.asarray(peers.sum(axis=1)).ravel() >= FEWEST_PEERS
+        yield Week(number, peers, profile, known, rarity)
+
+
+def unit_rows(matrix: Sparse) -> Sparse:
+    """Scale each row to length one; empty rows stay empty."""
+    from scipy.sparse import diags
+
+    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    return (diags(np.where(length > 0, 1 / np.where(length > 0, length, 1), 0)) @ matrix).tocsr()
+
+
+def closest(profile: Sparse) -> Sparse:
+    """The PEERS most alike others of each row, as a matrix of zeros and ones."""
+    from scipy.sparse import csr_matrix
+
+    alike = (profile @ profile.T).tocoo()
+    other = (alike.row != alike.col) & (alike.data > 0.01)
+    row, col, like = alike.row[other], alike.col[other], np.round(alike.data[other], 6)
+    order = np.lexsort((col, -like, row))
+    row, col = row[order], col[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+    keep = place < PEERS
+    return csr_matrix((np.ones(keep.sum(), np.int64), (row[keep], col[keep])), shape=alike.shape)

@@ -1,0 +1,82 @@
+"""Counts and surprises against baselines: what the model is fed."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies.likeness import PEER_COUNTS
+from auditlens.anomalies.slow import log_ratio_to_before, recent_mean, sum_of_days
+from auditlens.anomalies.windows import Floats, Ints, deviation, first_rows, trail
+
+__all__ = ["SELF_COUNTS", "SELF_SURPRISES", "SLOW_COUNTS", "with_baselines"]
+
+SELF_COUNTS = (
+    "events", "resources", "containers", "read", "write", "export", "share", "permission",
+    "delete", "admin", "burst", "risky_burst", "new_resources", "new_containers", "sensitive",
+    "rare_kinds", "foreign_resources",
+)  # fmt: skip
+"""Counts compared with the sender's own days."""
+
+SELF_SURPRISES = (
+    "kind_mean", "kind_max", "kind_llr_mean", "divergence", "hour_mean", "hour_max",
+    "container_mean", "container_max", "container_llr_mean", "peer_resource_mean",
+    "peer_kind_mean", "new_resource_share", "foreign_share", "own_unlike", "other_margin",
+)  # fmt: skip
+"""Surprises compared with the sender's own history of the same surprise."""
+
+SLOW_COUNTS = ("export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources")
+RECENT = ("export", "foreign_resources", "rare_kinds", "sensitive")
+
+
+def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
+    """Add every relative feature; ``table`` is sorted by sender and day."""
+    s, d = (table[name].to_numpy().astype(np.int64) for name in ("s", "d"))
+    first = first_rows(s)
+    before = np.arange(len(s)) - first
+    values = {name: table[name].to_numpy() for name in table.columns}
+    values["own_unlike"] = 1000 - values["own_likeness"]
+    values["other_margin"] = values["other_likeness"] - values["own_likeness"]
+    made: dict[str, Ints | Floats] = {
+        "days_before": before,
+        "gap_days": np.where(before > 0, d - np.roll(d, 1), 0),
+        "own_unlike": values["own_unlike"],
+        "other_margin": values["other_margin"],
+        "odd_hour_share": values["odd_hour_events"] * 1000 // np.maximum(values["events"], 1),
+    }
+    for name in SELF_COUNTS:
+        levels = np.log1p(values[name])
+        made[f"{name}_z"] = deviation(levels, trail(levels, first))
+    made["day_z"] = made["events_z"] - by_day(made["events_z"], d)
+    for name in SELF_SURPRISES:
+        levels = values[name] / 1000.0
+        made[f"{name}_self"] = deviation(levels, trail(levels, first))
+    for name in PEER_COUNTS:
+        usual = values[f"usual_{name}"]
+        ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
+        made[f"peer_{name}"] = np.where(usual >= 0, ratio, 0.0)
+    for name in SLOW_COUNTS:
+        sums = sum_of_days(values[name], s, d)
+        made[f"{name}_14"] = sums
+        made[f"{name}_14_ratio"] = log_ratio_to_before(values[name], sums, s, d, first)
+    days = (values["sensitive_export"] > 0).astype(np.int64)
+    made["sensitive_export_days_14"] = sum_of_days(days, s, d)
+    for name in RECENT:
+        made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
+    return table.with_columns(
+        pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
+        for name, column in made.items()
+    )
+
+
+def by_day(z: Floats | Ints, day: Ints) -> Floats:
+    """The median of the same day over all senders: holidays and releases move everyone."""
+    order = np.lexsort((z, day))
+    edge = (
+        np.flatnonzero(np.r_[True, np.diff(day[order]) > 0, True]) if len(day) else np.zeros(1, int)
+    )
+    low, high = edge[:-1], edge[1:] - 1
+    medians = (z[order][(low + high) // 2] + z[order][(low + high + 1) // 2]) / 2
+    found = np.empty(len(day))
+    found[order] = np.repeat(medians, np.diff(edge))
+    return found

@@ -1,0 +1,43 @@
+"""Slow change: sums over two weeks, for what is small every single day."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from auditlens.anomalies.windows import Floats, Ints
+
+__all__ = ["FORTNIGHT", "log_ratio_to_before", "recent_mean", "sum_of_days"]
+
+FORTNIGHT = 14
+EARLIER = 10
+
+
+def sum_of_days(values: Ints, subject: Ints, day: Ints, *, days: int = FORTNIGHT) -> Ints:
+    """Per row, the sum over the same subject's last ``days`` calendar days, this one included."""
+    line = subject * 1_000_000 + day
+    total = np.r_[0, np.cumsum(values)]
+    start = np.searchsorted(line, line - days + 1)
+    return np.asarray(total[1:] - total[start], np.int64)
+
+
+def log_ratio_to_before(values: Ints, sums: Ints, subject: Ints, day: Ints, first: Ints) -> Floats:
+    """Log ratio of a fortnight's sum to what the ten active days before it promise."""
+    rows = np.arange(len(values))
+    line = subject * 1_000_000 + day
+    start = np.searchsorted(line, line - FORTNIGHT + 1)
+    low = np.maximum(start - EARLIER, first)
+    total = np.r_[0, np.cumsum(values)]
+    before, days = total[start] - total[low], start - low
+    active = rows - start + 1
+    expected = before * active / np.maximum(days, 1)
+    ratio = np.log((sums + 1.0) / (expected + 1.0))
+    return np.asarray(np.where(days >= 5, ratio, 0.0), np.float64)
+
+
+def recent_mean(z: Floats, first: Ints, *, days: int = 5) -> Floats:
+    """Mean of the last ``days`` active days' deviations, each clipped to 0..5."""
+    steps = np.round(np.clip(z, 0, 5) * 1000).astype(np.int64)
+    total = np.r_[0, np.cumsum(steps)]
+    rows = np.arange(len(z))
+    start = np.maximum(rows - days + 1, first)
+    return np.asarray((total[rows + 1] - total[start]) / (1000.0 * days), np.float64)

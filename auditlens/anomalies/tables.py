@@ -1,0 +1,60 @@
+"""Features with names and states: the frames that are scored and published."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from auditlens.anomalies.ledger import Ledger
+from auditlens.anomalies.resource_days import resource_features
+from auditlens.anomalies.sender_days import Comparison, compare, sender_features
+from auditlens.anomalies.windows import ENOUGH
+
+__all__ = ["LEARNING_DAYS", "day_tables"]
+
+LEARNING_DAYS = 14
+"""Days of log before anything is compared."""
+
+
+def day_tables(ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Sender-days and resource-days of the whole log, with ``day``, ``state`` and every feature.
+
+    ``state`` is ``learning`` in the first LEARNING_DAYS of the log, ``new`` while a sender has
+    too few earlier active days, else ``scored``. Sorted by subject and day.
+    """
+    seen = compare(ledger)
+    return sender_table(ledger, seen), resource_table(ledger, seen)
+
+
+def sender_table(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
+    names = ledger.senders.select("s", "sender_id", "service", subject_label="label")
+    active = ledger.senders.filter(~pl.col("system")).select("s")
+    others = ledger.senders.select(pl.col("s").cast(pl.Int64), resembles="sender_id")
+    table = (
+        sender_features(ledger, seen)
+        .join(active, on="s", how="semi")
+        .join(names, on="s")
+        .join(others, left_on="like", right_on="s", how="left")
+    )
+    return with_state(table.drop("s", "like"), ledger, "sender_id", ENOUGH)
+
+
+def resource_table(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
+    names = pl.DataFrame({"resource_id": ledger.resources}).with_row_index("r")
+    table = resource_features(ledger, seen).join(
+        names.with_columns(pl.col("r").cast(pl.Int32)), on="r"
+    )
+    return with_state(table.drop("r"), ledger, "resource_id", 0)
+
+
+def with_state(table: pl.DataFrame, ledger: Ledger, subject: str, enough: int) -> pl.DataFrame:
+    start = ledger.rows["d"].min()
+    learning = pl.col("d") < (start if isinstance(start, int) else 0) + LEARNING_DAYS
+    state = (
+        pl.when(learning)
+        .then(pl.lit("learning"))
+        .when(pl.col("days_before") < enough)
+        .then(pl.lit("new"))
+        .otherwise(pl.lit("scored"))
+    )
+    named = table.with_columns(day=pl.col("d").cast(pl.Date), state=state)
+    return named.drop("d").sort(subject, "day")
