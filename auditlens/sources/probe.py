@@ -87,7 +87,8 @@ def failed(error: SourceError, url: str) -> Probe:
 
 def checks_of(page: Page, url: str, skew: float | None) -> tuple[Check, ...]:
     found = "no count given" if page.count is None else f"{page.count:,} records counted"
-    full = page.count is not None and page.count >= CEILING
+    # A count that stands at its ceiling is round; one above it shows there is none.
+    full = page.count is not None and page.count > 0 and page.count % CEILING == 0
     return (
         Check("server", ok=True, found=f"{url} answers"),
         Check("key", ok=True, found="accepted"),
