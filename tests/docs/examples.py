@@ -216,7 +216,9 @@ def renewed(text: str, folder: Path) -> str:
     bodies: dict[tuple[int, int], list[str]] = {}
     found = blocks(text)
     try:
-        for block, command, shown, got, _, _ in run.results():
+        for block, command, shown, got, code, following in run.results():
+            if code and not following.startswith("echo $?"):
+                sys.exit(f"{command}\nexit code {code}\n{got}")
             output = shown if shown is not None and agree(shown, got) else cut_like(shown, got)
             if block.language == "console":
                 lines = f"$ {command}\n" + (f"{output.strip()}\n" if output.strip() else "")
