@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from auditlens.archive import chain as log
@@ -17,6 +18,7 @@ from auditlens.archive.index import Index
 from auditlens.archive.ledger import (
     CHANGED,
     KNOWN,
+    NEW,
     UNTIMED,
     Keys,
     Ledger,
@@ -47,12 +49,12 @@ class Taken:
 
     keys: Keys
     times: Times
-    states: tuple[int, ...]
+    states: npt.NDArray[np.int8]
 
     @property
     def known(self) -> bool:
         """Whether every record was held already."""
-        return all(state == KNOWN for state in self.states)
+        return bool((self.states == KNOWN).all())
 
     def older_and_known(self, until: datetime) -> bool:
         """Whether every record was held already and is older than ``until``."""
@@ -87,6 +89,7 @@ class Batch:
     """Records waiting to be sealed, the rows decoded from them, and the pages they came from."""
 
     records: list[bytes] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
     rows: list[pl.DataFrame] = field(default_factory=list)
     quarantined: list[QuarantineNote] = field(default_factory=list)
     pages: list[PageNote] = field(default_factory=list)
@@ -141,72 +144,64 @@ class Intake:
             taken = Taken(whole.keys[part], whole.times[part], whole.states[part])
             found.append(taken)
             self.count(taken)
-            new = sum(state != KNOWN for state in taken.states)
+            new = int((taken.states != KNOWN).sum())
             self.batch.pages.append(page_note(page, new))
         return found
 
     def told_apart(self, records: list[bytes], leaves: list[bytes]) -> Taken:
         """Look records up; decode, and add to the batch, those not held byte for byte."""
-        held = self.ledger.leaves.find(leaves)
-        rows = [row for row, pair in enumerate(held) if pair is None]
-        keys = np.array([pair[0] if pair else 0 for pair in held], np.uint64)
-        times = np.array([pair[1] if pair else UNTIMED for pair in held], np.int64)
-        states = [KNOWN] * len(records)
-        if rows:
-            some = [records[row] for row in rows]
-            decoded = self.decoded(some, [leaves[row] for row in rows])
-            keys[rows], times[rows] = decoded.keys, decoded.times
-            for row, state in zip(rows, decoded.states, strict=True):
-                states[row] = state
-        return Taken(keys, times, tuple(states))
+        held, keys, times = self.ledger.find(leaves)
+        states = np.full(len(records), KNOWN, np.int8)
+        rows = np.flatnonzero(~held)
+        if rows.size:
+            picked = rows.tolist()
+            some = self.decoded([records[row] for row in picked], [leaves[row] for row in picked])
+            keys[rows], times[rows], states[rows] = some.keys, some.times, some.states
+        return Taken(keys, times, states)
 
     def decoded(self, records: list[bytes], leaves: list[bytes]) -> Taken:
         """Decode records, ask the ledger, and put those that are new into the batch."""
         result = decode_records(records, source=self.source)
         refused = {item.index: item for item in result.rejected}
-        kept = [row for row in range(len(records)) if row not in refused]
-        ids = dict(zip(kept, result.events["id"].to_list(), strict=True))
-        names = [ids.get(row) or leaves[row].hex() for row in range(len(records))]
+        kept = np.array([row for row in range(len(records)) if row not in refused], np.int64)
         contents = [
             leaves[row][:16] if row in refused else canonical(record)
             for row, record in enumerate(records)
         ]
+        names = [leaves[row].hex() if row in refused else "" for row in range(len(leaves))]
+        keys = keys_of(pl.Series(names, dtype=pl.String)).copy()
         times = np.full(len(records), UNTIMED)
+        keys[kept] = keys_of(result.events["id"])
         times[kept] = result.events["created_at"].to_physical().to_numpy()
-        keys = keys_of(pl.Series(names, dtype=pl.String))
         states = self.ledger.take(keys, contents_of(contents), times, leaves)
         batch = self.batch
-        for row, state in enumerate(states):
-            if state == KNOWN:
-                continue
+        for row in np.flatnonzero(states != KNOWN).tolist():
             if item := refused.get(row):
                 leaf = leaves[row].hex()
                 note = QuarantineNote(len(batch.records), leaf, item.reason, item.excerpt)
                 batch.quarantined.append(note)
                 self.tally.quarantined += 1
             batch.records.append(records[row])
+            batch.leaves.append(leaves[row])
         rows = result.events.with_columns(
-            pl.Series("canonical", [contents[row] for row in kept], pl.Binary)
+            pl.Series("canonical", [contents[row] for row in kept.tolist()], pl.Binary)
         )
-        batch.rows.append(
-            rows.filter(pl.Series([states[row] != KNOWN for row in kept], dtype=pl.Boolean))
-        )
-        return Taken(keys, times, tuple(states))
+        batch.rows.append(rows.filter(pl.Series(states[kept] != KNOWN, dtype=pl.Boolean)))
+        return Taken(keys, times, states)
 
     def count(self, taken: Taken) -> None:
         """Add a page to the tally; what this sync itself stored is not 'seen' when read again."""
         tally = self.tally
         tally.pages += 1
         limit = UNTIMED if self.watermark is None else micros(self.watermark)
-        rows = zip(taken.keys.tolist(), taken.times.tolist(), taken.states, strict=True)
-        for key, at, state in rows:
-            if state == KNOWN:
-                tally.seen += key not in self.read
-            else:
-                tally.new += 1
-                tally.changed += state == CHANGED
-                tally.late += state != CHANGED and UNTIMED < at <= limit
-            self.read.add(key)
+        new = taken.states == NEW
+        tally.changed += int((taken.states == CHANGED).sum())
+        tally.new += int((taken.states != KNOWN).sum())
+        tally.late += int((new & (taken.times > UNTIMED) & (taken.times <= limit)).sum())
+        keys = taken.keys.tolist()
+        known = taken.keys[taken.states == KNOWN].tolist()
+        tally.seen += sum(key not in self.read for key in known)
+        self.read.update(keys)
 
     def seal(self, at: datetime, *, force: bool = False) -> None:
         """Write the batch as a segment and its manifest, if it is due or ``force`` is given."""
@@ -216,7 +211,7 @@ class Intake:
         if not batch.records:
             self.batch = Batch()
             return
-        packed = pack(batch.records)
+        packed = pack(batch.records, batch.leaves)
         number = len(self.chain.links) + 1
         name = f"{number:06d}-{packed.sha256[:12]}.ndjson.zst"
         rows = pl.concat(batch.rows).with_columns(pl.lit(number, pl.Int32).alias("segment"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -32,8 +33,6 @@ NEW, KNOWN, CHANGED = 0, 1, 2
 
 UNTIMED = int(np.iinfo(np.int64).min)
 """The time of a record that has no readable one."""
-
-MERGE_AT = 50_000
 
 Keys = npt.NDArray[np.uint64]
 Times = npt.NDArray[np.int64]
@@ -77,121 +76,105 @@ def moment(at: int) -> datetime:
 
 
 @dataclass
-class Leaves:
-    """Exact bytes held, by the first 128 bits of their hash: id key and time of each record.
+class Runs:
+    """Columns in a few sorted runs: cheap to add to, cheap to look up, compact to keep.
 
-    A record found here needs no decoding.
+    Each run is sorted by its first column. A run is merged with the one before it when that is
+    less than twice as long, so their number grows with the logarithm of the rows.
     """
 
-    high: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
-    low: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
-    keys: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
-    times: Times = field(default_factory=lambda: np.empty(0, np.int64))
-    recent: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    runs: list[tuple[npt.NDArray[Any], ...]] = field(default_factory=list)
 
-    def merge(self, leaves: Sequence[bytes], keys: Keys, times: Times) -> None:
-        high, low = halves(leaves)
-        high = np.concatenate([self.high, high])
-        order = np.argsort(high, kind="stable")
-        self.high = high[order]
-        self.low = np.concatenate([self.low, low])[order]
-        self.keys = np.concatenate([self.keys, keys])[order]
-        self.times = np.concatenate([self.times, times])[order]
+    def add(self, *columns: npt.NDArray[Any]) -> None:
+        self.runs.append(in_order(columns))
+        while len(self.runs) > 1 and self.runs[-2][0].size < 2 * self.runs[-1][0].size:
+            pairs = zip(self.runs.pop(-2), self.runs.pop(-1), strict=True)
+            self.runs.append(in_order([np.concatenate(pair) for pair in pairs]))
 
-    def settle(self) -> None:
-        """Move the recent leaves into the sorted arrays."""
-        keys = np.array([key for key, _ in self.recent.values()], np.uint64)
-        times = np.array([at for _, at in self.recent.values()], np.int64)
-        self.merge(list(self.recent), keys, times)
-        self.recent = {}
-
-    def find(self, leaves: Sequence[bytes]) -> list[tuple[int, int] | None]:
-        """Id key and time of each record that is held byte for byte, else None."""
-        found = [self.recent.get(leaf[:16]) for leaf in leaves]
-        if self.high.size and leaves:
-            high, low = halves(leaves)
-            place = np.minimum(np.searchsorted(self.high, high), self.high.size - 1)
-            for row in np.flatnonzero((self.high[place] == high) & (self.low[place] == low)):
-                found[row] = int(self.keys[place[row]]), int(self.times[place[row]])
-        return found
+    def column(self, number: int) -> npt.NDArray[Any]:
+        """One column of all rows."""
+        return np.concatenate([run[number] for run in self.runs])
 
 
-def halves(leaves: Sequence[bytes]) -> tuple[Keys, Keys]:
-    """The first and the second 64 bits of each leaf."""
-    words = np.frombuffer(b"".join(leaf[:16] for leaf in leaves), dtype="<u8").reshape(-1, 2)
-    return words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)
+def in_order(columns: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+    order = np.argsort(columns[0], kind="stable")
+    return tuple(column[order] for column in columns)
 
 
 @dataclass
 class Ledger:
-    """Ids, contents and times of all records held; grows while pages come in.
+    """Ids, contents, exact bytes and times of all records held; grows while pages come in.
 
     A record counts as held when both its id's 64-bit key and 64 bits of its content's SHA-256
-    are: telling two records apart wrongly would take both to collide.
+    are, or 128 bits of the SHA-256 of its bytes: telling two records apart wrongly would take
+    all of these to collide.
     """
 
-    ids: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
-    contents: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
-    times: Times = field(default_factory=lambda: np.empty(0, np.int64))
-    leaves: Leaves = field(default_factory=Leaves)
-    recent: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    added: int = 0
+    contents: Runs = field(default_factory=Runs)
+    leaves: Runs = field(default_factory=Runs)
 
     @classmethod
-    def of(cls, held: pl.DataFrame, quarantined: Sequence[str]) -> Ledger:
+    def of(cls, held: pl.DataFrame, quarantined: Sequence[str] = ()) -> Ledger:
         """From ``id``, ``canonical``, ``created_at``, ``leaf`` of all rows and refused leaves."""
         ledger = cls()
         keys, times = keys_of(held["id"]), held["created_at"].to_physical().to_numpy()
-        ledger.merge(keys, contents_of(held["canonical"].to_list()), times)
-        ledger.leaves.merge(held["leaf"].to_list(), keys, times)
+        ledger.contents.add(keys, contents_of(held["canonical"].to_list()), times)
+        ledger.leaves.add(*halves(held["leaf"].to_list()), keys, times)
         leaves = [bytes.fromhex(leaf) for leaf in quarantined]
         keys = keys_of(pl.Series(quarantined, dtype=pl.String))
         times = np.full(len(leaves), UNTIMED)
-        ledger.merge(keys, contents_of(leaves), times)
-        ledger.leaves.merge(leaves, keys, times)
+        ledger.contents.add(keys, contents_of(leaves), times)
+        ledger.leaves.add(*halves(leaves), keys, times)
         return ledger
 
-    def merge(self, ids: Keys, contents: Keys, times: Times) -> None:
-        """Add records to the sorted arrays."""
-        ids = np.concatenate([self.ids, ids])
-        order = np.argsort(ids, kind="stable")
-        self.ids = ids[order]
-        self.contents = np.concatenate([self.contents, contents])[order]
-        self.times = np.concatenate([self.times, times])[order]
-
-    def settle(self) -> None:
-        """Move the recent records into the sorted arrays."""
-        rows = [(key, *pair) for key, pairs in self.recent.items() for pair in pairs]
-        self.recent, self.added = {}, 0
-        if rows:
-            self.merge(
-                np.array([row[0] for row in rows], np.uint64),
-                np.array([row[1] for row in rows], np.uint64),
-                np.array([row[2] for row in rows], np.int64),
-            )
-            self.leaves.settle()
+    def find(self, leaves: Sequence[bytes]) -> tuple[npt.NDArray[np.bool_], Keys, Times]:
+        """Of each record: whether it is held byte for byte, and then its id key and time."""
+        found = np.zeros(len(leaves), np.bool_)
+        keys, times = np.zeros(len(leaves), np.uint64), np.full(len(leaves), UNTIMED)
+        high, low = halves(leaves)
+        for run in self.leaves.runs:
+            if run[0].size:
+                place = np.minimum(np.searchsorted(run[0], high), run[0].size - 1)
+                here = (run[0][place] == high) & (run[1][place] == low)
+                keys[here], times[here] = run[2][place][here], run[3][place][here]
+                found |= here
+        return found, keys, times
 
     def take(
         self, ids: Keys, contents: Keys, times: Times, leaves: Sequence[bytes] = ()
-    ) -> list[int]:
+    ) -> npt.NDArray[np.int8]:
         """Add records and say of each, in order: NEW, KNOWN or CHANGED."""
-        low = np.searchsorted(self.ids, ids, side="left").tolist()
-        high = np.searchsorted(self.ids, ids, side="right").tolist()
-        found = []
-        rows = zip(ids.tolist(), contents.tolist(), times.tolist(), low, high, strict=True)
-        for key, content, at, first, after in rows:
-            held = {content for content, _ in self.recent.get(key, ())}
-            if after > first:
-                held.update(self.contents[first:after].tolist())
-            state = KNOWN if content in held else CHANGED if held else NEW
-            if state != KNOWN:
-                self.recent.setdefault(key, []).append((content, at))
-                self.added += 1
-            found.append(state)
-        for leaf, key, at in zip(leaves, ids.tolist(), times.tolist(), strict=False):
-            self.leaves.recent[leaf[:16]] = key, at
-        if self.added >= MERGE_AT:
-            self.settle()
+        states = np.full(ids.size, NEW, np.int8)
+        for row, held in self.others(ids).items():
+            content = int(contents[row])
+            states[row] = KNOWN if content in held else CHANGED if held else NEW
+            held.add(content)
+        self.contents.add(*(column[states != KNOWN] for column in (ids, contents, times)))
+        if leaves:
+            self.leaves.add(*halves(leaves), ids, times)
+        return states
+
+    def others(self, ids: Keys) -> dict[int, set[int]]:
+        """For each row whose id is held or stands twice: the contents known under it so far.
+
+        Rows of one id share one set, which grows as they are taken in order.
+        """
+        _, inverse, times = np.unique(ids, return_inverse=True, return_counts=True)
+        spans = [
+            (run[1], np.searchsorted(run[0], ids, "left"), np.searchsorted(run[0], ids, "right"))
+            for run in self.contents.runs
+        ]
+        busy = times[inverse] > 1
+        for _, first, after in spans:
+            busy |= after > first
+        shared: dict[int, set[int]] = {}
+        found = {}
+        for row in np.flatnonzero(busy).tolist():
+            key = int(ids[row])
+            if key not in shared:
+                parts = (run[first[row] : after[row]].tolist() for run, first, after in spans)
+                shared[key] = {content for part in parts for content in part}
+            found[row] = shared[key]
         return found
 
     def within(self, first: datetime | None, last: datetime) -> tuple[Keys, Times]:
@@ -199,8 +182,14 @@ class Ledger:
 
         Records without a readable time always count.
         """
-        self.settle()
+        ids, times = self.contents.column(0), self.contents.column(2)
         low = UNTIMED if first is None else micros(first)
-        inside = (self.times >= low) & (self.times <= micros(last)) | (self.times == UNTIMED)
-        ids, place = np.unique(self.ids[inside], return_index=True)
-        return ids, self.times[inside][place]
+        inside = (times >= low) & (times <= micros(last)) | (times == UNTIMED)
+        ids, place = np.unique(ids[inside], return_index=True)
+        return ids, times[inside][place]
+
+
+def halves(leaves: Sequence[bytes]) -> tuple[Keys, Keys]:
+    """The first and the second 64 bits of each leaf."""
+    words = np.frombuffer(b"".join(leaf[:16] for leaf in leaves), dtype="<u8").reshape(-1, 2)
+    return words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)

@@ -92,7 +92,7 @@ def of(index: Index, period: Period | None) -> list[TableFile]:
 
 def from_evidence(folder: Path, table: Table, chain: Chain) -> pl.DataFrame:
     """All rows, decoded from the evidence, for a reader that cannot write the table."""
-    ledger = Ledger.of(pl.DataFrame(schema=TABLE_SCHEMA), [])
+    ledger = Ledger.of(pl.DataFrame(schema=TABLE_SCHEMA))
     frames = [
         classified(fresh(decoded(folder, group), ledger), table.classifier)
         for group in groups(chain.segments)

@@ -90,7 +90,7 @@ def fresh(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
         contents_of(rows["canonical"].to_list()),
         rows["created_at"].to_physical().to_numpy(),
     )
-    return rows.filter(pl.Series(states) != KNOWN)
+    return rows.filter(pl.Series(states != KNOWN, dtype=pl.Boolean))
 
 
 def in_period(period: Period | None) -> pl.Expr:

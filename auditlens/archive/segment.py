@@ -9,7 +9,7 @@ from pathlib import Path
 
 from auditlens.archive.disk import read
 from auditlens.archive.manifest import SegmentNote
-from auditlens.archive.merkle import leaves_of, root_of
+from auditlens.archive.merkle import root_of
 from auditlens.errors import IntegrityError
 
 __all__ = ["BLOCK_ROWS", "FOLDER", "Block", "Packed", "blocks", "pack", "records_of"]
@@ -41,7 +41,7 @@ class Block:
     fault: str = ""
 
 
-def pack(records: Sequence[bytes]) -> Packed:
+def pack(records: Sequence[bytes], leaves: Sequence[bytes]) -> Packed:
     """Compress records, each followed by a line feed; line feeds inside one are counted."""
     import zstandard
 
@@ -59,7 +59,7 @@ def pack(records: Sequence[bytes]) -> Packed:
         data=data,
         sha256=sha256(data).hexdigest(),
         rows=len(records),
-        root=root_of(leaves_of(records)).hex(),
+        root=root_of(leaves).hex(),
         blocks=tuple(notes),
         multiline=tuple((row, breaks) for row, breaks in multiline if breaks),
     )

@@ -61,7 +61,7 @@ class Table:
             index = self.emptied(index)
         waiting = index.waiting(chain)
         if waiting:
-            ledger = Ledger.of(self.held(index), [])
+            ledger = Ledger.of(self.held(index))
             for group in groups(waiting):
                 rows = fresh(decoded(archive, group), ledger)
                 index = self.append(index, chain, rows, group[-1][0].sequence)

@@ -197,15 +197,12 @@ def refuse_foreign(intake: Intake, ends: list[Taken]) -> None:
     if intake.watermark is None or intake.held_since is None:
         return
     first, last = micros(intake.held_since), micros(intake.watermark)
-    states = [
-        state
-        for taken in ends
-        for at, state in zip(taken.times.tolist(), taken.states, strict=True)
-        if first <= at <= last
-    ]
-    if len(states) >= FOREIGN_ROWS and KNOWN not in states:
+    states = np.concatenate(
+        [taken.states[(taken.times >= first) & (taken.times <= last)] for taken in ends]
+    )
+    if states.size >= FOREIGN_ROWS and KNOWN not in states:
         raise UsageError(
-            f"This looks like another workspace: of {len(states)} events from a time that the "
+            f"This looks like another workspace: of {states.size} events from a time that the "
             f"archive {intake.folder} holds, it knows none",
             fix="Use one archive folder for each workspace",
         )
