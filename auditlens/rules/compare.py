@@ -31,7 +31,7 @@ EPOCH_ZONE = "UTC"
 
 
 def holds(vocabulary: Vocabulary, value: Value, timezone: str) -> Mask:
-    """Test every value of the vocabulary; the answer has one entry a value."""
+    """Test every value of the vocabulary; one answer a value, and False for null at the end."""
     match value:
         case Text():
             found = text_test(vocabulary, value)
@@ -49,7 +49,7 @@ def holds(vocabulary: Vocabulary, value: Value, timezone: str) -> Mask:
             found = moment_test(vocabulary.values, value, timezone)
         case _:
             raise TypeError(value)
-    return found.fill_null(False).to_numpy()
+    return np.append(found.fill_null(False).to_numpy(), False)
 
 
 def holds_any(vocabulary: Vocabulary, texts: Sequence[Text]) -> Mask:
@@ -59,7 +59,7 @@ def holds_any(vocabulary: Vocabulary, texts: Sequence[Text]) -> Mask:
         found = vocabulary.folded.str.contains_any(words.to_list())
     else:
         found = vocabulary.folded.is_in(words.implode())
-    return found.fill_null(False).to_numpy()
+    return np.append(found.fill_null(False).to_numpy(), False)
 
 
 def plain_word(text: Text) -> str:

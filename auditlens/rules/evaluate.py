@@ -74,10 +74,11 @@ def all_hits(
 ) -> dict[str, Rows]:
     """Return each reported rule's hits (rows of ``frame``, rising), by rule id."""
     done = run(rules, frame, time=time, timezone=timezone)
+    internal = rules.internal
     return {
         rule.id: done.hits[rule.id]
         for rule in rules.rules
-        if rule.enabled and rule.id not in rules.internal
+        if rule.enabled and rule.id not in internal
     }
 
 
@@ -86,13 +87,12 @@ def match_frame(
 ) -> pl.DataFrame:
     """See RuleSet.match."""
     found = all_hits(rules, frame, time=time, timezone=timezone)
-    pieces = [
-        pl.DataFrame({"rule_id": pl.repeat(rule_id, len(rows), eager=True), "row": rows})
-        for rule_id, rows in found.items()
-    ]
-    empty = pl.DataFrame(schema={"rule_id": pl.String, "row": pl.UInt32})
-    row = pl.col("row").cast(pl.UInt32)
-    return pl.concat([empty, *(piece.with_columns(row) for piece in pieces)]).sort("rule_id", "row")
+    ids = sorted(found)
+    sizes = [len(found[rule_id]) for rule_id in ids]
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *(found[rule_id] for rule_id in ids)])
+    which = pl.Series(np.repeat(np.arange(len(ids)), sizes), dtype=pl.Int64)
+    names = pl.Series("rule_id", ids, dtype=pl.String).gather(which)
+    return pl.DataFrame([names, pl.Series("row", rows, dtype=pl.UInt32)])
 
 
 def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str) -> Pass:
@@ -181,8 +181,9 @@ def evaluate(
     frame = frame.sort("created_at", "id")
     done = run(rules, frame, time="created_at", timezone=timezone)
     pieces = []
+    internal = rules.internal
     for rule in rules.rules:
-        if rule.enabled and rule.id not in rules.internal:
+        if rule.enabled and rule.id not in internal:
             evidence = done.evidence.get(rule.id) or from_hits(frame, done.hits[rule.id])
             pieces.append(described(rule, frame, evidence, period))
     empty = pl.DataFrame(schema=EPISODE_SCHEMA)

@@ -8,14 +8,15 @@ can hold, and text columns are read only there. So a hundred rules cost little m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from auditlens.rules.condition import And, Match, Node, Not, Or, Reference, leaves
+from auditlens.rules.condition import And, Keyword, Match, Node, Not, Or, Reference, leaves, names
 from auditlens.rules.rule import Detection, Rule
 from auditlens.rules.scan import Scan
 from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, encode
@@ -55,74 +56,122 @@ def possible(node: Node, kinds: Scan, known: frozenset[str], rows: Rows) -> tupl
 
 @dataclass(frozen=True)
 class Kinds:
-    """The rows of a frame in order of their kind, and the distinct kinds as a small frame."""
+    """The distinct kinds of event as a small frame, and the kind of every row."""
 
     frame: pl.DataFrame
-    order: Rows
-    starts: Rows
+    of_row: NDArray[np.unsignedinteger]
 
-    def rows(self, wanted: Mask) -> Rows:
-        """Return the rows of the wanted kinds, rising."""
-        if wanted.all():
-            return np.arange(len(self.order), dtype=np.int64)
-        pieces = [self.order[self.starts[k] : self.starts[k + 1]] for k in np.flatnonzero(wanted)]
-        return np.sort(np.concatenate(pieces)) if pieces else np.empty(0, dtype=np.int64)
+
+def required(node: Node) -> Iterator[str]:
+    """Yield the fields a tree asks something of, outside any ``not``."""
+    if isinstance(node, And | Or):
+        for child in node.children:
+            yield from required(child)
+    elif isinstance(node, Match):
+        yield node.field
 
 
 def kinds_of(frame: pl.DataFrame, conditions: Sequence[Node]) -> Kinds:
-    """Choose the columns most rules test that have few values, and sort the rows by them."""
-    tested = Counter(
-        leaf.field
-        for condition in conditions
-        for leaf in dict.fromkeys(leaves(condition))
-        if isinstance(leaf, Match) and leaf.field in frame.columns
+    """Choose the columns most rules ask for that have few values, and number their pairs."""
+    asked = Counter(
+        name for condition in conditions for name in set(required(condition)) & set(frame.columns)
     )
-    kind = np.zeros(frame.height, dtype=np.int64)
-    chosen: list[str] = []
-    vocabularies: list[Vocabulary] = []
-    for name, _ in sorted(tested.items(), key=lambda pair: (-pair[1], pair[0])):
-        dtype = frame.schema[name]
-        if len(chosen) == KIND_COLUMNS or not (dtype == pl.String or dtype.is_integer()):
-            continue
-        column = frame.get_column(name)
-        if column.head(50_000).n_unique() > KIND_VALUES:
-            continue
-        vocabulary = encode(column)
-        if len(vocabulary.values) > max(KIND_VALUES, frame.height if frame.height < 300 else 0):
-            continue
-        kind = kind * (len(vocabulary.values) + 1) + vocabulary.codes
-        chosen.append(name)
-        vocabularies.append(vocabulary)
-    distinct, first, codes = np.unique(kind, return_index=True, return_inverse=True)
-    small = codes.astype(np.min_scalar_type(len(distinct)))
-    order = np.argsort(small, kind="stable")
-    starts = np.append(np.searchsorted(small[order], np.arange(len(distinct))), len(order))
-    picked = frame.select(chosen)[first.tolist()] if chosen else pl.DataFrame({"": [None]})
-    return Kinds(picked, order, starts)
+    chosen: dict[str, Vocabulary] = {}
+    for name, _ in sorted(asked.items(), key=lambda pair: (-pair[1], pair[0])):
+        if len(chosen) < KIND_COLUMNS and (vocabulary := few_values(frame.get_column(name))):
+            chosen[name] = vocabulary
+    kind = np.zeros(frame.height, dtype=np.uint32)
+    for vocabulary in chosen.values():
+        kind = kind * np.uint32(len(vocabulary.values) + 1) + vocabulary.codes.astype(np.uint32)
+    met = np.flatnonzero(np.bincount(kind)) if frame.height else np.empty(0, dtype=np.int64)
+    number = np.zeros(int(met.max(initial=0)) + 1, dtype=np.min_scalar_type(len(met)))
+    number[met] = np.arange(len(met))
+    columns: list[pl.Series] = []
+    rest = met
+    for name, vocabulary in reversed(chosen.items()):
+        rest, code = np.divmod(rest, len(vocabulary.values) + 1)
+        places = pl.Series(code).replace(len(vocabulary.values), None)
+        columns.append(vocabulary.values.gather(places).alias(name))
+    small = pl.DataFrame(columns) if columns else pl.DataFrame({"": [None] * len(met)})
+    return Kinds(small, number[kind])
+
+
+def few_values(column: pl.Series) -> Vocabulary | None:
+    """Encode a column of texts or whole numbers if it has few values, judged by its front first."""
+    if not (column.dtype == pl.String or column.dtype.is_integer()):
+        return None
+    if column.head(50_000).n_unique() > KIND_VALUES:
+        return None
+    vocabulary = encode(column)
+    return vocabulary if len(vocabulary.values) <= KIND_VALUES else None
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Which rows each rule is tried on: rows by kind, cut to the kinds any rule wants."""
+
+    kept: Rows
+    order: Rows
+    starts: Rows
+
+    @classmethod
+    def over(cls, kinds: Kinds, wanted: Mask) -> Routes:
+        """Keep the rows of the wanted kinds, and put them in the order of their kind."""
+        kept = np.flatnonzero(wanted[kinds.of_row]) if len(wanted) else np.empty(0, np.int64)
+        held = kinds.of_row[kept]
+        order = np.argsort(held, kind="stable")
+        starts = np.searchsorted(held[order], np.arange(len(wanted) + 1))
+        return cls(kept, order, starts)
+
+    def rows(self, wanted: Mask) -> Rows:
+        """Return the places (among the kept rows) of these kinds, kind by kind."""
+        pieces = [self.order[self.starts[k] : self.starts[k + 1]] for k in np.flatnonzero(wanted)]
+        if not pieces:
+            return np.empty(0, dtype=np.int64)
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def scan_rules(rules: Sequence[Rule], frame: pl.DataFrame, timezone: str) -> dict[str, Hits]:
     """Match every detection of ``rules`` against the frame; other kinds are left out."""
     bodies = {rule.id: rule.body for rule in rules if isinstance(rule.body, Detection)}
-    conditions = [body.condition for body in bodies.values()]
-    kinds = kinds_of(frame, conditions)
+    kinds = kinds_of(frame, [body.condition for body in bodies.values()])
     known = frozenset(kinds.frame.columns)
     small = Scan(kinds.frame, timezone)
-    all_kinds = np.arange(kinds.frame.height)
+    everything = np.arange(kinds.frame.height)
     wanted = {
-        rule_id: kinds.rows(possible(body.condition, small, known, all_kinds)[0])
+        rule_id: possible(body.condition, small, known, everything)[0]
         for rule_id, body in bodies.items()
     }
-    union = np.zeros(frame.height, dtype=np.bool_)
-    for rows in wanted.values():
-        union[rows] = True
-    kept = np.flatnonzero(union)
-    place = np.cumsum(union) - 1
-    part = Scan(frame if len(kept) == frame.height else frame[kept], timezone)
+    union = np.zeros(kinds.frame.height, dtype=np.bool_)
+    for one in wanted.values():
+        union |= one
+    routes = Routes.over(kinds, union)
+    whole = frame.select(columns_read(frame, [body.condition for body in bodies.values()]))
+    part = Scan(whole if len(routes.kept) == frame.height else whole[routes.kept], timezone)
     hits: dict[str, Hits] = {}
     for rule_id, body in bodies.items():
         start = perf_counter()
-        rows = wanted[rule_id]
-        held = part.mask(body.condition, place[rows]) if len(rows) else np.empty(0, dtype=np.bool_)
-        hits[rule_id] = Hits(rows[held], len(rows), perf_counter() - start)
+        rows = routes.rows(wanted[rule_id])
+        held = part.mask(body.condition, rows) if len(rows) else np.empty(0, dtype=np.bool_)
+        found = np.sort(routes.kept[rows[held]])
+        hits[rule_id] = Hits(found, len(rows), perf_counter() - start)
     return hits
+
+
+def columns_read(frame: pl.DataFrame, conditions: Sequence[Node]) -> list[str]:
+    """Return the columns that fields of these trees may stand in; all of them for keywords."""
+    found: set[str] = set()
+    for condition in conditions:
+        if any(isinstance(leaf, Keyword) for leaf in leaves(condition)):
+            return frame.columns
+        found.update(names(condition))
+    read = {name for field in found for name in places(frame, field)}
+    return [name for name in frame.columns if name in read]
+
+
+def places(frame: pl.DataFrame, field: str) -> tuple[str, ...]:
+    """Return where column_of would look for a field."""
+    for name in (field, field.replace(".", "_")):
+        if name in frame.columns:
+            return (name,)
+    return (field.split(".", maxsplit=1)[0], "metadata")

@@ -35,6 +35,9 @@ __all__ = ["KEYWORD_COLUMNS", "Scan"]
 KEYWORD_COLUMNS = ("content", "summary", "subject", "resource_title", "metadata")
 """Where keywords are searched in the event table; in other frames, every text column."""
 
+ALIKE_FROM = 8
+"""So many plain texts are tried in one go; fewer are tried one by one, for other rules to reuse."""
+
 
 @dataclass
 class Scan:
@@ -177,10 +180,10 @@ def alike(children: Sequence[Node]) -> tuple[list[tuple[str, list[Text]]], list[
             groups.setdefault((child.field, form), []).append(child.value)
     merged: list[tuple[str, list[Text]]] = []
     for (name, _), texts in groups.items():
-        if len(texts) > 1:
+        if len(texts) > ALIKE_FROM:
             merged.append((name, texts))
         else:
-            others.append(Match(name, texts[0]))
+            others.extend(Match(name, text) for text in texts)
     return merged, others
 
 

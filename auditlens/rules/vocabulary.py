@@ -64,12 +64,11 @@ class Vocabulary:
         return fold(self.text)
 
     def spread(self, found: Mask, rows: Rows) -> Mask:
-        """Turn a test's answer for every value into its answer for ``rows``; null is False."""
-        padded = np.append(found, False)
+        """Turn the answer for every value (and False for null, put last) into that for ``rows``."""
         if self.members is None:
-            return padded[self.codes[rows]]
+            return found[self.codes[rows]]
         whole = np.zeros(self.height, dtype=np.bool_)
-        whole[self.members[padded[self.codes]]] = True
+        whole[self.members[found[self.codes]]] = True
         return whole[rows]
 
 
