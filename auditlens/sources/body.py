@@ -59,6 +59,7 @@ class Body:
 
     def keep(self, part: bytes) -> None:
         self.size += len(part)
+        self.parts.append(part)
         if self.size > self.most:
             raise BodyTooLargeError(
                 f"{self.where} is larger than {self.most:,} bytes",
@@ -69,7 +70,6 @@ class Body:
                 f"{self.where} is packed more than {RATIO} to 1, as no audit log is",
                 fix="Check that SECODA_API_URL is your workspace and no proxy stands in front",
             )
-        self.parts.append(part)
 
     def whole(self) -> bytes:
         """The decoded body. Raises PageFault when the gzip data end too early."""

@@ -36,7 +36,11 @@ ERROR_BODY = 1 << 16
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 GRACE = 2.0
 """Seconds a page in hand still gets after a stop."""
-AGENT = "auditlens"
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "auditlens",
+}
 
 
 @dataclass(frozen=True)
@@ -170,39 +174,59 @@ class Exchange:
             if stream is not None:
                 watch.watch(stream)
             good = response.status_code == 200
-            most = self.most if good else min(self.most, ERROR_BODY)
-            encoding = self.key.redact(response.headers.get("content-encoding", ""))
-            body = Body(encoding if good else "", most=most, where=endpoint)
-            for chunk in response.iter_raw():
-                if not good and body.size + len(chunk) > most:
-                    break
-                body.add(chunk)
+            read = self.whole_body if good else self.error_body
             return Answer(
                 status=response.status_code,
-                body=body.whole(),
+                body=read(response, endpoint),
                 retry_after=response.headers.get("retry-after"),
                 location=response.headers.get("location"),
                 server_time=parse_http_date(response.headers.get("date")),
             )
+
+    def whole_body(self, response: httpx.Response, where: str) -> bytes:
+        """The decoded body of a page. Raises SourceError and PageFault as Body does."""
+        body = self.body(response, where, self.most)
+        for chunk in response.iter_raw():
+            body.add(chunk)
+        return body.whole()
+
+    def error_body(self, response: httpx.Response, where: str) -> bytes:
+        """What can be had of an error's body: its status counts, however it is written."""
+        import httpx
+
+        held: list[bytes] = []
+        with suppress(SourceError, httpx.TransportError):
+            body = self.body(response, where, ERROR_BODY)
+            held = body.parts
+            for chunk in response.iter_raw():
+                body.add(chunk)
+        return b"".join(held)
+
+    def body(self, response: httpx.Response, where: str, most: int) -> Body:
+        encoding = self.key.redact(response.headers.get("content-encoding", ""))
+        return Body(encoding, most=min(most, self.most), where=where)
 
     def connected(self) -> httpx.Client:
         """The one client, made at first use and closed with this object."""
         if self.client is None:
             import httpx
 
-            client = httpx.Client(
-                verify=trust(),
-                trust_env=False,
-                follow_redirects=False,
-                proxy=self.proxy,
-                timeout=httpx.Timeout(READ, connect=CONNECT),
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-                headers={
-                    "Accept": "application/json",
-                    "Accept-Encoding": "gzip",
-                    "User-Agent": AGENT,
-                },
-            )
+            try:
+                client = httpx.Client(
+                    verify=trust(),
+                    trust_env=False,
+                    follow_redirects=False,
+                    proxy=self.proxy,
+                    timeout=httpx.Timeout(READ, connect=CONNECT),
+                    limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+                    headers=HEADERS,
+                )
+            except (ValueError, TypeError, ImportError, httpx.InvalidURL):
+                client = None
+            if client is None:
+                raise UsageError(
+                    "The proxy's address cannot be used", fix="Write it as http://host:port"
+                )
             weakref.finalize(self, client.close)
             self.client = client
         return self.client

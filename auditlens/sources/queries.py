@@ -94,11 +94,11 @@ def legacy_text(name: str, value: int | str) -> str:
 
 def json_text(name: str, value: Mapping[str, Any] | str) -> str:
     """A filter or sort as compact JSON text; text is checked and sent as it is."""
-    if not isinstance(value, str):
-        return msgspec.json.encode(value).decode()
     try:
+        if not isinstance(value, str):
+            return msgspec.json.encode(value).decode()
         msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise UsageError(
             f"{name} is no JSON object ({str(error)[:80]})",
             fix='For example {"operator":"exact","field":"performer_type","value":"USER"}',

@@ -57,27 +57,35 @@ class QuietServer(ThreadingHTTPServer):
         pass
 
 
-@pytest.fixture
-def make_server() -> Iterator[Callable[..., ScriptedServer]]:
-    """A function that starts a scripted server."""
-    running: list[tuple[QuietServer, threading.Thread]] = []
-
-    def start(respond: Callable[[Asked], Reply] | None = None) -> ScriptedServer:
-        script = ScriptedServer()
-        if respond is not None:
-            script.respond = respond
-        server = QuietServer(("127.0.0.1", 0), type("Scripted", (Handler,), {"script": script}))
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        running.append((server, thread))
-        script.url = f"http://127.0.0.1:{server.server_port}"
-        return script
-
-    yield start
-    for server, thread in running:
+@contextlib.contextmanager
+def served(server: QuietServer) -> Iterator[None]:
+    """Run a server until the end of the block."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., ScriptedServer]]:
+    """A function that starts a scripted server."""
+    with contextlib.ExitStack() as running:
+
+        def start(respond: Callable[[Asked], Reply] | None = None) -> ScriptedServer:
+            script = ScriptedServer()
+            if respond is not None:
+                script.respond = respond
+            handler = type("Scripted", (Handler,), {"script": script})
+            server = QuietServer(("127.0.0.1", 0), handler)
+            running.enter_context(served(server))
+            script.url = f"http://127.0.0.1:{server.server_port}"
+            return script
+
+        yield start
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from auditlens.errors import SourceError
+from auditlens.errors import KeyRefused, SourceError, UsageError
 from auditlens.sources import SecodaSource
 from tests.sources.scripted import CURRENT, KEY, Reply, envelope, good, packed
 
@@ -184,7 +184,7 @@ def test_a_bomb_takes_little_memory(server):
     server.respond = lambda _: bomb(300, "gzip")
     code = """
 import resource, sys
-from auditlens.errors import SourceError
+from auditlens.errors import KeyRefused, SourceError, UsageError
 from auditlens.sources import SecodaSource
 source = SecodaSource(sys.argv[1], "key", environ={}, retry_budget=0)
 try:
@@ -412,15 +412,6 @@ def test_the_key_is_in_no_error_log_or_traceback(server, make_source, caplog):
     assert not [each for each in errors if hasattr(each.__context__, "request")]
 
 
-def test_certificates_are_checked(make_source):
-    """No setting of the source or of the environment turns the check off."""
-    source = make_source("https://127.0.0.1:9")
-    client = source.exchange.connected()
-    context = client._transport._pool._ssl_context
-    assert context.check_hostname
-    assert context.verify_mode.name == "CERT_REQUIRED"
-
-
 def test_importing_the_sources_loads_no_http_client():
     """httpx and stamina are loaded by the first request, not before."""
     code = (
@@ -434,3 +425,25 @@ def test_importing_the_sources_loads_no_http_client():
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert ran.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+@pytest.mark.parametrize("encoding", ["gzip", "br", ""])
+def test_the_status_counts_however_an_error_is_written(server, make_source, status, encoding):
+    """A packed, damaged or endless error body hides neither the status nor its fix."""
+    text = b'{"detail": "told why"}' + b" " * 100_000
+    body = gzip.compress(text) if encoding == "gzip" else text
+    server.respond = lambda _: Reply(body, status, {"Content-Encoding": encoding})
+    with pytest.raises(SourceError, match=str(status)) as caught:
+        make_source(retry_budget=0).page(1)
+    assert isinstance(caught.value, KeyRefused) == (status < 500)
+    assert status < 500 or encoding == "br" or "told why" in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["nonsense", "socks9://127.0.0.1:1", "http://[::"])
+def test_a_proxy_that_is_none_is_refused(make_source, proxy):
+    """A wrong proxy is a usage error, and so is any proxy for plain http."""
+    with pytest.raises(UsageError):
+        make_source("https://127.0.0.1:9", proxy=proxy, retry_budget=0).page(1)
+    with pytest.raises(UsageError):
+        make_source("http://127.0.0.1:9", proxy="http://127.0.0.1:8")

@@ -170,6 +170,7 @@ def test_filter_and_sort_are_sent_as_json(server, make_source):
         {"page_size": -1},
         {"sender_id": " "},
         {"filter": "[1]"},
+        {"filter": {"value": object()}},
         {"retry_budget": float("nan")},
         {"retry_budget": -1.0},
         {"environ": {"AUDITLENS_RETRY_BUDGET": "soon"}},
