@@ -51,6 +51,10 @@ class Audit:
     model: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        held = f"{self.events.height:,} events, {self.findings.height:,} findings"
+        return f"Audit({self.period}, {held})"
+
     def _repr_html_(self) -> str:
         counts = dict(self.findings["level"].value_counts(name="n").rows())
         levels = ", ".join(f"{counts[x]} {x}" for x in reversed(LEVELS) if x in counts)

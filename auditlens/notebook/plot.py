@@ -32,6 +32,9 @@ class Plot:
     title: str
     data: pl.DataFrame
 
+    def __repr__(self) -> str:
+        return f"Plot({self.title!r})"
+
     @property
     def svg(self) -> str:
         """The plot as one SVG element: no script, no style sheet, no reference to anything."""
