@@ -8,22 +8,22 @@ drip one byte at a time for ever.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import ssl
-import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.sources.address import Address, Key, shown
 from auditlens.sources.body import Body
+from auditlens.sources.deadline import Deadline
 from auditlens.sources.patience import PageFault, parse_http_date
+from auditlens.sources.redaction import redacted_logs
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +33,6 @@ __all__ = ["Answer", "Exchange"]
 CONNECT = 10.0
 READ = 30.0
 ERROR_BODY = 1 << 16
-LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 GRACE = 2.0
 """Seconds a page in hand still gets after a stop."""
 HEADERS = {
@@ -57,39 +56,6 @@ class Answer:
     def now(self) -> datetime:
         """The server's clock where it told it, else ours."""
         return self.server_time or datetime.now(UTC)
-
-
-class Deadline:
-    """Cuts the connection when an exchange takes too long, whatever state it is in.
-
-    ``sockets`` are those of the connection kept from the exchange before: a server may fall
-    silent on it before its first byte, when nothing else tells which connection is used.
-    """
-
-    def __init__(self, seconds: float, sockets: list[socket.socket]) -> None:
-        self.passed = False
-        self.sockets = sockets
-        self.timer = threading.Timer(seconds, self.cut)
-        self.timer.daemon = True
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Note each connection opened for this exchange (an httpx trace extension)."""
-        if event == "connection.connect_tcp.complete":
-            self.sockets.clear()
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self.watch(info["return_value"])
-
-    def watch(self, stream: Any) -> None:
-        found = stream.get_extra_info("socket")
-        if found is not None and found not in self.sockets:
-            self.sockets.append(found)
-
-    def cut(self) -> None:
-        self.passed = True
-        for each in self.sockets:
-            # The plain socket's shutdown wakes a blocked read; the TLS one would race with it.
-            with suppress(OSError):
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 class Exchange:
@@ -121,9 +87,7 @@ class Exchange:
         """Give the page in hand a moment more; safe to call from a signal handler."""
         self.stopped = True
         if self.watch is not None:
-            hurry = threading.Timer(GRACE, self.watch.cut)
-            hurry.daemon = True
-            hurry.start()
+            self.watch.shorten(GRACE)
 
     def get(self, endpoint: str, query: Mapping[str, str]) -> Answer:
         """Ask for one page.
@@ -248,33 +212,6 @@ class Exchange:
             f"No whole answer from {self.address.url(endpoint)} ({problem})",
             fix="Check SECODA_API_URL and the network",
         )
-
-
-class Redaction(logging.Filter):
-    """Strikes the key out of log records: a server may repeat it in a header."""
-
-    def __init__(self, key: Key) -> None:
-        super().__init__()
-        self.key = key
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, without the key."""
-        record.msg, record.args = self.key.redact(record.getMessage()), ()
-        return True
-
-
-@contextmanager
-def redacted_logs(key: Key) -> Iterator[None]:
-    """Keep the key out of the HTTP libraries' own logs for as long as they are at work."""
-    redaction = Redaction(key)
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    for logger in loggers:
-        logger.addFilter(redaction)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(redaction)
 
 
 @contextmanager

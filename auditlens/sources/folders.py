@@ -52,6 +52,10 @@ def log_files(paths: str | Path | Iterable[str | Path]) -> tuple[LogFile, ...]:
 
 
 def in_folder(folder: Path) -> list[LogFile]:
+    if any((folder / "evidence").glob("*.ndjson.zst")):
+        raise UsageError(
+            f"{folder} is an archive", fix="Give it with --archive, or open it with Archive(path)"
+        )
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -331,3 +331,10 @@ def test_real_cloudtrail_is_read_whole(shared_data):
     log = read_log(shared_data / "cloudtrail")
     assert log.events.height == 2900
     assert log.events.select("event", "sender_id").null_count().row(0) == (0, 0)
+
+
+def test_an_archive_is_not_read_as_a_folder_of_logs(written, tmp_path):
+    """Its segments are evidence to be verified first; the fix says how to open it."""
+    written(zstandard.ZstdCompressor().compress(LINES), "archive/evidence/000001.ndjson.zst")
+    with pytest.raises(UsageError, match="archive"):
+        read_log(tmp_path / "archive")

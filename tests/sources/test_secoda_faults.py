@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import zlib
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from auditlens.errors import KeyRefused, SourceError, UsageError
+from auditlens.errors import Interrupted, KeyRefused, SourceError, UsageError
 from auditlens.sources import SecodaSource
 from tests.sources.scripted import CURRENT, KEY, Reply, envelope, good, packed
 
@@ -184,7 +185,7 @@ def test_a_bomb_takes_little_memory(server):
     server.respond = lambda _: bomb(300, "gzip")
     code = """
 import resource, sys
-from auditlens.errors import KeyRefused, SourceError, UsageError
+from auditlens.errors import Interrupted, KeyRefused, SourceError, UsageError
 from auditlens.sources import SecodaSource
 source = SecodaSource(sys.argv[1], "key", environ={}, retry_budget=0)
 try:
@@ -447,3 +448,33 @@ def test_a_proxy_that_is_none_is_refused(make_source, proxy):
         make_source("https://127.0.0.1:9", proxy=proxy, retry_budget=0).page(1)
     with pytest.raises(UsageError):
         make_source("http://127.0.0.1:9", proxy="http://127.0.0.1:8")
+
+
+def silent(wire) -> None:
+    time.sleep(6)
+
+
+def test_the_deadline_holds_on_a_kept_connection(server, make_source):
+    """A server that answers once and then falls silent is cut off as well."""
+    replies = [good(), Reply(parts=silent)]
+    server.respond = lambda _: replies.pop(0)
+    source = make_source(page_deadline=0.3, retry_budget=0)
+    source.page(1)
+    started = time.monotonic()
+    with pytest.raises(SourceError, match="longer than"):
+        source.page(2)
+    assert time.monotonic() - started < 5
+
+
+def test_a_stop_is_heard_while_the_server_is_silent(server, make_source):
+    """The page in hand gets a moment more; after that, nothing is asked."""
+    server.respond = lambda _: Reply(parts=silent)
+    source = make_source()
+    threading.Timer(0.1, source.stop).start()
+    started = time.monotonic()
+    with pytest.raises(Interrupted):
+        source.page(1)
+    assert time.monotonic() - started < 5
+    with pytest.raises(Interrupted):
+        source.page(1)
+    assert len(server.asked) == 1
