@@ -1,0 +1,96 @@
+"""The part of MITRE ATT&CK (version 19) that shows in an audit log: ids, names, tactics.
+
+A bundled table, so that tags can be checked without a network. Numbers changed in this version:
+Impair Defenses (T1562) is now T1685 and T1686, and Defense Evasion became two tactics.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ATTACK_VERSION", "REPLACED", "TACTICS", "TECHNIQUES"]
+
+ATTACK_VERSION = "19"
+
+TACTICS = frozenset(
+    {"reconnaissance", "resource-development", "initial-access", "execution", "persistence",
+     "privilege-escalation", "stealth", "defense-impairment", "credential-access", "discovery",
+     "lateral-movement", "collection", "command-and-control", "exfiltration", "impact"}
+)  # fmt: skip
+
+TECHNIQUES = {
+    "t1020": ("Automated Exfiltration", ("exfiltration",)),
+    "t1048": ("Exfiltration Over Alternative Protocol", ("exfiltration",)),
+    "t1059": ("Command and Scripting Interpreter", ("execution",)),
+    "t1069.003": ("Cloud Groups", ("discovery",)),
+    "t1078": ("Valid Accounts",
+              ("initial-access", "persistence", "privilege-escalation", "stealth")),
+    "t1078.001": ("Default Accounts",
+                  ("initial-access", "persistence", "privilege-escalation", "stealth")),
+    "t1078.004": ("Cloud Accounts",
+                  ("initial-access", "persistence", "privilege-escalation", "stealth")),
+    "t1087.004": ("Cloud Account", ("discovery",)),
+    "t1098": ("Account Manipulation", ("persistence", "privilege-escalation")),
+    "t1098.001": ("Additional Cloud Credentials", ("persistence", "privilege-escalation")),
+    "t1098.003": ("Additional Cloud Roles", ("persistence", "privilege-escalation")),
+    "t1098.007": ("Additional Local or Domain Groups", ("persistence", "privilege-escalation")),
+    "t1110": ("Brute Force", ("credential-access",)),
+    "t1110.001": ("Password Guessing", ("credential-access",)),
+    "t1110.003": ("Password Spraying", ("credential-access",)),
+    "t1110.004": ("Credential Stuffing", ("credential-access",)),
+    "t1119": ("Automated Collection", ("collection",)),
+    "t1136": ("Create Account", ("persistence",)),
+    "t1136.003": ("Cloud Account", ("persistence",)),
+    "t1190": ("Exploit Public-Facing Application", ("initial-access",)),
+    "t1199": ("Trusted Relationship", ("initial-access",)),
+    "t1213": ("Data from Information Repositories", ("collection",)),
+    "t1484": ("Domain or Tenant Policy Modification",
+              ("privilege-escalation", "defense-impairment")),
+    "t1484.002": ("Trust Modification", ("privilege-escalation", "defense-impairment")),
+    "t1485": ("Data Destruction", ("impact",)),
+    "t1486": ("Data Encrypted for Impact", ("impact",)),
+    "t1489": ("Service Stop", ("impact",)),
+    "t1490": ("Inhibit System Recovery", ("impact",)),
+    "t1496": ("Resource Hijacking", ("impact",)),
+    "t1526": ("Cloud Service Discovery", ("discovery",)),
+    "t1528": ("Steal Application Access Token", ("credential-access",)),
+    "t1530": ("Data from Cloud Storage", ("collection",)),
+    "t1531": ("Account Access Removal", ("impact",)),
+    "t1537": ("Transfer Data to Cloud Account", ("exfiltration",)),
+    "t1538": ("Cloud Service Dashboard", ("discovery",)),
+    "t1548": ("Abuse Elevation Control Mechanism", ("privilege-escalation",)),
+    "t1550.001": ("Application Access Token", ("lateral-movement", "stealth")),
+    "t1552": ("Unsecured Credentials", ("credential-access",)),
+    "t1552.005": ("Cloud Instance Metadata API", ("credential-access",)),
+    "t1552.007": ("Container API", ("credential-access",)),
+    "t1555.006": ("Cloud Secrets Management Stores", ("credential-access",)),
+    "t1556": ("Modify Authentication Process",
+              ("credential-access", "persistence", "defense-impairment")),
+    "t1556.006": ("Multi-Factor Authentication",
+                  ("credential-access", "persistence", "defense-impairment")),
+    "t1556.009": ("Conditional Access Policies",
+                  ("credential-access", "persistence", "defense-impairment")),
+    "t1565": ("Data Manipulation", ("impact",)),
+    "t1565.001": ("Stored Data Manipulation", ("impact",)),
+    "t1566": ("Phishing", ("initial-access",)),
+    "t1567": ("Exfiltration Over Web Service", ("exfiltration",)),
+    "t1578": ("Modify Cloud Compute Infrastructure", ("stealth", "defense-impairment")),
+    "t1580": ("Cloud Infrastructure Discovery", ("discovery",)),
+    "t1606": ("Forge Web Credentials", ("credential-access",)),
+    "t1619": ("Cloud Storage Object Discovery", ("discovery",)),
+    "t1621": ("Multi-Factor Authentication Request Generation", ("credential-access",)),
+    "t1648": ("Serverless Execution", ("execution",)),
+    "t1651": ("Cloud Administration Command", ("execution",)),
+    "t1685": ("Disable or Modify Tools", ("defense-impairment",)),
+    "t1685.002": ("Disable or Modify Cloud Log", ("defense-impairment",)),
+    "t1686": ("Disable or Modify System Firewall", ("defense-impairment",)),
+    "t1686.001": ("Cloud Firewall", ("defense-impairment",)),
+}  # fmt: skip
+"""Id (as in a Sigma tag, without ``attack.``) to name and tactics."""
+
+REPLACED = {
+    "t1562": "t1685",
+    "t1562.001": "t1685",
+    "t1562.007": "t1686.001",
+    "t1562.008": "t1685.002",
+    "defense-evasion": "stealth or defense-impairment",
+}
+"""What older rules still write, and what stands for it now."""
