@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import zstandard
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA
 from auditlens.sources import read_events, read_log
+from auditlens.sources.lines import MAX_RECORD, batched_lines
 
 
 def record(number: int, **more: Any) -> dict[str, Any]:
@@ -185,6 +187,23 @@ def test_repeats_are_dropped_and_changes_kept(written):
     assert log.coverage.changed_ids == ("e4",)
     assert log.coverage.changed_count == 1
     assert log.coverage.duplicates > 40
+
+
+def test_the_first_file_names_a_repeated_event(written):
+    """Of the same event in two files, the first given is kept, whatever their order."""
+    one, two = written(LINES, "one.ndjson"), written(LINES, "two.ndjson")
+    assert set(read_events([one, two])["source"]) == {"one.ndjson"}
+    assert set(read_events([two, one])["source"]) == {"two.ndjson"}
+
+
+def test_an_endless_line_takes_bounded_memory():
+    """A line is cut a little past the bound as it comes, and the next line is read."""
+    parts = (b"a" * (1 << 20) for _ in range(40))
+    lines = batched_lines(chain(parts, [b"\n{}\n"]), 10)
+    [(numbers, records)] = list(lines)
+    assert numbers == [1, 2]
+    assert MAX_RECORD < len(records[0]) <= 2 * MAX_RECORD + 1
+    assert records[1] == b"{}"
 
 
 def test_folders_are_searched_in_order_for_logs_alone(written, tmp_path):

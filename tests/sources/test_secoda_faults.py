@@ -299,6 +299,8 @@ WIRES = {
     "headers alone": b"HTTP/1.1 200 OK\r\nContent-Len",
     "chunks without end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[1,2]\r\n",
     "cut gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"[]")[:-9],
+    "gzip without its checksum": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+    + gzip.compress(good().body)[:-4],
     "gzip in name": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n[1]",
     "gzip and more": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
     + gzip.compress(b"[1]")
