@@ -9,59 +9,13 @@ from datetime import datetime
 
 import polars as pl
 
+from auditlens.finding_columns import FINDING_SCHEMA, MAX_EVIDENCE, REASON
+from auditlens.settings import LEVELS
+
 __all__ = ["FINDING_SCHEMA", "LEVELS", "MAX_EVIDENCE", "REASON", "build_findings"]
-
-LEVELS = ("informational", "low", "medium", "high", "critical")
-"""Sigma's levels, weakest first."""
-
-MAX_EVIDENCE = 100
-"""How many event ids one finding lists; ``event_count`` is always the true number."""
-
-REASON = pl.Struct(
-    {
-        "family": pl.String(),
-        "share": pl.Float64(),
-        "text": pl.String(),
-        "value": pl.Float64(),
-        "own_baseline": pl.Float64(),
-        "peer_baseline": pl.Float64(),
-        "label": pl.String(),
-    }
-)
-"""One reason: its share of the score (0..1), a sentence, the value and both baselines.
-
-``label`` is FREQUENT, INFREQUENT, RARE or UNSEEN. What does not apply is null.
-"""
 
 MODEL_CONTROLS = ["ISO27001:A.8.16", "NIST80053:AU-6", "NIST80053:SI-4", "SOC2:CC7.2"]
 """Clauses that ask for anomalies to be watched for."""
-
-FINDING_SCHEMA: dict[str, pl.DataType] = {
-    "finding_id": pl.String(),
-    "kind": pl.String(),
-    "rule_id": pl.String(),
-    "title": pl.String(),
-    "level": pl.String(),
-    "subject_kind": pl.String(),
-    "subject_id": pl.String(),
-    "subject_label": pl.String(),
-    "first_at": pl.Datetime("us", "UTC"),
-    "last_at": pl.Datetime("us", "UTC"),
-    "detected_at": pl.Datetime("us", "UTC"),
-    "event_count": pl.Int64(),
-    "event_ids": pl.List(pl.String()),
-    "value": pl.Float64(),
-    "expected": pl.Float64(),
-    "score_rank": pl.Int64(),
-    "score_percentile": pl.Float64(),
-    "reasons": pl.List(REASON),
-    "tags": pl.List(pl.String()),
-    "controls": pl.List(pl.String()),
-    "state": pl.String(),
-    "disposition": pl.String(),
-    "exception_id": pl.String(),
-}
-"""Column name to dtype of the findings frame, in order; one row a finding."""
 
 
 def build_findings(

@@ -22,6 +22,7 @@ __all__ = ["FILE_NAME", "Settings", "find_file", "load_settings"]
 
 FILE_NAME = "auditlens.toml"
 LEVELS = ("informational", "low", "medium", "high", "critical")
+PATHS = ("archive", "rules", "journal")
 APIS = ("auto", "current", "legacy")
 OTHER_VARIABLES = frozenset(
     {"AUDITLENS_IDENTITY_KEY", "AUDITLENS_PAGE_DEADLINE", "AUDITLENS_RETRY_BUDGET"}
@@ -33,7 +34,8 @@ class Settings:
     """Everything that can be set, with its default.
 
     ``timezone`` is the IANA zone of period edges and hours. ``archive`` and ``rules`` are
-    folders, relative to the settings file. ``placeholders`` fill ``%name%`` in rules.
+    folders and ``journal`` the triage file, relative to the settings file; ``reviewer`` is who
+    decides when the command line does not say. ``placeholders`` fill ``%name%`` in rules.
     ``holidays`` are days without ordinary work. ``senders_a_day`` and ``senders_a_month``
     bound what the model may flag. ``origins`` says where each value came from; ``unknown`` tells
     of variables called AUDITLENS_… that set nothing.
@@ -46,6 +48,8 @@ class Settings:
     api_url: str = ""
     api: str = "auto"
     fail_on: str = ""
+    journal: Path | None = None
+    reviewer: str = ""
     seed: int = 0
     senders_a_day: int = 3
     senders_a_month: int = 30
@@ -129,7 +133,7 @@ def read_file(path: Path) -> dict[str, Any]:
     for name, value in data.items():
         fault = lambda m, n=name: DocumentError(m, path=path, line=line_of(path, n))  # noqa: E731
         values[name] = checked(name, value, fault)
-        if name in ("archive", "rules"):
+        if name in PATHS:
             values[name] = path.parent / values[name]
     return values
 
@@ -182,7 +186,7 @@ def checked_text(name: str, value: str, fault: Callable[[str], Exception]) -> Pa
             zone(value)
         except UsageError as error:
             raise fault(str(error)) from None
-    return Path(value) if name in ("archive", "rules") else value
+    return Path(value) if name in PATHS else value
 
 
 def as_text(value: Any, fault: Callable[[str], Exception]) -> str:

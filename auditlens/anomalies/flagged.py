@@ -13,7 +13,7 @@ from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.model import DayModel
 from auditlens.anomalies.reasons import reasons_of
 from auditlens.anomalies.windows import WINDOW
-from auditlens.findings import FINDING_SCHEMA, MAX_EVIDENCE
+from auditlens.finding_columns import FINDING_SCHEMA, MAX_EVIDENCE
 
 __all__ = ["FLAGGED_SCHEMA", "flagged_rows"]
 
@@ -52,7 +52,7 @@ def flagged_rows(
     days = chosen.drop("model").join(table, on=[subject, "day"], maintain_order="left")
     days = days.join(places, on=[subject, "day"], maintain_order="left")
     credit, away = fitted.credit(days), fitted.deviations(days)
-    counts = sorted({feature.count for feature in features})
+    counts = sorted({"events", *(feature.count for feature in features)})
     peers = peer_days(table, counts)
     rows = []
     for at, entry in enumerate(days.iter_rows(named=True)):

@@ -107,6 +107,7 @@ def decode_record(raw: bytes) -> Record:
 def decode_leniently(raw: bytes) -> Record:
     """Decode a record with unknown fields, or with known fields of unexpected types."""
     try:
+        raw.decode("utf-8")
         members = FIELDS.decode(raw)
     except RecursionError:
         raise BadRecordError("nested too deeply") from None

@@ -146,7 +146,7 @@ def test_the_older_performer_object_is_a_sender():
 @pytest.mark.parametrize(
     "raw",
     [b"", b"nonsense", b"[]", b'"text"', b'{"id":"e"', b'{"created_at":"2026-10-05"} tail',
-     b'{"id":"e","created_at":NaN}', b"\xef\xbb\xbf{}", b'{"id":"\xff"}', b'{"id":"\\ud800"}',
+     b'{"id":"e","created_at":NaN}', b"\xef\xbb\xbf{}", b'{"id":"\xff","created_at":"2026-10-05T00:00:00Z"}', b'{"id":"\\ud800"}',
      b'{"id":"e"}', b'{"id":"e","created_at":"soon"}', b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}"],
 )  # fmt: skip
 def test_a_bad_record_is_refused_with_a_reason_and_spares_its_neighbours(raw: bytes):
