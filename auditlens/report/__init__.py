@@ -164,11 +164,13 @@ class Report:
             if form in also:
                 files[name] = makers[form]()
         cover = self.built.cover
-        about = {
+        about: dict[str, str | int] = {
             "run_id": cover.run_id,
             "period": cover.period.label,
             "input_digest": cover.input_digest,
             "rules_digest": cover.rules_digest,
+            "status": cover.status,
+            "amendment": cover.amendment,
         }
         return {**files, MANIFEST: manifest(files, about)}
 

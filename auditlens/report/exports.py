@@ -52,7 +52,8 @@ def flat_column(schema: pl.Schema, name: str) -> pl.Expr:
     """A column of plain values; reasons keep their sentences."""
     dtype: Any = schema[name]
     if name == "reasons":
-        sentences = pl.element().struct.field("text").fill_null(pl.element().struct.field("family"))
+        text, family = (pl.element().struct.field(part) for part in ("text", "family"))
+        sentences = pl.when(text != "").then(text).otherwise(family)
         return pl.col(name).list.eval(sentences).list.join("; ").alias(name)
     if isinstance(dtype, pl.List):
         return pl.col(name).list.join(" ")

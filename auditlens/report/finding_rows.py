@@ -22,7 +22,7 @@ EVIDENCE_SHOWN = 5
 DETAILED = 25
 """How many findings, most severe first, list their events row by row; the rest list ids."""
 
-IDS_LISTED = 200
+IDS_LISTED = 100
 """How many findings, most severe first, name their first event; the files list all ids."""
 
 CONFIDENCE = {"rule": "condition met", "anomaly": "ranked by the model"}

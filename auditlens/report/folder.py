@@ -27,7 +27,7 @@ MEDIA = {
 }
 
 
-def manifest(files: Mapping[str, bytes], about: Mapping[str, str]) -> bytes:
+def manifest(files: Mapping[str, bytes], about: Mapping[str, str | int]) -> bytes:
     """Name, size, SHA-256 and media type of every file, and what the report was made from."""
     entries = [
         {
@@ -45,8 +45,9 @@ def manifest(files: Mapping[str, bytes], about: Mapping[str, str]) -> bytes:
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     """Put ``files`` into ``folder`` in one step; return their paths in the order given.
 
-    The folder may be absent, empty, or an earlier report of ours, which is replaced whole.
-    Raises UsageError when it holds anything else or cannot be written; then nothing changed.
+    The folder may be absent, empty, or an earlier draft of ours, which is replaced whole.
+    Raises UsageError when it holds anything else, a report that was reviewed, or cannot be
+    written; then nothing changed.
     """
     folder = Path(folder).absolute()
     check_ours(folder)
@@ -76,23 +77,28 @@ def check_ours(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file", fix="Name a folder for the report")
-    found = {path.name for path in folder.iterdir()}
-    if foreign := sorted(found - own_names(folder)):
+    earlier = own_manifest(folder)
+    own = {MANIFEST, *(entry["name"] for entry in earlier["files"])} if earlier else set()
+    if foreign := sorted({path.name for path in folder.iterdir()} - own):
         raise UsageError(
             f"{folder} holds files that are not a report of ours, such as {foreign[0]!r}",
             fix="Name an empty or a new folder",
         )
+    if earlier and earlier.get("status", "draft") != "draft":
+        raise UsageError(
+            f"{folder} holds a report that is {earlier['status']}, and such a report stays",
+            fix="Write the amended report to a folder of its own, with the next amendment number",
+        )
 
 
-def own_names(folder: Path) -> set[str]:
-    """Names of the files that the folder's own manifest lists."""
+def own_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an earlier report of ours; empty when there is none."""
     try:
         listed = json.loads((folder / MANIFEST).read_bytes())
-        if listed["format"] != FORMAT:
-            return set()
-        return {MANIFEST, *(entry["name"] for entry in listed["files"])}
+        names = [entry["name"] for entry in listed["files"]]
     except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        return {}
+    return listed if listed.get("format") == FORMAT and names else {}
 
 
 def write_synced(path: Path, data: bytes) -> None:

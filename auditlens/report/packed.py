@@ -36,6 +36,9 @@ LEFT_OUT = {
 }
 """What the page does not show, shows with the group, or prints alike in every report."""
 
+FULL_ONLY = ("activity", "profiles", "access", "rules", "method", "exceptions", "appendix")
+"""Sections that the brief edition does not show."""
+
 
 def packed(content: Content) -> Any:
     """The part of ``content`` that the page shows, as plain packed data."""
@@ -49,9 +52,13 @@ def packed(content: Content) -> Any:
         group["findings"] = rows[group["level"], group["rule_id"]]
     for table in whole["frameworks"]:
         table["clauses"] = by_status(table["clauses"])
-    completeness = whole["completeness"]
-    completeness["strip"] = [[one["state"], one["events"]] for one in completeness["strip"]]
+    held = whole["completeness"]
+    held["strip"] = [[one["state"], one["events"]] for one in held["strip"]]
     del whole["findings"]
+    if content.cover.edition == "brief":
+        whole["completeness"] = {"evidence": held["evidence"]}
+        for section in FULL_ONLY:
+            del whole[section]
     leave_out(whole)
     return pack(whole)
 

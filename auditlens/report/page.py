@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,8 +64,12 @@ def render_page(content: Content, *, on_paper: bool = False) -> str:
     return OPTIONAL_END.sub("", INDENT.sub("\n", page)) + "\n"
 
 
+@cache
 def environment(folder: Path) -> Any:
-    """The one template environment: escaping always on, an unknown name is an error."""
+    """The one template environment: escaping always on, an unknown name is an error.
+
+    Kept once made: compiling the templates takes longer than filling them.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
     env = Environment(

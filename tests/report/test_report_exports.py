@@ -1,0 +1,144 @@
+"""The other forms: findings in are rows out, times in milliseconds, nothing live."""
+
+import csv
+import io
+import json
+import re
+import uuid
+
+import jsonschema_rs
+import polars as pl
+import pytest
+
+from auditlens.errors import UsageError
+from auditlens.report import Report
+from auditlens.report.schema import schema_text
+from auditlens.shipped import reports_folder
+
+FORMS = ("ndjson", "ocsf", "oscal")
+
+
+@pytest.fixture(scope="module")
+def files(specimens):
+    return Report(specimens.make_audit(120)).files(also=FORMS)
+
+
+def lines(data):
+    return [json.loads(one) for one in data.decode().splitlines()]
+
+
+@pytest.mark.parametrize("count", [0, 1, 1003])
+def test_findings_in_are_rows_out(make_audit, count):
+    """Every form holds as many findings as the audit, above the page's cap too."""
+    out = Report(make_audit(count, 300)).files(also=FORMS)
+    assert len(json.loads(out["findings.json"])["findings"]) == count
+    assert len(lines(out["findings.ndjson"])) == count
+    assert len(list(csv.reader(io.StringIO(out["findings.csv"].decode())))) == count + 1
+    assert pl.read_parquet(io.BytesIO(out["findings.parquet"])).height == count
+    detections = [one for one in lines(out["findings.ocsf.ndjson"]) if one["class_uid"] == 2004]
+    assert len(detections) == count
+    assert out["report.html"].decode().count('<tr id="F-') == min(count, 1000)
+
+
+def test_json_follows_the_published_schema(files):
+    """findings.json is valid against reports/report.schema.json."""
+    schema = json.loads((reports_folder() / "report.schema.json").read_text(encoding="utf-8"))
+    errors = jsonschema_rs.validator_for(schema).iter_errors(json.loads(files["findings.json"]))
+    assert [str(error) for error in errors] == []
+
+
+def test_published_schema_is_current():
+    """The schema file is the one the content's types give."""
+    assert (reports_folder() / "report.schema.json").read_text(encoding="utf-8") == schema_text()
+
+
+def test_ocsf_has_every_required_field(files):
+    """Findings and clauses carry what classes 2004 and 2003 require, times in milliseconds."""
+    common = {"activity_id", "category_uid", "class_uid", "type_uid", "severity_id", "time",
+              "metadata", "finding_info"}  # fmt: skip
+    seen = set()
+    for event in lines(files["findings.ocsf.ndjson"]):
+        seen.add(event["class_uid"])
+        assert event.keys() >= common
+        assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
+        assert 1_600_000_000_000 < event["time"] < 2_000_000_000_000
+        assert event["metadata"].keys() >= {"product", "version"}
+        assert event["finding_info"]["uid"]
+        if event["class_uid"] == 2003:
+            assert event["compliance"]["standards"]
+    assert seen == {2003, 2004}
+
+
+def test_ocsf_anomalies_are_well_formed(files):
+    """Baselines and deviations carry their required parts."""
+    analyses = [
+        one
+        for event in lines(files["findings.ocsf.ndjson"])
+        for one in event.get("anomaly_analyses", [])
+    ]
+    assert analyses
+    for one in analyses:
+        assert one["analysis_targets"][0]["name"]
+        for part in [*one["anomalies"], *one.get("baselines", [])]:
+            assert part["observation_parameter"]
+            assert all(isinstance(seen["value"], str) for seen in part["observations"])
+
+
+def test_oscal_has_the_structure(files, oscal_shape):
+    """The document has the parts, tokens and single lines that OSCAL asks for."""
+    document = json.loads(files["assessment-results.oscal.json"])
+    errors = jsonschema_rs.validator_for(oscal_shape).iter_errors(document)
+    assert [str(error) for error in errors] == []
+
+
+def test_oscal_observations_are_all_there(files):
+    """Each finding's related observations exist, and no UUID is used twice."""
+    results = json.loads(files["assessment-results.oscal.json"])["assessment-results"]["results"]
+    observed = [one["uuid"] for result in results for one in result["observations"]]
+    related = {
+        one["observation-uuid"]
+        for result in results
+        for finding in result["findings"]
+        for one in finding["related-observations"]
+    }
+    assert len(observed) == len(set(observed))
+    assert related <= set(observed)
+
+
+def test_oscal_is_not_satisfied_before_the_review(files):
+    """Without a signed review no clause is satisfied, whatever the evidence."""
+    assert b'"state": "satisfied"' not in files["assessment-results.oscal.json"]
+
+
+def test_identifiers_come_from_the_input(files):
+    """UUIDs are version 5."""
+    document = json.loads(files["assessment-results.oscal.json"])
+    assert uuid.UUID(document["assessment-results"]["uuid"]).version == 5
+
+
+def test_parquet_and_ndjson_are_faithful(make_audit, hostile):
+    """The typed copies give back the exact text, whatever it holds."""
+    for text in hostile:
+        audit = make_audit(1, 5, text=text)
+        out = Report(audit).files(also=("ndjson",))
+        assert pl.read_parquet(io.BytesIO(out["findings.parquet"]))["title"].to_list() == [text]
+        assert lines(out["findings.ndjson"])[0]["title"] == text
+
+
+def test_no_live_formula_and_no_raw_escape(make_audit, hostile):
+    """No text gives a cell that runs, nor a control byte in any text form."""
+    for text in hostile:
+        out = Report(make_audit(2, 5, text=text)).files(also=FORMS)
+        for row in csv.reader(io.StringIO(out["findings.csv"].decode())):
+            assert not [cell for cell in row if re.match(r"\s*[=+@]|\s*-\D", cell)]
+        for name in ("report.html", "findings.json", "findings.csv", "findings.ndjson",
+                     "findings.ocsf.ndjson", "assessment-results.oscal.json"):  # fmt: skip
+            assert not re.search(
+                rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]", out[name]
+            )
+
+
+def test_unknown_form_is_told(make_audit):
+    """A form that does not exist names those that do."""
+    with pytest.raises(UsageError, match="ndjson, ocsf, oscal, pdf"):
+        Report(make_audit(1)).files(also=("docx",))

@@ -1,0 +1,199 @@
+"""The page: sizes, the policy, and nothing said that the data does not say."""
+
+import gzip
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from auditlens.report import Report
+from auditlens.report.packed import packed, unpack
+from auditlens.report.text import json_plain
+
+SKIPPED = ("style", "script", "code", "title", "symbol")
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+LEFT_TO_THE_TEMPLATES = {"256"}
+"""SHA-256, a name."""
+
+
+class Reader(HTMLParser):
+    """Collects the text a person sees, and the JSON block."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = []
+        self.text = []
+        self.data = ""
+
+    def handle_starttag(self, tag, attrs):
+        if tag in SKIPPED:
+            self.inside.append(tag)
+        self.json = dict(attrs).get("id") == "auditlens-data"
+
+    def handle_endtag(self, tag):
+        if self.inside and tag == self.inside[-1]:
+            self.inside.pop()
+
+    def handle_data(self, data):
+        if self.inside == ["script"] and self.json:
+            self.data += data
+        elif not self.inside:
+            self.text.append(data)
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    return " ".join(reader.text), json.loads(reader.data)
+
+
+def numbers_in(value):
+    """Every number of plain data, as a page may write it."""
+    if isinstance(value, dict):
+        return set().union(*(numbers_in(one) for one in value.values()), *map(numbers_in, value))
+    if isinstance(value, list):
+        return set().union(*map(numbers_in, value))
+    if isinstance(value, bool) or value is None:
+        return set()
+    if isinstance(value, str):
+        return {one.replace(",", "").rstrip(",") for one in NUMBER.findall(value)}
+    return {f"{abs(value):.4f}".rstrip("0").rstrip(".")}
+
+
+def counted(lists):
+    """Lengths of the lists: a page may say how many rows it shows."""
+    if isinstance(lists, dict):
+        return set().union(*(counted(one) for one in lists.values()))
+    if isinstance(lists, list):
+        return {str(len(lists))}.union(*map(counted, lists))
+    return set()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_every_number_is_in_the_data(make_audit, zone):
+    """Each number a reader sees stands in the report's data, exported or inside the page."""
+    report = Report(make_audit(40, timezone=zone))
+    text, inside = read(report.html())
+    exported = json_plain(report.content())
+    known = numbers_in(exported) | counted(exported) | local_times(exported, zone)
+    hours = {f"{hour:02d}" for hour in range(24)}
+    assert numbers_in(text) - known - hours - LEFT_TO_THE_TEMPLATES == set()
+    assert numbers_in(unpack(inside)) - known == set()
+
+
+def local_times(value, zone):
+    """The numbers of every time, as its wall clock in ``zone`` shows it."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    if isinstance(value, dict):
+        return set().union(*(local_times(one, zone) for one in value.values()))
+    if isinstance(value, list):
+        return set().union(*(local_times(one, zone) for one in value))
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", value):
+        at = datetime.fromisoformat(value).astimezone(ZoneInfo(zone))
+        return set(NUMBER.findall(at.strftime("%Y-%m-%d %H:%M")))
+    return set()
+
+
+def test_page_data_is_the_content(make_audit):
+    """The JSON inside the page unpacks to what the content says of cover and conclusion."""
+    report = Report(make_audit(40))
+    inside = unpack(read(report.html())[1])
+    plain = json_plain(report.content())
+    for section in ("cover", "conclusion", "change", "activity", "profiles", "exceptions"):
+        assert inside[section] == plain[section]
+    ids = [row["finding_id"] for group in inside["groups"] for row in group["findings"]]
+    assert sorted(ids) == sorted(row["finding_id"] for row in plain["findings"])
+
+
+def test_packing_loses_nothing(make_audit):
+    """Unpacking gives back the rows that were packed."""
+    once = unpack(json_plain(packed(Report(make_audit(12)).content())))
+    assert len(once["rules"]) == 24
+    assert once["rules"][0].keys() == once["rules"][-1].keys()
+
+
+def test_five_hundred_findings_stay_small(make_audit):
+    """500 findings with the data inside fit 500 KB, 60 KB compressed."""
+    page = Report(make_audit(500, 2000)).html().encode()
+    assert len(page) <= 500_000
+    assert len(gzip.compress(page, mtime=0)) <= 60_000
+
+
+def test_no_findings_stay_small(make_audit):
+    """A quiet month's page fits 40 KB in the brief edition, and 100 KB in the full one."""
+    assert len(Report(make_audit(0, 200), edition="brief").html().encode()) <= 40_000
+    assert len(Report(make_audit(0, 200)).html().encode()) <= 100_000
+
+
+def test_policy_allows_only_our_style_and_script(make_audit):
+    """The page's policy names two hashes and nothing else to run or load."""
+    html = Report(make_audit()).html()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)[1]
+    policy = policy.replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "base-uri 'none'; form-action 'none'" in policy
+
+
+def test_cap_is_stated_with_the_file_that_has_all(make_audit):
+    """Above the cap the page says how many it shows, of how many, and which file has all."""
+    report = Report(make_audit(1200, 300))
+    html = report.html()
+    assert html.count('<tr id="F-') == 1000
+    assert "Showing 1,000 of 1,200" in html
+    assert report.content().shown.sha256 in html
+    listed = json.loads(report.files()["manifest.json"])["files"]
+    assert report.content().shown.sha256 in {entry["sha256"] for entry in listed}
+
+
+@pytest.mark.parametrize("outcome", ["complete", "incomplete", "unprovable", "saturated"])
+def test_trust_follows_the_outcome(make_audit, outcome):
+    """Only a proven count is called complete."""
+    conclusion = Report(make_audit(0, outcome=outcome)).content().conclusion
+    assert (conclusion.trust == "good") == (outcome == "complete")
+
+
+def test_nothing_found_in_half_a_log_is_not_clear(make_audit):
+    """No findings over an incomplete pull is no all-clear."""
+    conclusion = Report(make_audit(0, outcome="incomplete")).content().conclusion
+    assert conclusion.verdict == "attention"
+
+
+def test_empty_month_renders(make_audit):
+    """A period without a single event gives a whole page."""
+    html = Report(make_audit(0, 0)).html()
+    assert "No event fell into the period" in html
+
+
+def test_repr_is_a_sandboxed_frame(make_audit):
+    """In a notebook the page stands in a frame that may run nothing."""
+    shown = Report(make_audit(2))._repr_html_()
+    assert shown.startswith('<iframe sandbox title="')
+    assert "allow-scripts" not in shown
+
+
+def test_brief_edition_leaves_out_the_long_sections(make_audit):
+    """The brief edition has conclusion, coverage, findings and sign-off alone."""
+    html = Report(make_audit(), edition="brief").html()
+    present = re.findall(r'<section id="([\w-]+)"', html)
+    assert present == ["conclusion", "change", "controls", "findings", "sign-off"]
+
+
+def test_full_edition_has_every_section_in_order(make_audit):
+    """The full edition follows the stated order."""
+    present = re.findall(r'<section id="([\w-]+)"', Report(make_audit()).html())
+    assert present == [
+        "conclusion", "change", "controls", "findings", "activity", "profiles", "access",
+        "rules", "completeness", "method", "exceptions", "sign-off", "appendix",
+    ]  # fmt: skip
+
+
+def test_times_show_utc_beside_local(make_audit):
+    """In a zone that is not UTC, both clocks are shown."""
+    html = Report(make_audit(timezone="Asia/Kolkata")).html()
+    assert "2026-10-01 00:00 to 2026-11-01 00:00 Asia/Kolkata" in html
+    assert "2026-09-30 18:30 to 2026-10-31 18:30 UTC" in html
