@@ -38,7 +38,7 @@ from auditlens.rules.condition import (
 from auditlens.rules.networks import network_regex
 from auditlens.rules.regex import portable_regex
 from auditlens.rules.rule import Correlation, Detection, Rule, RuleSet
-from auditlens.rules.scan import KEYWORD_COLUMNS
+from auditlens.rules.scan import keyword_places
 
 __all__ = ["match_portable", "portability"]
 
@@ -181,12 +181,20 @@ def expression(node: Node, schema: Mapping[str, Any]) -> Any:
     if isinstance(value, Null | Exists):
         wanted = isinstance(value, Null) or not value.present
         if name is None:
-            return nw.lit(wanted)
+            return always(schema, wanted)
         return nw.col(name).is_null() if wanted else ~nw.col(name).is_null()
     other = column_name(value.field, schema) if isinstance(value, Reference) else ""
     if name is None or other is None:
-        return nw.lit(False)
+        return always(schema, False)
     return leaf(nw.col(name), schema[name], value, schema).fill_null(False)
+
+
+def always(schema: Mapping[str, Any], answer: bool) -> Any:
+    """Answer the same for every row; a bare literal has no rows of its own."""
+    import narwhals as nw
+
+    null = nw.col(next(iter(schema))).is_null()
+    return null | ~null if answer else null & ~null
 
 
 def keyword(node: Keyword, schema: Mapping[str, Any]) -> Any:
@@ -197,11 +205,9 @@ def keyword(node: Keyword, schema: Mapping[str, Any]) -> Any:
         value = Text((str(value.value).lower(),))
     if isinstance(value, Text):
         value = Text((Wild.MANY, *value.parts, Wild.MANY), value.cased)
-    columns = [name for name in KEYWORD_COLUMNS if name in schema]
-    if "content" not in schema:
-        columns = [name for name, dtype in schema.items() if dtype == nw.String]
+    columns = keyword_places({name: dtype == nw.String for name, dtype in schema.items()})
     parts = [leaf(nw.col(one), nw.String(), value, schema).fill_null(False) for one in columns]
-    return nw.any_horizontal(*parts, ignore_nulls=True) if parts else nw.lit(False)
+    return nw.any_horizontal(*parts, ignore_nulls=True) if parts else always(schema, False)
 
 
 def leaf(column: Any, dtype: Any, value: Any, schema: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ left; of an ``or``, only at those not yet found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +30,7 @@ from auditlens.rules.condition import (
 )
 from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, column_of, encode
 
-__all__ = ["KEYWORD_COLUMNS", "Scan"]
+__all__ = ["KEYWORD_COLUMNS", "Scan", "keyword_places"]
 
 KEYWORD_COLUMNS = ("content", "summary", "subject", "resource_title", "metadata")
 """Where keywords are searched in the event table; in other frames, every text column."""
@@ -129,11 +129,8 @@ class Scan:
 
     @property
     def keyword_columns(self) -> tuple[str, ...]:
-        schema = self.frame.schema
-        if "content" in schema and "resource_title" in schema:
-            return tuple(name for name in KEYWORD_COLUMNS if name in schema)
         texts = (pl.String, pl.List(pl.String), pl.Categorical)
-        return tuple(name for name, dtype in schema.items() if dtype in texts)
+        return keyword_places({name: one in texts for name, one in self.frame.schema.items()})
 
     def reference(self, name: str, value: Reference, rows: Rows) -> Mask:
         """Compare two fields of the same event as text, without regard to case."""
@@ -152,6 +149,13 @@ class Scan:
         held = np.zeros(len(rows), dtype=np.bool_)
         held[found] = True
         return held
+
+
+def keyword_places(columns: Mapping[str, bool]) -> tuple[str, ...]:
+    """Say where keywords are searched, given each column's name and whether it holds text."""
+    if all(name in columns for name in ("content", "resource_title")):
+        return tuple(name for name in KEYWORD_COLUMNS if columns.get(name))
+    return tuple(name for name, is_text in columns.items() if is_text)
 
 
 def members(vocabulary: Vocabulary, rows: Rows, name: str) -> pl.DataFrame:
