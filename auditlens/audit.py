@@ -5,9 +5,10 @@ This is the main path of AuditLens. Read :func:`run_audit` from top to bottom.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -23,6 +24,20 @@ from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleSet, evaluate, load_rules
 from auditlens.settings import Settings
 from auditlens.sources import Log
+from auditlens.triage import (
+    EXCEPTION_SCHEMA,
+    Journal,
+    SealedMonth,
+    apply_journal,
+    exceptions_used,
+    mark_states,
+    months_before,
+    read_journal,
+    read_ledger,
+    rule_precision,
+    with_precision,
+)
+from auditlens.triage.seals import FOLDER
 
 __all__ = ["Audit", "run_audit"]
 
@@ -35,7 +50,9 @@ class Audit:
     (FINDING_SCHEMA), strongest first. ``sender_days`` and ``resource_days`` hold one row a day
     and sender or resource with score, rank, percentile and every feature. ``rule_health`` has
     one row a rule. ``coverage`` says what is missing. ``model`` and ``provenance`` hold what
-    is needed to repeat the run; ``run_at`` is when it ran, in UTC.
+    is needed to repeat the run; ``run_at`` is when it ran, in UTC. ``journal`` is what reviewers
+    wrote, ``exceptions`` has one row an exception with what it hid (EXCEPTION_SCHEMA), and
+    ``earlier`` holds the signed months before the period, oldest first.
     """
 
     period: Period
@@ -50,6 +67,9 @@ class Audit:
     run_at: datetime
     model: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
+    exceptions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EXCEPTION_SCHEMA))
+    earlier: tuple[SealedMonth, ...] = ()
 
     def __repr__(self) -> str:
         held = f"{self.events.height:,} events, {self.findings.height:,} findings"
@@ -76,18 +96,23 @@ def run_audit(
     settings: Settings | None = None,
     seed: int | None = None,
     now: datetime | None = None,
+    journal: Journal | Path | str | None = None,
+    earlier: Sequence[SealedMonth] | None = None,
 ) -> Audit:
     """Check one period of a log against rules and model.
 
     ``source`` is an archive, what ``read_log`` gives, or a frame with event columns; events
     before the period form the baselines. ``rules`` default to the shipped ones of the log's
-    product. ``period`` is a Period or its text. Raises UsageError for an unusable period or
-    frame, IntegrityError for a damaged archive.
+    product. ``period`` is a Period or its text. ``journal`` and ``earlier`` default to what
+    stands beside the archive. Raises UsageError for an unusable period or frame, DocumentErrors
+    for a faulty journal, IntegrityError for a damaged archive or sign-off.
     """
     settings = settings or Settings()
     if isinstance(period, str):
         period = Period.parse(period, timezone=settings.timezone)
     run_at = run_time(now)
+    journal = journal_of(source, settings, journal)
+    earlier = signed_before(journal, period) if earlier is None else tuple(earlier)
     events, coverage = draw_population(source, period, settings)
     if rules is None:
         rules = load_rules(product=product(events), placeholders=settings.placeholders)
@@ -101,20 +126,44 @@ def run_audit(
         senders_a_month=settings.senders_a_month,
     )
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
+    names = {rule.id: rule.name for rule in rules.rules}
+    findings = mark_states(apply_journal(findings, journal, rule_names=names), earlier)
     return Audit(
         period=period,
         events=within(events, period),
         findings=findings,
         sender_days=unusual.sender_days,
         resource_days=unusual.resource_days,
-        rule_health=verdict.health,
+        rule_health=with_precision(verdict.health, rule_precision(findings, journal)),
         coverage=coverage,
         rules=rules,
         settings=settings,
         run_at=run_at,
         model=unusual.model,
         provenance=describe_run(coverage, rules.digest, settings, period),
+        journal=journal,
+        exceptions=exceptions_used(findings, journal, today=run_at.date()),
+        earlier=earlier,
     )
+
+
+def journal_of(
+    source: Archive | Log | pl.DataFrame, settings: Settings, given: Journal | Path | str | None
+) -> Journal:
+    """The journal given, else the one in the settings, else the one beside the archive."""
+    if isinstance(given, Journal):
+        return given
+    path = Path(given) if given is not None else settings.journal
+    if path is None and isinstance(source, Archive):
+        path = source.path.absolute().parent / "triage.yml"
+    return Journal() if path is None else read_journal(path)
+
+
+def signed_before(journal: Journal, period: Period) -> tuple[SealedMonth, ...]:
+    """The signed months before the period, from the folder beside the journal."""
+    if journal.path is None:
+        return ()
+    return months_before(read_ledger(journal.path.parent / FOLDER), period)
 
 
 def product(events: pl.DataFrame) -> str:

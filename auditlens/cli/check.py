@@ -9,6 +9,8 @@ import click
 from auditlens.cli.options import audit_options, exit_code, json_option, make_audit, quiet_option
 
 if TYPE_CHECKING:
+    from polars import DataFrame
+
     from auditlens.audit import Audit
 
 __all__ = ["check"]
@@ -16,25 +18,44 @@ __all__ = ["check"]
 
 @click.command()
 @audit_options
+@click.option(
+    "--new",
+    "only_new",
+    is_flag=True,
+    help="Only what the last signed month lacked and nobody decided yet.",
+)
 @json_option
 @quiet_option
 @click.pass_context
-def check(ctx: click.Context, /, as_json: bool, allow_gaps: bool, **options: Any) -> None:
+def check(
+    ctx: click.Context, /, only_new: bool, as_json: bool, allow_gaps: bool, **options: Any
+) -> None:  # fmt: skip
     """Check a period of the archive, or of log FILEs, against rules and model."""
     audit = make_audit(**options)
+    shown = unseen_of(audit) if only_new else audit.findings
     if as_json:
-        print_document(audit)
+        print_document(audit, shown)
     else:
-        print_findings(audit)
-    ctx.exit(exit_code(audit, allow_gaps=allow_gaps))
+        print_findings(audit, shown)
+    ctx.exit(exit_code(audit, allow_gaps=allow_gaps, findings=shown))
 
 
-def print_document(audit: Audit) -> None:
+def unseen_of(audit: Audit) -> DataFrame:
+    """The findings of a daily glance."""
+    from auditlens.cli.review import signed_now
+    from auditlens.triage import unseen
+
+    return unseen(audit.findings, signed_now(audit))
+
+
+def print_document(audit: Audit, shown: DataFrame) -> None:
     import dataclasses
 
     from auditlens.cli.terminal import print_json
+    from auditlens.triage import resolved
 
     health = audit.rule_health.drop("seconds", strict=False)
+    last = audit.earlier[-1] if audit.earlier else None
     print_json(
         {
             "period": {
@@ -43,7 +64,11 @@ def print_document(audit: Audit) -> None:
                 "end": audit.period.end,
                 "timezone": audit.period.timezone,
             },
-            "findings": audit.findings.to_dicts(),
+            "findings": shown.to_dicts(),
+            "findings_total": audit.findings.height,
+            "compared_with": last.label if last else None,
+            "resolved": resolved(audit.findings, last).to_dicts(),
+            "exceptions": audit.exceptions.to_dicts(),
             "coverage": dataclasses.asdict(audit.coverage),
             "rules": health.to_dicts(),
             "model": dict(audit.model),
@@ -53,10 +78,17 @@ def print_document(audit: Audit) -> None:
     )
 
 
-def print_findings(audit: Audit) -> None:
-    """A short table: level, what, who, when, why; then what it rests on."""
+def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
+    """A short table: level, what, who, when, why; then what it rests on.
+
+    What an exception expects is counted below the table and not listed in it.
+    """
+    import polars as pl
+
+    from auditlens.cli.review import print_review
     from auditlens.cli.terminal import moment, table, visible
 
+    shown = audit.findings if shown is None else shown
     rows = [
         (
             row["finding_id"],
@@ -65,19 +97,24 @@ def print_findings(audit: Audit) -> None:
             row["subject_label"] or row["subject_id"] or "-",
             moment(row["first_at"]),
             row["event_count"],
+            row["disposition"] or row["state"],
             row["reasons"][0]["text"] if row["reasons"] else "",
         )
-        for row in audit.findings.iter_rows(named=True)
+        for row in shown.filter(pl.col("exception_id").is_null()).iter_rows(named=True)
     ]
     if rows:
-        table(("finding", "level", "what", "who or what", "first", "events", "why"), rows)
+        table(("finding", "level", "what", "who or what", "first", "events", "state", "why"), rows)
     health = audit.rule_health
     held = audit.coverage
+    counted = f"{audit.findings.height} findings"
+    if shown.height < audit.findings.height:
+        counted = f"{shown.height} of {counted} are new and undecided"
     click.echo(
-        f"{len(rows)} findings in {audit.period} ({audit.period.timezone}): "
+        f"{counted} in {audit.period} ({audit.period.timezone}): "
         f"{held.events_in_period:,} events, {health.height} rules, "
         f"{held.unclassified:,} events unclassified, {held.quarantined_count:,} records quarantined"
     )
+    print_review(audit)
     click.echo(visible(held.statement))
     for told in audit.model.get("notes", ()):
         click.echo(f"Model: {visible(told)}")

@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "Check a period against rules and model.",
     "demo": "Simulate a workspace, sync it and write its report.",
     "doctor": "Test key, server, archive and settings.",
+    "exceptions": "List, add and check what is expected until a day.",
     "explain": "Show why one finding was made, with its evidence.",
     "init": "Write a settings file to start from.",
     "report": "Write the compliance report of a period.",
@@ -19,7 +20,8 @@ COMMANDS = {
     "simulate": "Serve a made-up workspace over HTTP.",
     "status": "Say what the archive holds and what is at risk.",
     "sync": "Pull the audit log into the archive.",
-    "verify": "Re-check every byte of the archive.",
+    "triage": "Decide findings: benign, accepted risk, true positive and so on.",
+    "verify": "Re-check the archive, or re-perform a report.",
 }
 
 
@@ -34,7 +36,8 @@ class CommandTable(click.Group):
         """Import and return one command; None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"auditlens.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"auditlens.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -36,8 +36,10 @@ def report(
 ) -> None:
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
     from auditlens.report import Report
+    from auditlens.signoff import review_of
 
     audit = make_audit(**options)
-    for path in Report(audit, edition=edition, identity=identity).write(out):
+    made = Report(audit, edition=edition, identity=identity, review=review_of(audit))
+    for path in made.write(out):
         click.echo(out / path.name)
     ctx.exit(exit_code(audit, allow_gaps=allow_gaps))

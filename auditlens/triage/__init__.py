@@ -1,30 +1,46 @@
-"""Triage: what reviewers decided about findings, and what is expected until when."""
+"""Triage: what reviewers decided about findings, what is expected until when, what was signed."""
 
-from auditlens.triage.append import add_entry, exception_id
+from auditlens.triage.append import add_entry, entry_line, exception_id
 from auditlens.triage.apply import (
     EXCEPTION_SCHEMA,
     apply_journal,
+    covers,
+    decision_words,
     exceptions_used,
-    rule_precision,
+    is_open,
+    unmatched,
 )
-from auditlens.triage.journal import (
-    VERDICTS,
-    Disposition,
-    FindingException,
-    Journal,
-    read_journal,
-)
+from auditlens.triage.change import SealedMonth, mark_states, resolved, unseen
+from auditlens.triage.entry import FINDING_ID, VERDICTS, Disposition, FindingException
+from auditlens.triage.journal import Journal, parse_journal, read_journal
+from auditlens.triage.precision import rule_precision, tuning_hints, with_precision
+from auditlens.triage.seals import months_before, read_ledger
 
 __all__ = [
     "EXCEPTION_SCHEMA",
+    "FINDING_ID",
     "VERDICTS",
     "Disposition",
     "FindingException",
     "Journal",
+    "SealedMonth",
     "add_entry",
     "apply_journal",
+    "covers",
+    "decision_words",
+    "entry_line",
     "exception_id",
     "exceptions_used",
+    "is_open",
+    "mark_states",
+    "months_before",
+    "parse_journal",
     "read_journal",
+    "read_ledger",
+    "resolved",
     "rule_precision",
+    "tuning_hints",
+    "unmatched",
+    "unseen",
+    "with_precision",
 ]

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 import polars as pl
 
 from auditlens.findings import FINDING_SCHEMA
-from auditlens.triage.journal import FindingException, Journal
+from auditlens.triage.entry import FindingException
+from auditlens.triage.journal import Journal
 
-__all__ = ["EXCEPTION_SCHEMA", "apply_journal", "exceptions_used", "rule_precision"]
+__all__ = [
+    "EXCEPTION_SCHEMA",
+    "apply_journal",
+    "covers",
+    "decision_words",
+    "exceptions_used",
+    "is_open",
+    "unmatched",
+]
+
+MODELS = ("sender-day", "identity", "resource-day")
+"""What stands in place of a rule in a finding of the model; an exception may name it."""
 
 WARN_BEFORE = timedelta(days=14)
 
@@ -29,6 +42,17 @@ EXCEPTION_SCHEMA: dict[str, pl.DataType] = {
 """One row an exception; ``status`` is active, ending (within 14 days) or ended."""
 
 
+def decision_words(verdict: str) -> str:
+    """A verdict of the journal as findings and reports spell it: ``needs work``."""
+    return verdict.replace("_", " ")
+
+
+def is_open() -> pl.Expr:
+    """Whether a finding still waits for a decision: none or "needs work", and no exception."""
+    undecided = pl.col("disposition").is_null() | (pl.col("disposition") == "needs work")
+    return undecided & pl.col("exception_id").is_null()
+
+
 def apply_journal(
     findings: pl.DataFrame, journal: Journal, *, rule_names: Mapping[str, str] | None = None
 ) -> pl.DataFrame:
@@ -38,23 +62,24 @@ def apply_journal(
     or before its last day; of several the one with the smallest id is named. ``rule_names``
     maps a rule's id to its name, so that exceptions may use either.
     """
-    decided = {one.finding: one.verdict for one in journal.dispositions}
+    decided = {name: decision_words(one.verdict) for name, one in journal.latest.items()}
     disposition = pl.col("finding_id").replace_strict(decided, default=None, return_dtype=pl.String)
-    nothing: pl.Expr = pl.lit(None, pl.String)
     held = [
-        nothing.fill_null(pl.when(covers(one, rule_names or {})).then(pl.lit(one.id)))
+        pl.when(covers(one.match, rule_names or {}, one.until)).then(pl.lit(one.id))
         for one in sorted(journal.exceptions, key=lambda one: one.id)
     ]
     return findings.with_columns(
-        disposition.alias("disposition"), pl.coalesce([*held, nothing]).alias("exception_id")
+        disposition.alias("disposition"),
+        pl.coalesce([*held, pl.lit(None, pl.String)]).alias("exception_id"),
     ).select(pl.col(name).cast(dtype) for name, dtype in FINDING_SCHEMA.items())
 
 
-def covers(exception: FindingException, rule_names: Mapping[str, str]) -> pl.Expr:
-    """Whether a finding is one that the exception expects."""
-    ended = pl.col("last_at").dt.date() <= exception.until
-    parts = [ended]
-    for key, value in exception.match.items():
+def covers(
+    match: Mapping[str, str], rule_names: Mapping[str, str], until: date | None = None
+) -> pl.Expr:
+    """Whether a finding is one that an exception expects; ``until`` None asks for all times."""
+    parts = [pl.lit(value=True) if until is None else pl.col("last_at").dt.date() <= until]
+    for key, value in match.items():
         if key == "rule":
             ids = [rule for rule, name in rule_names.items() if value in (rule, name)]
             parts.append(pl.col("rule_id").is_in([value, *ids]))
@@ -62,9 +87,8 @@ def covers(exception: FindingException, rule_names: Mapping[str, str]) -> pl.Exp
             first = pl.col("reasons").list.first().struct.field("family")
             parts.append(first == value)
         else:
-            parts.append(pl.col("subject_kind") == key)
             subject = pl.col("subject_id", "subject_label").str.to_lowercase() == value.lower()
-            parts.append(pl.any_horizontal(subject))
+            parts += [pl.col("subject_kind") == key, pl.any_horizontal(subject)]
     return pl.all_horizontal(parts).fill_null(value=False)
 
 
@@ -74,7 +98,7 @@ def exceptions_used(findings: pl.DataFrame, journal: Journal, *, today: date) ->
     rows = [
         {
             "exception_id": one.id,
-            "match": ", ".join(f"{key} {value}" for key, value in sorted(one.match.items())),
+            "match": one.scope,
             "owner": one.owner,
             "approver": one.approver,
             "reason": one.reason,
@@ -95,19 +119,16 @@ def status(exception: FindingException, today: date) -> str:
     return "ending" if exception.until <= today + WARN_BEFORE else "active"
 
 
-def rule_precision(findings: pl.DataFrame) -> pl.DataFrame:
-    """Per rule: decided findings, false alarms and precision, from dispositions.
-
-    Columns ``rule_id``, ``decided``, ``false_alarms``, ``precision`` (share of decided findings
-    that were true positives or accepted risks). Duplicates and open work are not counted.
-    """
-    counted = findings.filter(
-        pl.col("disposition").is_in(["true_positive", "accepted_risk", "benign"])
-    )
-    false_alarm = (pl.col("disposition") == "benign").sum().cast(pl.Int64)
-    return (
-        counted.group_by("rule_id")
-        .agg(pl.len().cast(pl.Int64).alias("decided"), false_alarm.alias("false_alarms"))
-        .with_columns((1 - pl.col("false_alarms") / pl.col("decided")).round(6).alias("precision"))
-        .sort("rule_id")
-    )
+def unmatched(
+    exceptions: Iterable[FindingException], rule_names: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Ids of exceptions whose rule is not loaded, each with a sentence that says so."""
+    known = sorted({*MODELS, *rule_names, *rule_names.values()})
+    found = []
+    for one in exceptions:
+        rule = one.match.get("rule")
+        if rule is not None and rule not in known:
+            near = difflib.get_close_matches(rule, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            found.append((one.id, f"no rule is called '{rule}'{hint}"))
+    return tuple(found)

@@ -2,62 +2,29 @@
 
 ``triage.yml`` stands beside the archive. It is a YAML list whose entries are one line each, so
 that two people's additions merge in git (``triage.yml merge=union``) and a person can add one
-by hand. The order of lines means nothing: the latest ``at`` decides.
+by hand. The order of lines means nothing, and a line that stands twice counts once: the latest
+``at`` decides.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from auditlens.documents import Document, read_documents
+from auditlens.documents import Document, parse_documents, read_documents
 from auditlens.errors import DocumentError, DocumentErrors
+from auditlens.triage.entry import EXAMPLE, Disposition, FindingException, read_entry
 
-__all__ = ["VERDICTS", "Disposition", "FindingException", "Journal", "read_journal"]
+__all__ = ["Journal", "parse_journal", "read_journal"]
 
-VERDICTS = ("true_positive", "benign", "accepted_risk", "duplicate", "needs_work")
-"""What a reviewer may decide; the first, ``benign`` and ``duplicate`` count for precision."""
-
-LONGEST = timedelta(days=365)
-MATCHES = ("rule", "sender", "resource", "family")
-TEXT_LIMIT = 2000
-
-
-@dataclass(frozen=True)
-class Disposition:
-    """One decision about one finding."""
-
-    finding: str
-    verdict: str
-    reviewer: str
-    reason: str
-    at: datetime
-    ticket: str = ""
-    owner: str = ""
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class FindingException:
-    """Findings that are expected until a day: which, why, who answers and who approved.
-
-    ``match`` holds one or more of rule, sender, resource and family; all must fit. ``until`` is
-    the last day on which it holds.
-    """
-
-    id: str
-    match: Mapping[str, str]
-    owner: str
-    approver: str
-    reason: str
-    at: datetime
-    until: date
-    ticket: str = ""
-    line: int = 0
+Kind = TypeVar("Kind", Disposition, FindingException)
+DATE_KEYS = frozenset({"at", "until"})
+GENERAL_FIX = f"Put the line right or take it out; an entry looks like {EXAMPLE}"
 
 
 @dataclass(frozen=True)
@@ -67,11 +34,35 @@ class Journal:
     path: Path | None = None
     dispositions: tuple[Disposition, ...] = ()
     exceptions: tuple[FindingException, ...] = ()
-    digest: str = field(default=hashlib.sha256(b"").hexdigest())
+    text: str = field(default="", repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over what the entries say: order, comments and lines do not count."""
+        return hashlib.sha256("\n".join(sorted(self.said)).encode()).hexdigest()
+
+    @cached_property
+    def said(self) -> dict[str, int]:
+        """What each entry says, with the line it stands in."""
+        entries: Iterable[Disposition | FindingException] = (*self.dispositions, *self.exceptions)
+        return {saying(entry): entry.line for entry in entries}
+
+    @cached_property
+    def latest(self) -> dict[str, Disposition]:
+        """The decision that counts, by finding."""
+        return {one.finding: one for one in self.dispositions}
 
     def history(self, finding: str) -> tuple[Disposition, ...]:
         """Every decision about one finding, oldest first."""
         return tuple(one for one in self.dispositions if one.finding == finding)
+
+
+def saying(entry: Disposition | FindingException) -> str:
+    """All an entry says, as one text; two entries that say the same are one."""
+    parts = {name: value for name, value in vars(entry).items() if name != "line"}
+    if isinstance(entry, FindingException):
+        parts["match"] = sorted(entry.match.items())
+    return f"{type(entry).__name__} {sorted((k, str(v)) for k, v in parts.items())!r}"
 
 
 def read_journal(path: Path) -> Journal:
@@ -81,135 +72,75 @@ def read_journal(path: Path) -> Journal:
     """
     if not path.exists():
         return Journal(path)
-    documents = read_documents(path, date_keys=frozenset({"at", "until"}))
-    if not documents or documents[0].data is None:
-        return Journal(path)
+    try:
+        documents = read_documents(path, date_keys=DATE_KEYS)
+        text = path.read_text(encoding="utf-8")
+    except DocumentError as fault:
+        raise DocumentErrors([with_fix(fault)]) from None
+    return journal_of(documents, path, text)
+
+
+def parse_journal(text: str, path: Path) -> Journal:
+    """Read a journal from its text; ``path`` is used in messages. Raises DocumentErrors."""
+    try:
+        documents = parse_documents(text, path, date_keys=DATE_KEYS)
+    except DocumentError as fault:
+        raise DocumentErrors([with_fix(fault)]) from None
+    return journal_of(documents, path, text)
+
+
+def with_fix(fault: DocumentError) -> DocumentError:
+    """The fault, with a fix and a line even where the reader of YAML knew none."""
+    return DocumentError(
+        fault.message,
+        path=fault.path,
+        line=fault.line or 1,
+        column=fault.column,
+        fix=fault.fix or GENERAL_FIX,
+    )
+
+
+def journal_of(documents: tuple[Document, ...], path: Path, text: str) -> Journal:
+    if not documents or (len(documents) == 1 and documents[0].data is None):
+        return Journal(path, text=text)
     document = documents[0]
     if len(documents) > 1 or not isinstance(document.data, list):
-        raise document.error("the journal is one list of entries", fix="Start each with '- {'")
+        whole = documents[1] if len(documents) > 1 else document
+        raise DocumentErrors([whole.error("the journal is one list of entries", fix=GENERAL_FIX)])
     found: list[Disposition | FindingException] = []
     faults: list[DocumentError] = []
     for number in range(len(document.data)):
         try:
             found.append(read_entry(document, number))
         except DocumentError as fault:
-            faults.append(fault)
+            faults.append(with_fix(fault))
+    exceptions = unique([one for one in found if isinstance(one, FindingException)])
+    faults.extend(doubles(exceptions, path))
     if faults:
-        raise DocumentErrors(faults)
-    decisions = sorted((e for e in found if isinstance(e, Disposition)), key=order)
-    exceptions = sorted((e for e in found if isinstance(e, FindingException)), key=order)
-    lines = sorted(repr(sorted(entry.items())) for entry in document.data)
-    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    return Journal(path, tuple(decisions), tuple(exceptions), digest)
+        raise DocumentErrors(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+    decisions = unique([one for one in found if isinstance(one, Disposition)])
+    return Journal(path, tuple(decisions), tuple(exceptions), text)
 
 
-def order(entry: Disposition | FindingException) -> tuple[datetime, str, str]:
-    name = entry.finding if isinstance(entry, Disposition) else entry.id
-    return entry.at, name, entry.reason
+def unique(entries: list[Kind]) -> list[Kind]:
+    """Entries oldest first, those that say the same once."""
+    once = {saying(entry): entry for entry in reversed(entries)}
+    return sorted(once.values(), key=order)
 
 
-def read_entry(document: Document, number: int) -> Disposition | FindingException:
-    """Read one entry; what it is shows by its first key."""
-    entry = document.data[number]
-    if not isinstance(entry, dict):
-        raise document.error("an entry is '{finding: …}' or '{exception: …}'", number)
-    if "finding" in entry:
-        return read_disposition(Entry(document, number, entry))
-    if "exception" in entry:
-        return read_exception(Entry(document, number, entry))
-    raise document.error("an entry needs 'finding' or 'exception'", number)
+def order(entry: Disposition | FindingException) -> tuple[datetime, str]:
+    return entry.at, saying(entry)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One entry being read, which knows where it stands."""
-
-    document: Document
-    number: int
-    data: Mapping[str, Any]
-
-    @property
-    def line(self) -> int:
-        return self.document.marks[(self.number,)][0]
-
-    def fault(self, message: str, key: str = "", fix: str = "") -> DocumentError:
-        where = (self.number, key) if key else (self.number,)
-        return self.document.error(message, *where, fix=fix)
-
-    def known(self, keys: frozenset[str]) -> None:
-        for key in self.data:
-            if key not in keys:
-                raise self.fault(
-                    f"'{key}' is not known here", key, f"Known: {', '.join(sorted(keys))}"
-                )
-
-    def text(self, key: str, *, required: bool = True) -> str:
-        value = self.data.get(key)
-        if value is None and not required:
-            return ""
-        if not isinstance(value, str) or not value.strip():
-            raise self.fault(f"'{key}' is missing or no text", key, f"Write {key}: '…'")
-        if len(value) > TEXT_LIMIT or not value.isprintable():
-            raise self.fault(f"'{key}' is too long or holds control characters", key)
-        return value.strip()
-
-    def moment(self, key: str) -> datetime:
-        text = self.text(key)
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise self.fault(f"{text!r} is no time", key, "Write 2026-11-02T09:30:00Z") from None
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-
-    def day(self, key: str) -> date:
-        text = self.text(key)
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise self.fault(f"{text!r} is no day", key, "Write 2027-01-31") from None
-
-
-def read_disposition(entry: Entry) -> Disposition:
-    entry.known(frozenset({"finding", "as", "by", "reason", "at", "ticket", "owner"}))
-    verdict = entry.text("as")
-    if verdict not in VERDICTS:
-        raise entry.fault(f"{verdict!r} is no decision", "as", f"Use one of {', '.join(VERDICTS)}")
-    return Disposition(
-        finding=entry.text("finding"),
-        verdict=verdict,
-        reviewer=entry.text("by"),
-        reason=entry.text("reason"),
-        at=entry.moment("at"),
-        ticket=entry.text("ticket", required=False),
-        owner=entry.text("owner", required=False),
-        line=entry.line,
-    )
-
-
-def read_exception(entry: Entry) -> FindingException:
-    keys = {"exception", "owner", "approver", "reason", "at", "until", "ticket", *MATCHES}
-    entry.known(frozenset(keys))
-    match = {key: entry.text(key) for key in MATCHES if key in entry.data}
-    if not match or all(value in {"*", "any", "all"} for value in match.values()):
-        raise entry.fault(
-            "this exception would hide everything", "exception",
-            f"Name at least one of {', '.join(MATCHES)}",
-        )  # fmt: skip
-    at, until = entry.moment("at"), entry.day("until")
-    if not at.date() <= until <= at.date() + LONGEST:
-        raise entry.fault(
-            f"'until' is {until}, which is not within {LONGEST.days} days after {at:%Y-%m-%d}",
-            "until",
-            "An exception ends by itself within a year; renew it with a new entry",
-        )
-    return FindingException(
-        id=entry.text("exception"),
-        match=match,
-        owner=entry.text("owner"),
-        approver=entry.text("approver"),
-        reason=entry.text("reason"),
-        at=at,
-        until=until,
-        ticket=entry.text("ticket", required=False),
-        line=entry.line,
-    )
+def doubles(exceptions: list[FindingException], path: Path) -> Iterable[DocumentError]:
+    """A fault for every id that two different exceptions share."""
+    first: dict[str, FindingException] = {}
+    for one in sorted(exceptions, key=lambda one: one.line):
+        if one.id in first:
+            yield DocumentError(
+                f"the exception {one.id} stands already in line {first[one.id].line}",
+                path=path,
+                line=one.line,
+                fix="Give this one an id of its own",
+            )
+        first.setdefault(one.id, one)

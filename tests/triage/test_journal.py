@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auditlens.errors import DocumentError, DocumentErrors
+from auditlens.errors import DocumentErrors, UsageError
 from auditlens.triage import add_entry, read_journal
 
 BENIGN = (
@@ -92,6 +92,6 @@ def test_adding_keeps_every_earlier_byte(tmp_path: Path):
 def test_a_faulty_entry_is_not_added(tmp_path: Path):
     """What could not be read back is not written."""
     path = write(tmp_path, BENIGN)
-    with pytest.raises(DocumentError):
-        add_entry(path, {"finding": "F-B", "as": "nonsense", "by": "a", "reason": "b", "at": "c"})
+    with pytest.raises(UsageError, match="was not added: 'F-B' is no finding's id"):
+        add_entry(path, {"finding": "F-B", "as": "benign", "by": "a", "reason": "b", "at": "c"})
     assert path.read_text() == BENIGN

@@ -1,0 +1,262 @@
+"""``auditlens exceptions``: what is expected until a day, and what it hides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from auditlens.cli.options import archive_option, json_option, opened, rules_of, settings_of
+from auditlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditlens.settings import Settings
+    from auditlens.signoff.backtest import Trial
+    from auditlens.triage import Journal
+
+__all__ = ["exceptions"]
+
+COMMAND = TypeVar("COMMAND", bound=Callable[..., Any])
+DAYS = 90
+
+
+def place_options(command: COMMAND) -> COMMAND:
+    """Add the options that say which journal, archive and rules are meant."""
+    for option in reversed(
+        (
+            archive_option,
+            click.option("--journal", type=click.Path(path_type=Path),
+                         help="The triage journal (default: triage.yml beside the archive)."),
+            click.option("--rules", "rules_path", type=click.Path(path_type=Path),
+                         help="A rule file or a folder of them (default: shipped rules)."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def scope_options(command: COMMAND) -> COMMAND:
+    """Add the options that say what an exception fits, and how far back to try it."""
+    for option in reversed(
+        (
+            click.option("--rule", help="Name or id of a rule, or sender-day, identity, "
+                         "resource-day for the model."),
+            click.option("--sender", help="Id or label of a sender."),
+            click.option("--resource", help="Id or label of a resource."),
+            click.option("--family", help="Family of the first reason, such as volume."),
+            click.option("--months", type=click.IntRange(1, 60), default=6, show_default=True,
+                         help="How many past months to try it on."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group()
+def exceptions() -> None:
+    """List, add and check exceptions: findings that are expected until a day."""
+
+
+@exceptions.command("list")
+@place_options
+@json_option
+def list_(
+    archive: Path | None, journal: Path | None, rules_path: Path | None, as_json: bool
+) -> None:
+    """List every exception, ended ones too, with what it hid in signed months."""
+    from auditlens.cli.terminal import print_json, table
+
+    settings = settings_of(archive=archive, journal=journal)
+    rows = register(settings, rules_path, journal_of(settings))
+    if as_json:
+        print_json({"exceptions": rows})
+        return
+    columns = ("exception", "matches", "owner", "approver", "until", "status", "hid", "why")
+    keys = ("exception_id", "match", "owner", "approver", "until", "status", "hidden", "reason")
+    table(columns, [[row[key] for key in keys] for row in rows])
+    click.echo(f"{len(rows)} exceptions; 'hid' counts the signed months")
+
+
+@exceptions.command()
+@place_options
+@scope_options
+@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--approver", required=True, help="Who approved it; not the owner.")
+@click.option("--reason", required=True, help="Why it is expected; it stands in the report.")
+@click.option("--until", help="Last day on which it holds, 2027-01-31 (default: 90 days).")
+@click.option("--ticket", default="", help="Ticket or link that shows the approval.")
+@click.option("--dry-run", is_flag=True, help="Show what it would have hidden; write nothing.")
+def add(
+    *, archive: Path | None, journal: Path | None, rules_path: Path | None, months: int,
+    owner: str, approver: str, reason: str, until: str | None, ticket: str, dry_run: bool,
+    **scope: str | None,
+) -> None:  # fmt: skip
+    """Add an exception, and show what it would have hidden in past months.
+
+    It needs an owner, an approver, a reason and a last day within a year, and it must not fit
+    everything.
+    """
+    from datetime import timedelta
+
+    from auditlens.provenance import run_time
+    from auditlens.triage import add_entry, entry_line, exception_id
+
+    settings = settings_of(archive=archive, journal=journal)
+    now = run_time()
+    match = matching(scope)
+    if owner.strip().casefold() == approver.strip().casefold():
+        raise UsageError("Owner and approver are the same", fix="Have somebody else approve it")
+    entry = {
+        "exception": exception_id(match, now),
+        **match,
+        "owner": owner,
+        "approver": approver,
+        "reason": reason,
+        "at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "until": until or f"{(now + timedelta(days=DAYS)).date()}",
+        "ticket": ticket,
+    }
+    sound(entry, journal_path(settings))
+    trials = try_on(settings, rules_path, match, months, now)
+    refuse_everything(trials)
+    if dry_run:
+        click.echo(f"Not written: {entry_line(entry)}", nl=False)
+        return
+    add_entry(journal_path(settings), entry)
+    click.echo(f"{entry['exception']}: holds until {entry['until']}")
+
+
+@exceptions.command()
+@place_options
+@scope_options
+@click.pass_context
+def check(
+    ctx: click.Context, /, archive: Path | None, journal: Path | None, rules_path: Path | None,
+    months: int, **scope: str | None,
+) -> None:  # fmt: skip
+    """Say which exceptions end soon or hide nothing; with --rule and so on, try a new one.
+
+    Exit code 1 when one ends within 14 days, has ended, or names a rule that is not loaded.
+    """
+    from auditlens.cli.terminal import visible
+    from auditlens.provenance import run_time
+
+    settings = settings_of(archive=archive, journal=journal)
+    if any(scope.values()):
+        refuse_everything(try_on(settings, rules_path, matching(scope), months, run_time()))
+        return
+    wanting = [
+        row for row in register(settings, rules_path, journal_of(settings))
+        if row["status"] != "active"
+    ]  # fmt: skip
+    for row in wanting:
+        said = {"ending": "ends on", "ended": "ended on"}.get(row["status"])
+        told = f"{said} {row['until']}" if said else row["status"]
+        click.echo(f"{row['exception_id']} ({visible(row['match'])}): {visible(told)}")
+    click.echo(f"{len(wanting)} exceptions need a look")
+    ctx.exit(int(bool(wanting)))
+
+
+def matching(scope: Mapping[str, str | None]) -> dict[str, str]:
+    match = {key: value for key, value in scope.items() if value}
+    if not match:
+        raise UsageError(
+            "This exception would hide everything",
+            fix="Name at least one of --rule, --sender, --resource, --family",
+        )
+    return match
+
+
+def journal_path(settings: Settings) -> Path:
+    return settings.journal or settings.archive.absolute().parent / "triage.yml"
+
+
+def journal_of(settings: Settings) -> Journal:
+    from auditlens.triage import read_journal
+
+    return read_journal(journal_path(settings))
+
+
+def sound(entry: Mapping[str, str], path: Path) -> None:
+    """Refuse an entry that the journal would not take, before any month is run."""
+    from auditlens.triage.append import check as check_line
+    from auditlens.triage.append import entry_line
+
+    check_line(entry_line(entry), path)
+
+
+def register(settings: Settings, rules_path: Path | None, journal: Journal) -> list[dict[str, Any]]:
+    """Every exception with status and what it hid in the signed months."""
+    import polars as pl
+
+    from auditlens.findings import FINDING_SCHEMA
+    from auditlens.provenance import run_time
+    from auditlens.rules import load_rules
+    from auditlens.triage import exceptions_used, read_ledger, unmatched
+    from auditlens.triage.seals import FOLDER, sealed_findings
+
+    ledger = read_ledger(journal_path(settings).parent / FOLDER)
+    frames = [sealed_findings(seal) for seal in ledger.standing]
+    found = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *frames])
+    used = exceptions_used(found, journal, today=run_time().date())
+    names: dict[str, str] = {}
+    if any("rule" in one.match for one in journal.exceptions):
+        rules = rules_of(settings, rules_path) or load_rules(placeholders=settings.placeholders)
+        names = {rule.id: rule.name for rule in rules.rules}
+    wrong = dict(unmatched(journal.exceptions, names))
+    return [
+        row | ({"status": wrong[row["exception_id"]]} if row["exception_id"] in wrong else {})
+        for row in used.iter_rows(named=True)
+    ]
+
+
+def try_on(
+    settings: Settings, rules_path: Path | None, match: Mapping[str, str], months: int,
+    now: datetime,
+) -> list[Trial]:  # fmt: skip
+    """Run the trial month by month and print each as it comes."""
+    from auditlens.cli.terminal import visible
+    from auditlens.rules import load_rules
+    from auditlens.signoff.backtest import past_months, try_exception
+    from auditlens.triage import read_ledger
+    from auditlens.triage.apply import unmatched
+    from auditlens.triage.entry import FindingException
+    from auditlens.triage.seals import FOLDER
+
+    archive = opened(settings)
+    rules = rules_of(settings, rules_path) or load_rules(placeholders=settings.placeholders)
+    asked = FindingException("X-new", match, "", "", "", now, now.date())
+    for _, told in unmatched([asked], {rule.id: rule.name for rule in rules.rules}):
+        raise UsageError(told[0].upper() + told[1:], fix="'auditlens rules list' has their names")
+    ledger = read_ledger(journal_path(settings).parent / FOLDER)
+    trials = []
+    for period in past_months(archive, settings, months, now):
+        trial = try_exception(
+            match, period, archive=archive, ledger=ledger, rules=rules, settings=settings, now=now
+        )
+        trials.append(trial)
+        click.echo(
+            f"{trial.label} ({trial.source}): would have hidden {trial.hidden.height} "
+            f"of {trial.findings} findings"
+        )
+        for row in trial.hidden.iter_rows(named=True):
+            who = visible(row["subject_label"] or row["subject_id"] or "-")
+            click.echo(f"  {row['finding_id']}  {row['level']}  {visible(row['title'])}  {who}")
+    hidden = sum(trial.hidden.height for trial in trials)
+    click.echo(f"{hidden} findings in {len(trials)} months would have been hidden")
+    return trials
+
+
+def refuse_everything(trials: list[Trial]) -> None:
+    """Refuse an exception that would have left nothing of months with many kinds of findings."""
+    told = [trial for trial in trials if trial.findings]
+    everything = all(trial.hidden.height == trial.findings for trial in told)
+    varied = any(trial.subjects > 1 and trial.rules > 1 for trial in told)
+    if told and everything and varied:
+        raise UsageError(
+            "This exception would have hidden every finding of these months",
+            fix="Name a rule, a sender or a resource",
+        )

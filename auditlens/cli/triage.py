@@ -1,0 +1,197 @@
+"""``auditlens triage``: decide findings, one by name or all open ones in a walk."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditlens.cli.options import audit_options, make_audit, quiet_option, settings_of
+from auditlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditlens.audit import Audit
+    from auditlens.triage import Journal
+
+__all__ = ["triage"]
+
+VERDICTS = ("true-positive", "benign", "accepted-risk", "duplicate", "needs-work")
+KEYS = {"t": "true_positive", "b": "benign", "a": "accepted_risk", "d": "duplicate",
+        "n": "needs_work"}  # fmt: skip
+MENU = "[t]rue positive  [b]enign  [a]ccepted risk  [d]uplicate  [n]eeds work  [s]kip  [q]uit"
+SIMILAR = 3
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What goes into the journal besides the finding."""
+
+    verdict: str
+    reviewer: str
+    reason: str
+    ticket: str = ""
+    owner: str = ""
+
+
+@click.command()
+@audit_options
+@click.option("--as", "verdict", type=click.Choice(VERDICTS), help="What was decided.")
+@click.option("--reason", default="", help="Why; it stands in the report.")
+@click.option("--by", "reviewer", help="Who decides (default: setting reviewer).")
+@click.option("--ticket", default="", help="Ticket or link that shows the work.")
+@click.option("--owner", default="", help="Who has to act on it.")
+@click.option("--no-input", is_flag=True, help="Never ask; list what is open instead of a walk.")
+@quiet_option
+def triage(
+    verdict: str | None, reason: str, reviewer: str | None, ticket: str, owner: str,
+    no_input: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - shared options
+) -> None:  # fmt: skip
+    """Decide the finding F-… (name it in place of FILE), or walk through the open ones.
+
+    Every decision is one more line in the journal; the latest one counts, none is lost.
+    """
+    from auditlens.triage import FINDING_ID
+
+    named = [str(one) for one in options["files"] if FINDING_ID.fullmatch(str(one))]
+    files = tuple(one for one in options["files"] if str(one) not in named)
+    reviewer = reviewer or settings_of().reviewer
+    if named and (not verdict or not reason or not reviewer):
+        raise UsageError(
+            "A decision needs --as, --reason and --by",
+            fix="For example: --as benign --reason 'planned clean-up' --by 'Ana Birch'",
+        )
+    if verdict and not named:
+        raise UsageError("--as needs the finding it is about", fix="auditlens triage F-… --as …")
+    audit = make_audit(**{**options, "files": files})
+    path = journal_path(audit)
+    if named:
+        made = Decision((verdict or "").replace("-", "_"), reviewer, reason, ticket, owner)
+        for finding_id in named:
+            decide(audit, path, finding_of(audit, finding_id), made)
+        after(audit, path)
+    elif no_input or not sys.stdin.isatty():
+        list_open(audit)
+    else:
+        walk(audit, path, reviewer)
+        after(audit, path)
+
+
+def journal_path(audit: Audit) -> Path:
+    if audit.journal.path is None:
+        raise UsageError("There is no journal to write to", fix="Name one with --journal FILE")
+    return audit.journal.path
+
+
+def finding_of(audit: Audit, finding_id: str) -> dict[str, Any]:
+    for row in audit.findings.iter_rows(named=True):
+        if row["finding_id"] == finding_id:
+            return row
+    raise UsageError(
+        f"No finding {finding_id!r} in {audit.period}",
+        fix="Run 'auditlens check' with the same log and period for their ids",
+    )
+
+
+def decide(audit: Audit, path: Path, finding: dict[str, Any], made: Decision) -> None:
+    """Write one decision and say so."""
+    from auditlens.provenance import run_time
+    from auditlens.triage import add_entry, decision_words
+
+    now = max(run_time(), audit.run_at)
+    add_entry(
+        path,
+        {
+            "finding": finding["finding_id"],
+            "as": made.verdict,
+            "by": made.reviewer,
+            "reason": made.reason,
+            "at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "ticket": made.ticket,
+            "owner": made.owner,
+            "rule": finding["rule_id"] or "",
+            "subject": finding["subject_id"] or "",
+        },
+    )
+    click.echo(f"{finding['finding_id']}: {decision_words(made.verdict)}, by {made.reviewer}")
+
+
+def after(audit: Audit, path: Path) -> None:
+    """What is left to do, and which rules the decisions say to tune."""
+    from dataclasses import replace
+
+    from auditlens.cli.review import print_hints
+    from auditlens.triage import apply_journal, is_open, read_journal
+
+    journal = read_journal(path)
+    names = {rule.id: rule.name for rule in audit.rules.rules}
+    findings = apply_journal(audit.findings, journal, rule_names=names)
+    click.echo(f"{findings.filter(is_open()).height} findings of {audit.period} are still open")
+    print_hints(replace(audit, findings=findings, journal=journal))
+
+
+def list_open(audit: Audit) -> None:
+    from auditlens.cli.terminal import visible
+    from auditlens.triage import is_open
+
+    rows = audit.findings.filter(is_open())
+    for row in rows.iter_rows(named=True):
+        who = visible(row["subject_label"] or row["subject_id"] or "-")
+        click.echo(f"{row['finding_id']}  {row['level']}  {visible(row['title'])}  {who}")
+    click.echo(f"{rows.height} findings of {audit.period} are open")
+
+
+def walk(audit: Audit, path: Path, reviewer: str) -> None:
+    """Show each open finding and take one key; a quit keeps what was decided so far."""
+    from auditlens.triage import is_open, read_journal
+
+    rows = audit.findings.filter(is_open()).to_dicts()
+    reviewer = reviewer or (ask("Your name") if rows else "")
+    reason = ""
+    for number, finding in enumerate(rows, 1):
+        click.echo(f"\n{number} of {len(rows)}")
+        show(audit, finding, read_journal(path))
+        key = one_key()
+        if key == "q":
+            break
+        if key == "s":
+            continue
+        reason = ask("Reason", reason)
+        ticket = ask("Ticket (Enter: none)", "")
+        decide(audit, path, finding, Decision(KEYS[key], reviewer, reason, ticket))
+
+
+def ask(text: str, default: str | None = None) -> str:
+    """A line of text from the person; the former answer is one Enter away."""
+    return str(click.prompt(text, default=default or (None if default is None else ""), err=True,
+                            show_default=bool(default)))  # fmt: skip
+
+
+def one_key() -> str:
+    click.echo(MENU, err=True)
+    while (key := click.getchar().lower()) not in {*KEYS, "s", "q"}:
+        if key in ("\x03", "\x04"):
+            raise click.Abort
+    return key
+
+
+def show(audit: Audit, finding: dict[str, Any], journal: Journal) -> None:
+    """One finding: reasons, evidence, and what was decided about its like before."""
+    from auditlens.cli.explain import evidence, tell
+    from auditlens.cli.terminal import moment, visible
+    from auditlens.triage import decision_words
+
+    tell(finding, evidence(audit, finding)[:10])
+    same = [
+        one
+        for one in reversed(journal.dispositions)
+        if one.rule == finding["rule_id"] or (one.subject and one.subject == finding["subject_id"])
+    ]
+    for one in same[:SIMILAR]:
+        about = "same subject" if one.subject == finding["subject_id"] else "same rule"
+        click.echo(
+            f"Before ({about}): {one.finding} {decision_words(one.verdict)} on {moment(one.at)} "
+            f"by {visible(one.reviewer)}: {visible(one.reason)}"
+        )

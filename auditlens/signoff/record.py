@@ -1,0 +1,230 @@
+"""The record in a report folder: what a third party needs to do the whole run again.
+
+``record.json`` holds settings, rules, journal, the sealed months before and how the report was
+made, as they were, each with its hash. A report that hides identities carries hashes alone: then
+the originals must stand beside the archive.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from auditlens.audit import Audit
+from auditlens.errors import IntegrityError
+from auditlens.period import Period
+from auditlens.report import Report
+from auditlens.report.folder import FORMAT, MANIFEST
+from auditlens.rules.load import rule_files
+from auditlens.settings import Settings
+from auditlens.shipped import rules_folder
+from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
+from auditlens.triage.journal import Journal, parse_journal
+from auditlens.triage.seals import canonical
+
+__all__ = ["RECORD", "Making", "Record", "make_record", "parse_record", "rule_texts", "with_record"]
+
+RECORD = "record.json"
+RECORD_FORMAT = "auditlens.record/1"
+PRIVATE = ("archive", "rules", "journal", "path", "origins", "unknown", "api_url", "api", "fail_on",
+           "reviewer")  # fmt: skip
+"""Settings that change neither a finding nor a report: they stay at home."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a report is made: its edition, whom it names, its further forms, who signed it."""
+
+    edition: str = "full"
+    identity: str = "full"
+    also: tuple[str, ...] = ()
+    reviewer: str = ""
+    statement: str = ""
+    signed_at: datetime | None = None
+    amendment: int = 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as read. ``rules`` maps file names to (SHA-256, text or None)."""
+
+    data: Mapping[str, Any]
+    period: Period
+    run_at: datetime
+    seed: int
+    making: Making
+    rules: Mapping[str, tuple[str, str | None]]
+
+    @property
+    def veiled(self) -> bool:
+        """Whether the originals were left out to hide identities."""
+        return self.making.identity != "full"
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings of the run; None in a veiled record."""
+        held = self.data["settings"]
+        return None if held is None else settings_from(held)
+
+    @property
+    def journal(self) -> Journal | None:
+        text = self.data["journal"]["text"]
+        return None if text is None else parse_journal(text, Path("triage.yml"))
+
+    @property
+    def earlier(self) -> tuple[SealedMonth, ...] | None:
+        held = self.data["earlier"]
+        return None if held is None else tuple(month_from(one) for one in held)
+
+
+def rule_texts(root: Path) -> dict[str, str]:
+    """Every rule file below a folder (or the file itself) and the classifier, by name."""
+    found = {"actions.yml": rules_folder() / "actions.yml"}
+    for path in rule_files([root]):
+        name = path.name if root.is_file() else path.relative_to(root).as_posix()
+        found[f"rules/{name}"] = path
+    return {name: path.read_bytes().decode("utf-8") for name, path in sorted(found.items())}
+
+
+def sha256(text: str | bytes) -> str:
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
+    """The record of one report of ``audit``, whose rules were read from ``rules_root``."""
+    open_ = making.identity == "full"
+    texts = rule_texts(rules_root)
+    journal = audit.journal
+    lines = sorted(sha256(line) for line in journal.text.splitlines() if line.strip())
+    about = {
+        "format": RECORD_FORMAT,
+        "period": period_data(audit.period),
+        "run_at": audit.run_at.isoformat(),
+        "seed": audit.model.get("seed", audit.settings.seed),
+        "making": dataclasses.asdict(making)
+        | {"signed_at": making.signed_at and making.signed_at.isoformat()},
+        "provenance": dict(audit.provenance),
+        "source": "archive" if audit.coverage.head else "files",
+        "product": next((rule.product for rule in audit.rules.rules), "secoda"),
+        "shipped_rules": rules_root.is_relative_to(rules_folder()),
+        "rules": {
+            name: {"sha256": sha256(text), "text": text if open_ else None}
+            for name, text in texts.items()
+        },
+        "settings": settings_data(audit.settings) if open_ else None,
+        "journal": {
+            "digest": journal.digest,
+            "entries": sorted(sha256(said) for said in journal.said),
+            "lines": lines,
+            "text": journal.text if open_ else None,
+        },
+        "earlier": [month_data(month) for month in audit.earlier] if open_ else None,
+        "earlier_seals": [month.seal for month in audit.earlier],
+    }
+    return canonical(about)
+
+
+def with_record(report: Report, making: Making, record: bytes) -> dict[str, bytes]:
+    """The files of a report with its record among them, the manifest last."""
+    files = dict(report.files(making.also))
+    listed = json.loads(files.pop(MANIFEST))
+    entry = {
+        "name": RECORD,
+        "bytes": len(record),
+        "sha256": sha256(record),
+        "media_type": "application/json",
+    }
+    listed["files"] = sorted([*listed["files"], entry], key=lambda one: str(one["name"]))
+    assert listed["format"] == FORMAT
+    whole = (json.dumps(listed, indent=2, sort_keys=True) + "\n").encode()
+    return {**files, RECORD: record, MANIFEST: whole}
+
+
+def parse_record(raw: bytes, path: Path) -> Record:
+    """Read a record. Raises IntegrityError when it is none of ours."""
+    try:
+        data = json.loads(raw)
+        if data["format"] != RECORD_FORMAT or canonical(data) != raw:
+            raise ValueError
+        made = dict(data["making"])
+        made["also"] = tuple(made["also"])
+        made["signed_at"] = made["signed_at"] and datetime.fromisoformat(made["signed_at"])
+        record = Record(
+            data=data,
+            period=period_from(data["period"]),
+            run_at=datetime.fromisoformat(data["run_at"]),
+            seed=int(data["seed"]),
+            making=Making(**made),
+            rules={name: (one["sha256"], one["text"]) for name, one in data["rules"].items()},
+        )
+        # Each is read now, so that a fault shows here and not in the middle of a run.
+        assert record.settings is None or record.settings.timezone
+        assert record.earlier is None or isinstance(data["journal"]["lines"], list)
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError):
+        raise IntegrityError(
+            f"{path}: is no record of ours, or was edited", fix="Restore the report from a copy"
+        ) from None
+    return record
+
+
+def period_data(period: Period) -> dict[str, str]:
+    return {
+        "label": period.label,
+        "start": period.start.isoformat(),
+        "end": period.end.isoformat(),
+        "timezone": period.timezone,
+    }
+
+
+def period_from(data: Mapping[str, str]) -> Period:
+    start, end = (datetime.fromisoformat(data[edge]) for edge in ("start", "end"))
+    return Period(start, end, data["label"], data["timezone"])
+
+
+def settings_data(settings: Settings) -> dict[str, Any]:
+    """Every setting that can change a finding or a report, as plain values."""
+    values: dict[str, Any] = {
+        item.name: getattr(settings, item.name)
+        for item in dataclasses.fields(settings)
+        if item.name not in PRIVATE
+    }
+    values["placeholders"] = {name: list(v) for name, v in settings.placeholders.items()}
+    values["holidays"] = [day.isoformat() for day in settings.holidays]
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain
+
+
+def settings_from(data: Mapping[str, Any]) -> Settings:
+    values = dict(data)
+    values["placeholders"] = {name: tuple(v) for name, v in data["placeholders"].items()}
+    values["holidays"] = tuple(date.fromisoformat(day) for day in data["holidays"])
+    values["frameworks"] = tuple(data["frameworks"])
+    return Settings(**values)
+
+
+def month_data(month: SealedMonth) -> dict[str, Any]:
+    return {
+        "label": month.label,
+        "start": month.start.isoformat(),
+        "end": month.end.isoformat(),
+        "seal": month.seal,
+        "events": month.events,
+        "rules": dict(month.rules),
+        "findings": month.findings.to_dicts(),
+    }
+
+
+def month_from(data: Mapping[str, Any]) -> SealedMonth:
+    start, end = (datetime.fromisoformat(data[edge]) for edge in ("start", "end"))
+    findings = pl.DataFrame(data["findings"], schema=MONTH_SCHEMA)
+    return SealedMonth(
+        data["label"], start, end, data["seal"], findings, data["events"], data["rules"]
+    )

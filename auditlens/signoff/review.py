@@ -1,0 +1,87 @@
+"""From journal, exceptions and sealed months to what the report prints of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from auditlens.audit import Audit
+from auditlens.report import Review
+from auditlens.report.review import Disposition, ExceptionEntry, PreviousPeriod, Signature
+from auditlens.triage import decision_words
+from auditlens.triage.change import SAME, SealedMonth
+
+__all__ = ["review_of"]
+
+
+def review_of(
+    audit: Audit,
+    *,
+    reviewer: str = "",
+    statement: str = "",
+    signed_at: datetime | None = None,
+    amendment: int = 0,
+) -> Review:
+    """Everything people added to one audit, as the report takes it.
+
+    Without a ``reviewer`` the report is a draft. ``amendment`` counts its later issues.
+    """
+    signature = Signature("reviewer", reviewer, signed_at, statement)
+    return Review(
+        dispositions=dispositions(audit),
+        exceptions=exceptions(audit),
+        signatures=(signature,) if reviewer else (),
+        previous=previous(audit, audit.earlier[-1]) if audit.earlier else None,
+        amendment=amendment,
+    )
+
+
+def dispositions(audit: Audit) -> tuple[Disposition, ...]:
+    """The decision that counts of each finding; what needs work is still to be decided."""
+    found = (audit.journal.latest.get(one) for one in audit.findings["finding_id"])
+    return tuple(
+        Disposition(
+            finding_id=one.finding,
+            decision=decision_words(one.verdict),
+            reviewer=one.reviewer,
+            reason=one.reason,
+            decided_at=one.at,
+            owner=one.owner,
+            ticket=one.ticket,
+        )
+        for one in found
+        if one is not None and one.verdict != "needs_work"
+    )
+
+
+def exceptions(audit: Audit) -> tuple[ExceptionEntry, ...]:
+    """Every exception with what it hid, ended ones too."""
+    return tuple(
+        ExceptionEntry(
+            exception_id=row["exception_id"],
+            scope=row["match"],
+            reason=row["reason"],
+            owner=row["owner"],
+            approver=row["approver"],
+            until=row["until"],
+            hid=row["hidden"],
+            state=row["status"],
+        )
+        for row in audit.exceptions.iter_rows(named=True)
+    )
+
+
+def previous(audit: Audit, last: SealedMonth) -> PreviousPeriod:
+    """The last sealed month, its findings under the ids they have now where they persist.
+
+    The report takes an id that is gone for a finding that was resolved, and an id rests on the
+    first event, which each month has anew.
+    """
+    now: dict[tuple[str | None, ...], list[str]] = defaultdict(list)
+    for row in audit.findings.select("finding_id", *SAME).iter_rows():
+        now[row[1:]].append(row[0])
+    found: dict[str, str] = {}
+    for row in last.findings.select("finding_id", "level", *SAME).iter_rows():
+        waiting = now.get(row[2:], [])
+        found[waiting.pop(0) if waiting else row[0]] = row[1]
+    return PreviousPeriod(last.label, found, last.events, last.rules)
