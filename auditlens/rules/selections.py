@@ -10,6 +10,7 @@ from auditlens.rules.translate import Refused, Translation
 
 __all__ = ["check_selections", "faulty_item", "items"]
 
+LARGEST = 2**53
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -62,6 +63,8 @@ def check_item(
     if not all(isinstance(one, SCALARS) for one in values):
         raise document.error("a value is a text, a number, a boolean, null or a list of these",
                              *where)  # fmt: skip
+    if any(isinstance(one, int | float) and abs(one) > LARGEST for one in values):
+        raise document.error("a number beyond 2^53 would lose digits", *where, fix="Quote it")
     if key is None and any(one is None or one == "" for one in values):
         raise document.error("a keyword cannot be empty", *where)
 

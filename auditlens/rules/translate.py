@@ -107,7 +107,7 @@ class Translation:
 
     def filled(self, value: Any) -> list[Any]:
         """Replace the placeholders of a text or pattern by the values given for them."""
-        from sigma.types import Placeholder, SigmaString
+        from sigma.types import Placeholder, SigmaCasedString, SigmaString
 
         text = value if isinstance(value, SigmaString) else value.regexp
         found = [part.name for part in text.s if isinstance(part, Placeholder)]
@@ -124,6 +124,9 @@ class Translation:
                 yield literal(one) if text is value else escaped(one)
 
         filled: list[Any] = value.replace_placeholders(values)
+        if isinstance(value, SigmaCasedString):
+            # Filling forgets that the text was to be compared exactly.
+            filled = [SigmaCasedString.from_sigma_string(one) for one in filled]
         return filled
 
 
