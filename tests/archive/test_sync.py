@@ -73,6 +73,21 @@ def test_removal_during_the_walk_leads_to_a_second_look(archive, make_workspace)
     assert workspace.steady <= ids(archive)
 
 
+def test_removal_made_up_by_a_late_event_leads_to_a_second_look(archive, make_workspace):
+    """The number of ids is as it should be, but the count fell on the way: look again."""
+    workspace = make_workspace(40)
+    workspace.begin()
+    late = timedelta(hours=6)
+    workspace.script = [
+        lambda w: None,
+        lambda w: w.remove(0),
+        lambda w: w.arrive(1, age=late),
+    ]
+    outcome = archive.sync(workspace)
+    assert outcome.outcome == "complete"
+    assert workspace.steady <= ids(archive)
+
+
 def test_event_missing_from_the_listing_is_reported(archive, make_workspace):
     """A source that counts more than it lists gives an incomplete archive, by how many."""
 
@@ -123,13 +138,35 @@ def test_failure_keeps_what_was_read_and_says_incomplete(archive, make_workspace
     assert archive.status().last_outcome == "incomplete"
 
 
-def test_sync_after_a_failure_leaves_no_gap(archive, make_workspace, failing):
+@pytest.mark.parametrize(("counted", "outcome"), [(True, "complete"), (False, "unprovable")])
+def test_sync_after_a_failure_leaves_no_gap(archive, make_workspace, failing, counted, outcome):
     """A known page above a hole does not end the walk of the next sync."""
-    workspace = make_workspace(60)
+    workspace = make_workspace(60, counted=counted)
     workspace.script = [lambda w: None, lambda w: None, failing]
     with pytest.raises(SourceError):
         archive.sync(workspace)
-    assert archive.sync(workspace, overlap=timedelta(0)).outcome == "complete"
+    assert archive.sync(workspace, overlap=timedelta(0)).outcome == outcome
+    assert ids(archive) == workspace.ids()
+
+
+def test_failure_of_a_later_sync_leaves_no_gap(archive, make_workspace, failing):
+    """What an interrupted sync did not reach is fetched by the next one, count or not."""
+    workspace = make_workspace(20, counted=False)
+    archive.sync(workspace)
+    workspace.arrive(40)
+    workspace.script = [lambda w: None, lambda w: None, failing]
+    with pytest.raises(SourceError):
+        archive.sync(workspace)
+    archive.sync(workspace, overlap=timedelta(0))
+    assert ids(archive) == workspace.ids()
+
+
+def test_late_event_within_the_overlap_needs_no_count(archive, make_workspace):
+    """Known pages younger than the overlap are passed, so a late event below them is met."""
+    workspace = make_workspace(100, counted=False)
+    archive.sync(workspace)
+    workspace.arrive(1, age=timedelta(hours=5))
+    archive.sync(workspace, overlap=timedelta(hours=8))
     assert ids(archive) == workspace.ids()
 
 
@@ -165,14 +202,15 @@ def test_cycling_pages_end(archive, make_workspace):
     assert len(asked) == 6
 
 
-def test_oldest_first_listing_is_read_to_its_end(archive, make_workspace):
+@pytest.mark.parametrize("counted", [True, False])
+def test_oldest_first_listing_is_read_to_its_end(archive, make_workspace, counted):
     """A listing in the other order never ends early: its first page is always known."""
 
     class Upside(type(make_workspace())):
         def listing(self):
             return super().listing()[::-1]
 
-    workspace = Upside(size=5)
+    workspace = Upside(size=5, counted=counted)
     workspace.arrive(30)
     archive.sync(workspace)
     workspace.arrive(7)

@@ -9,6 +9,7 @@ import pytest
 
 from auditlens.archive import Archive
 from auditlens.archive import archive as archive_module
+from auditlens.archive.chain import examine
 from auditlens.archive.manifest import FORMAT, sealed
 from auditlens.errors import IntegrityError, UsageError
 
@@ -77,7 +78,7 @@ def test_every_bit_of_the_last_manifest_is_covered(archive):
     path = files(archive, "log")[-1]
     for bit in range(0, path.stat().st_size * 8, 7):
         flip(path, bit)
-        assert not archive.verify().ok
+        assert examine(archive.path)[1]
         flip(path, bit)
 
 
@@ -87,6 +88,15 @@ def test_damage_is_named_to_the_block_of_records(archive):
     flip(path, path.stat().st_size * 8 - 9)
     problem = archive.verify().problems[0]
     assert (problem.file, problem.records) == (f"evidence/{path.name}", "257-400")
+
+
+def test_manifest_sealed_anew_breaks_the_chain(archive):
+    """Whoever rewrites a manifest and its own hash still breaks the one that follows."""
+    import dataclasses
+
+    manifest = dataclasses.replace(archive.chain().links[0].manifest, tool="another")
+    files(archive, "log")[0].write_bytes(sealed(manifest)[0])
+    assert "log/000002.json" in {problem.file for problem in archive.verify().problems}
 
 
 def test_cut_tail_is_found_by_the_head_file(archive):
