@@ -43,6 +43,12 @@ class Index:
     files: tuple[TableFile, ...]
     loose: tuple[TableFile, ...] = ()
 
+    @property
+    def digest(self) -> str:
+        """Hash (hex) of what the table is made of: every file by its own hash."""
+        body = msgspec.json.encode((self.stamp, self.covered_hash, self.files))
+        return sha256(body).hexdigest()
+
     def holds(self, chain: Chain, stamp: str) -> bool:
         """Whether the table was made from the beginning of this very chain, in this way."""
         return self.stamp == stamp and self.follows(chain)

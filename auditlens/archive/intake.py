@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -251,7 +251,7 @@ class Intake:
     def conclude(self, at: datetime, note: OutcomeNote) -> None:
         """Seal the outcome and bring table and head up to it."""
         self.tabulate()
-        self.extend(at, note)
+        self.extend(at, replace(note, table=self.index.digest))
         log.set_head(self.folder, self.chain)
         self.table.tidy(self.index)
 

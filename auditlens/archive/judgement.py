@@ -26,6 +26,7 @@ class Verdict:
     outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
     missing: int | None
     statement: str
+    doubtful: bool = False
 
 
 def judge(
@@ -36,8 +37,9 @@ def judge(
     A walk to the last page must itself have seen as many ids, up to the newest event of its
     first answer, as that answer counted. A shorter walk relies on the archive: ids held between
     the source's oldest event and that newest one, without those that were ``gone`` from the
-    source when it was last read in full. (An event removed since then can stand in for a late
-    one; the next full walk tells.)
+    source when it was last read in full. An event removed since then can stand in for a late
+    one: where more are held than the source counts, the verdict is ``doubtful``, and only a
+    full walk tells.
     """
     if walk.count is None:
         return Verdict("unprovable", None, unprovable(walk))
@@ -56,7 +58,8 @@ def judge(
             f"Incomplete by {missing:,}: the source counts {walk.count:,} events"
             f"{upto(walk.anchor)}, the archive holds {found:,} of them.",
         )
-    return Verdict("complete", 0, complete(walk))
+    doubtful = not walk.whole and found > walk.count
+    return Verdict("complete", 0, complete(walk), doubtful=doubtful)
 
 
 def still_gone(walk: Walk, gone: Sequence[datetime]) -> tuple[datetime, ...]:

@@ -94,7 +94,8 @@ class OutcomeNote:
     the last page. ``anchor`` is the newest event of the first answer, ``reached`` the oldest
     event the walk came to, ``server_oldest`` the oldest event the source still lists. ``gone``
     are the times of events held that a walk to the last page did not meet: the source removed
-    them (None: they are too many to list).
+    them (None: they are too many to list). ``table`` is the digest of the event table as the
+    sync left it.
     """
 
     outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
@@ -115,6 +116,7 @@ class OutcomeNote:
     pages: int
     rounds: int
     statement: str
+    table: str | None = None
 
     @property
     def advances(self) -> bool:

@@ -138,10 +138,10 @@ def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNot
             walk(source, intake, terms.steps, found, until)
             intake.seal(terms.now(), force=True)
             verdict = judge(found, intake.ledger, intake.watermark, gone)
-            settled = verdict.outcome != "incomplete" and not found.shaken
-            if settled or rounds == ROUNDS:
+            vouched = verdict.outcome != "incomplete" and not verdict.doubtful
+            if (vouched and not found.shaken) or rounds == ROUNDS:
                 break
-            if verdict.outcome == "incomplete":
+            if not vouched:
                 until = None
     except (SourceError, Interrupted) as error:
         save_what_was_read(intake, terms, found, rounds, error)

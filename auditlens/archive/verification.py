@@ -11,6 +11,7 @@ import polars as pl
 
 from auditlens.archive import segment
 from auditlens.archive import table as tables
+from auditlens.archive.cells import cell_problems
 from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
 from auditlens.archive.disk import names, read
 from auditlens.archive.index import INDEX, Index, TableFile, index_of
@@ -80,6 +81,8 @@ def verify_once(folder: Path, against: str | None) -> Verification:
     problems.extend(extra_segments(chain, listing, leftovers))
     problems.extend(extra_entries(folder))
     problems.extend(table_problems(folder, chain, index_data, leaves, leftovers))
+    if index_data is not None and not problems:
+        problems.extend(cell_problems(folder, chain, index_of(index_data)))
     if against is not None and not is_noted(chain, against):
         text = f"the noted head {against[:16]}… is not in the log: it was cut or rewritten"
         problems.append(Problem(LOG, "", text))
