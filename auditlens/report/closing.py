@@ -42,17 +42,25 @@ GLOSSARY = (
 
 def method(facts: Facts) -> Method:
     """How the model was fitted, and what the log cannot show."""
-    facts_of_model = tuple(
-        (key.replace("_", " "), in_words(value))
+    settings = tuple(
+        row
         for key, value in sorted(facts.model.items())
         if key != "notes"
+        for row in model_rows(key.replace("_", " "), value)
     )
     notes = facts.model.get("notes", ())
     return Method(
-        model=facts_of_model,
+        model=settings,
         notes=tuple(str(note) for note in notes) if isinstance(notes, list | tuple) else (),
         limits=LIMITS,
     )
+
+
+def model_rows(key: str, value: Any) -> list[tuple[str, str]]:
+    """One line of settings, or one a model where the value holds several."""
+    if isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
+        return [(name, in_words(one)) for name, one in sorted(value.items())]
+    return [(key, in_words(value))]
 
 
 def in_words(value: Any) -> str:

@@ -87,7 +87,7 @@ def facts_of(
         coverage=audit.coverage,
         rules=tuple(audit.rules.rules),
         rules_digest=audit.rules.digest,
-        model=audit.model,
+        model=audit.model if identity == "full" else impersonal_model(audit.model),
         provenance=audit.provenance,
         workspace=getattr(audit.settings, "workspace", "") or "",
         frameworks=tuple(getattr(audit.settings, "frameworks", ())),
@@ -121,6 +121,11 @@ def impersonal(review: Review) -> Review:
         dispositions=tuple(replace(one, reason="") for one in review.dispositions),
         exceptions=tuple(replace(one, scope="withheld", reason="") for one in review.exceptions),
     )
+
+
+def impersonal_model(model: Mapping[str, object]) -> Mapping[str, object]:
+    """The model's settings without its notes: a note may name a sender."""
+    return {name: value for name, value in model.items() if name != "notes"}
 
 
 def file_name(source: str) -> str:

@@ -25,6 +25,13 @@ DETAILED = 25
 IDS_LISTED = 100
 """How many findings, most severe first, name their first event; the files list all ids."""
 
+MODEL_TITLES = {
+    "sender-day": "Unusual days of senders",
+    "resource-day": "Unusual days of resources",
+    "identity": "Days that look like someone else's",
+}
+"""The group of each model; its findings carry titles of their own."""
+
 CONFIDENCE = {"rule": "condition met", "anomaly": "ranked by the model"}
 
 
@@ -139,7 +146,7 @@ def rule_group(key: tuple[str, str], found: list[FindingRow], shown: int, why: s
     first = found[0]
     return RuleGroup(
         rule_id=key[1],
-        title=first.title,
+        title=MODEL_TITLES.get(key[1], first.title),
         kind=first.kind,
         level=key[0],
         why=" ".join(why.split()),

@@ -30,7 +30,7 @@ STATUSES = (
     "not assessable from this log",
 )
 CLAUSE_KEYS = {"id", "words", "evidence", "days", "limit", "ceiling"}
-PACK_KEYS = {"id", "name", "note", "clauses"}
+PACK_KEYS = {"id", "name", "note", "aliases", "clauses"}
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ class ClauseRule:
 
 @dataclass(frozen=True)
 class Pack:
-    """One framework file."""
+    """One framework file. ``aliases`` are prefixes by which rules name its clauses."""
 
     framework: str
     name: str
     note: str
+    aliases: tuple[str, ...]
     clauses: tuple[ClauseRule, ...]
 
 
@@ -90,6 +91,7 @@ def load_pack(name: str) -> Pack:
         framework=data["id"],
         name=data["name"],
         note=" ".join(data.get("note", "").split()),
+        aliases=tuple(sorted({one.casefold() for one in (data["id"], *data.get("aliases", ()))})),
         clauses=tuple(clause_rule(entry) for entry in clauses),
     )
 
@@ -133,7 +135,10 @@ def framework_tables(
     states = {one.evidence_id: one.state for one in evidence}
     pending = set(facts.undecided["finding_id"].to_list())
     open_controls = Counter(
-        control.casefold() for row in rows if row.finding_id in pending for control in row.controls
+        control.casefold().replace(":a.", ":")  # Annex A, written with and without its letter
+        for row in rows
+        if row.finding_id in pending
+        for control in row.controls
     )
     held = days_held(facts)
     return tuple(
@@ -155,7 +160,7 @@ def framework_table(
 ) -> Framework:
     clauses = []
     for rule in pack.clauses:
-        open_here = open_controls[f"{pack.framework}:{rule.clause}".casefold()]
+        open_here = sum(open_controls[f"{one}:{rule.clause}".casefold()] for one in pack.aliases)
         if "E08" in rule.evidence:
             open_here = max(open_here, pending)
         status = clause_status(rule, [states[one] for one in rule.evidence], open_here, held)

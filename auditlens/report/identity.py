@@ -137,7 +137,7 @@ def veil_findings(
     known = pl.col("rule_id").replace_strict(
         list(titles), list(titles.values()), default=None, return_dtype=pl.String
     )
-    title = pl.coalesce(known, pl.format("Unusual {} activity", "subject_kind"))
+    title = pl.coalesce(known, pl.format("Unusual day of a {}", "subject_kind"))
     veiled = findings.with_columns(
         subject.otherwise(pl.lit("workspace")).fill_null(WITHHELD).alias("subject_id"),
         subject.otherwise(pl.lit("the workspace")).fill_null(WITHHELD).alias("subject_label"),

@@ -20,7 +20,6 @@ LEFT_OUT = {
     "findings": (
         "subject_id",
         "rule_id",
-        "title",
         "level",
         "kind",
         "tags",
@@ -45,7 +44,9 @@ def packed(content: Content) -> Any:
     whole: dict[str, Any] = msgspec.to_builtins(content)
     shown = whole["findings"][: content.shown.shown]
     rows = defaultdict(list)
+    titles = {(group.level, group.rule_id): group.title for group in content.groups}
     for row, plain in zip(content.findings, shown, strict=False):
+        plain["title"] = "" if titles[row.level, row.rule_id] == row.title else row.title
         plain["reasons"] = [[one.text, one.share_percent] for one in row.reasons]
         rows[row.level, row.rule_id].append(plain)
     for group in whole["groups"]:

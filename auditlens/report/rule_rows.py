@@ -64,6 +64,9 @@ def health(row: dict[str, Any]) -> str:
 
 def precisions(facts: Facts) -> dict[str, float]:
     """Share of each rule's decided findings that were right, in percent."""
+    if "precision" in facts.health.columns:
+        known = facts.health.select("rule_id", "precision").drop_nulls()
+        return {rule: percent(share, 1) for rule, share in known.iter_rows()}
     rule_of = dict(facts.findings.select("finding_id", "rule_id").iter_rows())
     right: Counter[str] = Counter()
     decided: Counter[str] = Counter()

@@ -60,8 +60,8 @@ def ciede2000(one, two):
     dh = 2 * math.sqrt(c1 * c2) * math.sin(math.radians(turn / 2))
     light, chroma = (l1 + l2) / 2, (c1 + c2) / 2
     hue = (h1 + turn / 2) % 360 if c1 * c2 else h1 + h2
-    t = (1 - 0.17 * math.cos(math.radians(hue - 30)) + 0.24 * math.cos(math.radians(2 * hue))
-         + 0.32 * math.cos(math.radians(3 * hue + 6)) - 0.2 * math.cos(math.radians(4 * hue - 63)))  # fmt: skip
+    waves = ((-0.17, 1, -30), (0.24, 2, 0), (0.32, 3, 6), (-0.2, 4, -63))
+    t = 1 + sum(k * math.cos(math.radians(n * hue + shift)) for k, n, shift in waves)
     sl = 1 + 0.015 * (light - 50) ** 2 / math.sqrt(20 + (light - 50) ** 2)
     sc, sh = 1 + 0.045 * chroma, 1 + 0.015 * chroma * t
     bend = -2 * math.sqrt(chroma**7 / (chroma**7 + 25**7))

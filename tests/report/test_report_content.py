@@ -1,0 +1,198 @@
+"""What the report says of reviews, changes, access and rules, before any markup."""
+
+from dataclasses import FrozenInstanceError
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from auditlens.report import Report
+from auditlens.report.review import (
+    Disposition,
+    ExceptionEntry,
+    PreviousPeriod,
+    Review,
+    Signature,
+)
+
+AT = datetime(2026, 11, 5, 9, tzinfo=UTC)
+
+
+def content(audit, **review):
+    return Report(audit, review=Review(**review)).content()
+
+
+def test_content_is_frozen(make_audit):
+    """What was built cannot be changed by who renders it."""
+    with pytest.raises(FrozenInstanceError):
+        Report(make_audit(1)).content().cover = None
+
+
+def test_nothing_recorded_is_said(make_audit):
+    """Without a review every section says that none is recorded."""
+    html = Report(make_audit(2)).html()
+    assert "No earlier period was given" in html
+    assert "None recorded. Nothing was hidden from this report." in html
+    assert html.count("not signed") == 2
+
+
+def test_decided_findings_need_no_decision(make_audit):
+    """The verdict counts what is undecided; decided findings stay listed."""
+    audit = make_audit(10)
+    decided = tuple(Disposition(one, "benign", "R") for one in audit.findings["finding_id"])
+    said = content(audit, dispositions=decided)
+    assert said.conclusion.verdict == "clear"
+    assert said.conclusion.headline == "All 10 findings decided"
+    assert len(said.findings) == 10
+    assert said.conclusion.decide == ()
+
+
+def test_needs_work_is_still_open(make_audit):
+    """A finding that needs work is not decided."""
+    audit = make_audit(1)
+    audit.findings = audit.findings.with_columns(disposition=pl.lit("needs work"))
+    assert content(audit).conclusion.undecided == 1
+
+
+def test_decision_shows_with_who_and_why(make_audit):
+    """Reviewer, reason, ticket and owner of a decision are on the page."""
+    audit = make_audit(1)
+    one = Disposition(audit.findings["finding_id"][0], "accepted risk", "R. Viewer",
+                      "known migration", AT, "data team", "GOV-7")  # fmt: skip
+    html = Report(audit, review=Review(dispositions=(one,))).html()
+    assert all(part in html for part in ("R. Viewer", "known migration", "GOV-7", "data team"))
+
+
+def test_change_against_the_last_period(make_audit):
+    """New, still open and reopened come from the findings; resolved are those gone."""
+    audit = make_audit(4)
+    states = ["new", "persisting", "persisting", "reopened"]
+    audit.findings = audit.findings.with_columns(state=pl.Series(states))
+    last = PreviousPeriod("2026-09", {audit.findings["finding_id"][1]: "low", "F-GONE": "high"},
+                          400, {rule.id: rule.digest for rule in audit.rules.rules[1:]})  # fmt: skip
+    said = content(audit, previous=last)
+    change = said.change
+    assert (change.new, change.persisting, change.reopened) == (1, 2, 1)
+    assert change.resolved == ("F-GONE",)
+    assert change.events_percent == 50.0
+    assert change.rules_changed == (audit.rules.rules[0].id,)
+    assert {one.level: one.difference for one in said.conclusion.levels}["high"] == 0
+
+
+def test_exceptions_are_listed_with_what_they_hid(make_audit):
+    """Each exception stands with scope, owner, end and count, the soonest to end first."""
+    late, soon = (
+        ExceptionEntry(name, "rule bulk_1", "why", "owner", "approver", until, 3)
+        for name, until in (("X-2", date(2027, 3, 1)), ("X-1", date(2026, 12, 1)))
+    )
+    rows = content(make_audit(2), exceptions=(late, soon)).exceptions
+    assert [row.exception_id for row in rows] == ["X-1", "X-2"]
+    assert rows[0].hid == 3
+
+
+def test_excepted_findings_stay_in_the_report(make_audit):
+    """A finding under an exception needs no decision and is still listed."""
+    audit = make_audit(3)
+    audit.findings = audit.findings.with_columns(exception_id=pl.lit("X-1"))
+    said = content(audit)
+    assert said.conclusion.undecided == 0
+    assert len(said.findings) == 3
+
+
+def test_status_comes_from_the_signatures(make_audit):
+    """Draft, reviewed, approved: by who has signed."""
+    audit = make_audit(1)
+    reviewer, approver = Signature("reviewer", "R", AT), Signature("approver", "A", AT)
+    assert content(audit).cover.status == "draft"
+    assert content(audit, signatures=(reviewer,)).cover.status == "reviewed"
+    assert content(audit, signatures=(reviewer, approver)).cover.status == "approved"
+
+
+def test_reviewer_with_open_findings_is_named_a_conflict(make_audit):
+    """A reviewer who is the subject of an undecided finding is told as such."""
+    audit = make_audit(1)
+    name = audit.findings["subject_label"][0]
+    said = content(audit, signatures=(Signature("reviewer", name, AT),)).sign_off
+    assert said.conflict == "The reviewer is the subject of 1 undecided finding."
+
+
+def test_late_review_is_counted(make_audit):
+    """Days after the due date are counted up to the signature."""
+    signed = (Signature("reviewer", "R", AT),)
+    said = content(make_audit(1), signatures=signed, due=date(2026, 11, 2))
+    assert said.sign_off.days_late == 3
+    assert said.conclusion.figures[2].state == "bad"
+
+
+def test_amendment_is_numbered(make_audit):
+    """An amended report says which amendment it is."""
+    assert "amendment 2" in Report(make_audit(1), review=Review(amendment=2)).html()
+
+
+def test_sample_can_be_drawn_again(make_audit):
+    """The access sample is the first 25 by SHA-256 of seed and event id."""
+    import hashlib
+
+    audit = make_audit(0)
+    access = content(audit).access
+    groups = ["permission", "share", "admin"]
+    ids = audit.events.filter(pl.col("action_group").is_in(groups))["id"].to_list()
+    drawn = sorted(ids, key=lambda one: hashlib.sha256(f"{access.seed}{one}".encode()).hexdigest())
+    assert [row.event_id for row in access.sample] == drawn[:25]
+    assert access.population == len(ids)
+
+
+def test_rule_that_could_not_run_is_not_a_pass(make_audit):
+    """A rule whose fields are missing is failed, comes first, and costs trust."""
+    audit = make_audit(0)
+    lame = pl.Series([["metadata.role.to"], *[[]] * 23], dtype=pl.List(pl.String))
+    audit.rule_health = audit.rule_health.with_columns(fields_missing=lame)
+    said = content(audit)
+    assert said.rules[0].health == "failed"
+    assert said.conclusion.trust == "warn"
+    assert said.conclusion.figures[1].note == "1 could not run, 1 switched off"
+
+
+def test_every_rule_is_listed_with_its_reason_off(make_audit):
+    """All rules are there, quiet ones and those off with the reason."""
+    rows = content(make_audit(0)).rules
+    assert len(rows) == 24
+    assert [row.reason_off for row in rows if row.health == "off"] == ["too noisy here"]
+
+
+def test_precision_counts_decided_findings(make_audit):
+    """A rule's precision is the share of its decided findings that were right."""
+    audit = make_audit(1)
+    one = Disposition(audit.findings["finding_id"][0], "true positive")
+    rows = content(audit, dispositions=(one,)).rules
+    assert [row.precision_percent for row in rows if row.findings] == [100.0]
+
+
+def test_gap_in_the_evidence_shows_in_the_strip(make_audit):
+    """A day in a gap is told apart from a quiet day."""
+    from dataclasses import replace
+
+    audit = make_audit(0, 0)
+    audit.coverage = replace(audit.coverage, gaps=((date(2026, 10, 4), date(2026, 10, 5)),))
+    held = content(audit).completeness
+    assert [one.state for one in held.strip[2:6]] == ["quiet", "gap", "gap", "quiet"]
+    assert held.gap_days == 2
+
+
+def test_no_folder_of_the_machine_is_told(make_audit):
+    """A source's folder is left out; its file name stays."""
+    from dataclasses import replace
+
+    audit = make_audit(0)
+    audit.coverage = replace(audit.coverage, source="/home/someone/logs/october.ndjson")
+    html = Report(audit).html()
+    assert "october.ndjson" in html
+    assert "someone" not in html
+
+
+def test_days_and_hours_are_local(make_audit):
+    """An event late on a UTC evening counts to the next local day."""
+    audit = make_audit(0, 300, timezone="Asia/Tokyo")
+    counted = content(audit).activity
+    assert sum(sum(s.counts) for s in counted.series) == 300
+    assert sum(map(sum, counted.hours)) == 300
