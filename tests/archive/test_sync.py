@@ -73,6 +73,21 @@ def test_removal_during_the_walk_leads_to_a_second_look(archive, make_workspace)
     assert workspace.steady <= ids(archive)
 
 
+def test_events_the_source_removed_are_remembered(archive, make_workspace):
+    """Once a full walk missed them, they neither hide a late event nor cost another full walk."""
+    workspace = make_workspace(100)
+    archive.sync(workspace)
+    for _ in range(3):
+        workspace.remove(60)
+    archive.sync(workspace, full_every=timedelta(0))
+    workspace.begin()
+    assert archive.sync(workspace, overlap=timedelta(hours=1)).outcome == "complete"
+    assert len(workspace.requests) < 10
+    workspace.arrive(1, age=timedelta(hours=15))
+    assert archive.sync(workspace, overlap=timedelta(hours=1)).outcome == "complete"
+    assert workspace.ids() <= ids(archive)
+
+
 def test_removal_made_up_by_a_late_event_leads_to_a_second_look(archive, make_workspace):
     """The number of ids is as it should be, but the count fell on the way: look again."""
     workspace = make_workspace(40)
@@ -142,7 +157,7 @@ def test_failure_keeps_what_was_read_and_says_incomplete(archive, make_workspace
 def test_sync_after_a_failure_leaves_no_gap(archive, make_workspace, failing, counted, outcome):
     """A known page above a hole does not end the walk of the next sync."""
     workspace = make_workspace(60, counted=counted)
-    workspace.script = [lambda w: None, lambda w: None, failing]
+    workspace.script = [lambda w: None, lambda w: None, lambda w: None, failing]
     with pytest.raises(SourceError):
         archive.sync(workspace)
     assert archive.sync(workspace, overlap=timedelta(0)).outcome == outcome
@@ -154,7 +169,8 @@ def test_failure_of_a_later_sync_leaves_no_gap(archive, make_workspace, failing)
     workspace = make_workspace(20, counted=False)
     archive.sync(workspace)
     workspace.arrive(40)
-    workspace.script = [lambda w: None, lambda w: None, failing]
+    workspace.begin()
+    workspace.script = [lambda w: None, lambda w: None, lambda w: None, failing]
     with pytest.raises(SourceError):
         archive.sync(workspace)
     archive.sync(workspace, overlap=timedelta(0))
