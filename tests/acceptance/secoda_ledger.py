@@ -73,6 +73,10 @@ class Ledger:
     def make(self, number: int, at: int, version: int = 0) -> Event:
         style = self.config["style"]
         made = legacy_record(number, at, version), current_record(number, at, version)
+        if self.config["skew_hours"] and number % 17 == 5:
+            # The clock of one part of the service is wrong; the listing keeps its own order.
+            wrong = at + int(self.config["skew_hours"] * 3_600_000_000)
+            made[0]["created_at"], made[1]["logged_at"] = stamp(wrong, 3), stamp(wrong, 6)
         if self.config["strings"]:
             for record in made:
                 stringify(record)

@@ -47,6 +47,7 @@ DEFAULTS = {
     "removals": 0,
     "expiries": 0,
     "latency": 0.0,
+    "skew_hours": 0.0,
     "clock_skew": 0,
     "next_url": "",
 }

@@ -10,12 +10,24 @@ import pytest
 SLOW = pytest.mark.slow
 ENVELOPES = ("modern", "plain", "bare")
 GENERATIONS = (["current"], ["legacy"], ["current", "legacy"])
+SHAPES = [  # a bare array never carries a count
+    (envelope, count)
+    for envelope in ENVELOPES
+    for count in ("exact", "absent")
+    if (envelope, count) != ("bare", "exact")
+]
 EVERY = [
-    {"generations": g, "envelope": e, "strings": s, "cap": c, "count": n, "past_end": p}
-    for g, e, s, c, n, p in product(
-        GENERATIONS, ENVELOPES, (False, True), (7, 50, 1000), ("exact", "absent"), ("404", "empty")
+    {
+        "generations": generations,
+        "envelope": envelope,
+        "count": count,
+        "cap": cap,
+        "strings": number % 2 == 0,
+        "past_end": "404" if number % 3 else "empty",
+    }
+    for number, (generations, (envelope, count), cap) in enumerate(
+        product(GENERATIONS, SHAPES, (7, 50, 1000))
     )
-    if not (e == "bare" and n == "absent")  # a bare array never carries a count
 ]
 # Each generation, envelope, spelling and ending, without all their products.
 FEW = [
@@ -113,7 +125,7 @@ def test_a_run_that_says_fine_holds_all_that_stood_throughout(
     """Removals pull unread records onto pages already read; a run may fail, never be silent."""
     folder = tmp_path / "archive"
     secoda = workspace(
-        events=400, removals=3, arrivals=1, cap=20, envelope=envelope, seed=seed, step=7200
+        events=240, removals=3, arrivals=1, cap=20, envelope=envelope, seed=seed, step=7200
     )
     before = secoda.state().held("current")
     ran = auditlens.sync(secoda, folder)
