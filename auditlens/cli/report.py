@@ -35,11 +35,11 @@ def report(
     ctx: click.Context, /, out: Path, edition: str, identity: str, allow_gaps: bool, **options: Any
 ) -> None:
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
-    from auditlens.report import Report
-    from auditlens.signoff import review_of
+    from auditlens.cli.sign_off import rules_root
+    from auditlens.signoff.making import Making, write_report
 
     audit = make_audit(**options)
-    made = Report(audit, edition=edition, identity=identity, review=review_of(audit))
-    for path in made.write(out):
+    root = rules_root(audit, options["rules_path"])
+    for path in write_report(audit, out, Making(edition, identity), root):
         click.echo(out / path.name)
     ctx.exit(exit_code(audit, allow_gaps=allow_gaps))

@@ -1,47 +1,138 @@
-"""``auditlens verify``: re-check every byte of the archive."""
+"""``auditlens verify``: re-check every byte of the archive, or do a report again and compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from auditlens.cli.options import archive_option, json_option, opened, quiet_option, settings_of
+from auditlens.cli.options import (
+    archive_option,
+    json_option,
+    log_of,
+    opened,
+    quiet_option,
+    settings_of,
+)
+from auditlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditlens.settings import Settings
 
 __all__ = ["verify"]
 
+SHOWN = 20
+
 
 @click.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @archive_option
-@click.option("--against", metavar="HASH", help="A head hash noted earlier, e.g. in a report.")
+@click.option(
+    "--against",
+    metavar="HASH",
+    help="A head hash of the archive (with --report: of the seal) noted earlier.",
+)
+@click.option(
+    "--report",
+    "report",
+    type=click.Path(path_type=Path),
+    help="Folder of a report: do it again from the archive and compare.",
+)
+@click.option(
+    "--journal",
+    type=click.Path(path_type=Path),
+    help="The triage journal (default: triage.yml beside the archive).",
+)
+@click.option(
+    "--rules",
+    "rules_path",
+    type=click.Path(path_type=Path),
+    help="The rules to compare with (default: settings, shipped rules).",
+)
+@click.option(
+    "--sealed-rules",
+    is_flag=True,
+    help="Use the rules in the report; do not compare them with those of today.",
+)
 @json_option
 @quiet_option
 @click.pass_context
 def verify(
-    ctx: click.Context, /, archive: Path | None, against: str | None, as_json: bool, quiet: bool
-) -> None:
-    """Re-check the archive: chain, segments, every record, and the event table."""
+    ctx: click.Context, /, *, files: tuple[Path, ...], archive: Path | None, against: str | None,
+    report: Path | None, journal: Path | None, rules_path: Path | None, sealed_rules: bool,
+    as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Re-check the archive: chain, segments, every record, and the event table.
+
+    With --report a third party does a report again: same bytes, or the first difference named.
+    """
+    settings = settings_of(archive=archive, journal=journal)
+    if report is not None:
+        root = rules_path or settings.rules
+        ok = judge(settings, report, files, root, sealed_rules=sealed_rules,
+                   against=against or "", as_json=as_json, quiet=quiet)  # fmt: skip
+    elif files:
+        raise UsageError("FILE is for --report", fix="A report made from files needs them again")
+    else:
+        ok = check_archive(settings, against, as_json=as_json, quiet=quiet)
+    ctx.exit(0 if ok else 5)
+
+
+def check_archive(settings: Settings, against: str | None, *, as_json: bool, quiet: bool) -> bool:
     import dataclasses
 
-    from auditlens.cli.terminal import note, print_json, progress, visible
+    from auditlens.cli.terminal import print_json, progress, visible
 
-    store = opened(settings_of(archive=archive))
+    store = opened(settings)
     with progress("verifying the archive", quiet=quiet):
         found = store.verify(against=against)
     if as_json:
         print_json({"ok": found.ok, **dataclasses.asdict(found)})
     elif found.ok:
         click.echo(f"intact: {found.records:,} records, head {found.head}")
-        for file in found.leftovers:
-            note(
-                f"{file}: left by a run that was stopped, and no part of the archive; "
-                "the next sync removes it",
-                quiet=quiet,
-            )
     else:
         for problem in found.problems:
             place = (
                 f"{problem.file}, records {problem.records}" if problem.records else problem.file
             )
             click.echo(f"auditlens: {visible(place)}: {visible(problem.text)}", err=True)
-    ctx.exit(0 if found.ok else 5)
+    return found.ok
+
+
+def judge(
+    settings: Settings, report: Path, files: tuple[Path, ...], root: Path | None, *,
+    sealed_rules: bool, against: str, as_json: bool, quiet: bool,
+) -> bool:  # fmt: skip
+    """Do a report again and say whether it holds."""
+    import dataclasses
+
+    from auditlens.cli.terminal import print_json, progress, visible
+    from auditlens.shipped import rules_folder
+    from auditlens.signoff.folder import open_folder
+    from auditlens.signoff.reperform import Originals
+    from auditlens.signoff.verify import verify_report
+
+    held, _ = open_folder(report)
+    product = held.record.data["product"] if held else "secoda"
+    root = root or rules_folder() / product
+    journal = settings.journal or settings.archive.absolute().parent / "triage.yml"
+    originals = Originals(settings, journal, root)
+    with progress("doing the report again", quiet=quiet):
+        source = log_of(files, "auto", settings)
+        found = verify_report(report, source, originals, sealed_rules=sealed_rules, against=against)
+    if as_json:
+        print_json({"ok": found.ok, **dataclasses.asdict(found)})
+        return found.ok
+    if found.ok:
+        signed = f", signed by {visible(found.reviewer)}, seal {found.seal}" if found.seal else ""
+        click.echo(f"holds: {found.findings} findings and {found.files} files are the same{signed}")
+    else:
+        click.echo(f"auditlens: first difference: {visible(found.differences[0])}", err=True)
+        for one in found.differences[1:SHOWN]:
+            click.echo(f"auditlens: {visible(one)}", err=True)
+        if len(found.differences) > SHOWN:
+            click.echo(f"auditlens: and {len(found.differences) - SHOWN} more", err=True)
+    for told in found.notes:
+        click.echo(f"note: {visible(told)}", err=True)
+    return found.ok

@@ -8,7 +8,6 @@ the originals must stand beside the archive.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,35 +20,20 @@ import polars as pl
 from auditlens.audit import Audit
 from auditlens.errors import IntegrityError
 from auditlens.period import Period
-from auditlens.report import Report
-from auditlens.report.folder import FORMAT, MANIFEST
 from auditlens.rules.load import rule_files
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
+from auditlens.signoff.making import Making, sha256
 from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
 from auditlens.triage.journal import Journal, parse_journal
 from auditlens.triage.seals import canonical
 
-__all__ = ["RECORD", "Making", "Record", "make_record", "parse_record", "rule_texts", "with_record"]
+__all__ = ["Record", "make_record", "parse_record", "period_data", "rule_texts"]
 
-RECORD = "record.json"
 RECORD_FORMAT = "auditlens.record/1"
 PRIVATE = ("archive", "rules", "journal", "path", "origins", "unknown", "api_url", "api", "fail_on",
            "reviewer")  # fmt: skip
 """Settings that change neither a finding nor a report: they stay at home."""
-
-
-@dataclass(frozen=True)
-class Making:
-    """How a report is made: its edition, whom it names, its further forms, who signed it."""
-
-    edition: str = "full"
-    identity: str = "full"
-    also: tuple[str, ...] = ()
-    reviewer: str = ""
-    statement: str = ""
-    signed_at: datetime | None = None
-    amendment: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,10 +78,6 @@ def rule_texts(root: Path) -> dict[str, str]:
     return {name: path.read_bytes().decode("utf-8") for name, path in sorted(found.items())}
 
 
-def sha256(text: str | bytes) -> str:
-    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
-
-
 def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
     """The record of one report of ``audit``, whose rules were read from ``rules_root``."""
     open_ = making.identity == "full"
@@ -130,22 +110,6 @@ def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
         "earlier_seals": [month.seal for month in audit.earlier],
     }
     return canonical(about)
-
-
-def with_record(report: Report, making: Making, record: bytes) -> dict[str, bytes]:
-    """The files of a report with its record among them, the manifest last."""
-    files = dict(report.files(making.also))
-    listed = json.loads(files.pop(MANIFEST))
-    entry = {
-        "name": RECORD,
-        "bytes": len(record),
-        "sha256": sha256(record),
-        "media_type": "application/json",
-    }
-    listed["files"] = sorted([*listed["files"], entry], key=lambda one: str(one["name"]))
-    assert listed["format"] == FORMAT
-    whole = (json.dumps(listed, indent=2, sort_keys=True) + "\n").encode()
-    return {**files, RECORD: record, MANIFEST: whole}
 
 
 def parse_record(raw: bytes, path: Path) -> Record:

@@ -1,0 +1,125 @@
+"""``auditlens sign-off``: a reviewer signs a month."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditlens.cli.options import audit_options, make_audit, quiet_option, settings_of
+from auditlens.errors import UsageError
+from auditlens.settings import LEVELS
+
+if TYPE_CHECKING:
+    from auditlens.audit import Audit
+    from auditlens.signoff.signatures import Ed25519Key, SshKey
+
+__all__ = ["sign_off"]
+
+
+@click.command("sign-off")
+@audit_options
+@click.option("--reviewer", help="Who signs: a name, or 'Name <address>' (default: settings).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for the signed report; a signed one is never overwritten.",
+)
+@click.option("--statement", help="What the reviewer states; one line.")
+@click.option(
+    "--open-below",
+    "level",
+    type=click.Choice(LEVELS),
+    default="medium",
+    show_default=True,
+    help="Findings of this level or above must be decided.",
+)
+@click.option(
+    "--despite",
+    default="",
+    metavar="REASON",
+    help="Sign although findings are open or the log is incomplete; recorded.",
+)
+@click.option("--amend", default="", metavar="REASON", help="Sign a signed month anew; recorded.")
+@click.option(
+    "--edition",
+    type=click.Choice(("full", "brief")),
+    default="full",
+    show_default=True,
+    help="Length of the report.",
+)
+@click.option(
+    "--identity",
+    type=click.Choice(("full", "pseudonymous", "aggregate")),
+    default="full",
+    show_default=True,
+    help="How people are named.",
+)
+@click.option(
+    "--key",
+    "key_file",
+    type=click.Path(path_type=Path),
+    help="Ed25519 private key (PEM, 0600) to sign with; needs the extra 'sign'.",
+)
+@click.option(
+    "--ssh-key",
+    type=click.Path(path_type=Path),
+    help="SSH key that your own ssh-keygen signs with.",
+)
+@quiet_option
+def sign_off(
+    *, reviewer: str | None, out: Path, statement: str | None, level: str, despite: str,
+    amend: str, edition: str, identity: str, key_file: Path | None, ssh_key: Path | None,
+    allow_gaps: bool, **options: Any,  # noqa: ARG001 - --despite says it, and is recorded
+) -> None:  # fmt: skip
+    """Sign a month: bind reviewer, statement and time to everything it rests on.
+
+    Writes the report with its seal, and the seal beside the archive in signed/. Refused while
+    findings are open or the log is incomplete, unless said with --despite; and always when the
+    reviewer is the subject of an open finding.
+    """
+    from auditlens.signoff.sign import STATEMENT, Terms
+    from auditlens.signoff.sign import sign_off as sign
+
+    settings = settings_of()
+    reviewer = reviewer or settings.reviewer
+    if not reviewer:
+        raise UsageError("A sign-off needs a reviewer", fix="Name one with --reviewer")
+    if options["files"]:
+        raise UsageError(
+            "Only a period of an archive can be signed", fix="Leave the files out, use --archive"
+        )
+    keys = keys_of(key_file, ssh_key)
+    for key in keys:
+        key.public()
+    audit = make_audit(**options)
+    root = rules_root(audit, options["rules_path"])
+    seal = sign(
+        audit, root, out,
+        Terms(reviewer, statement or STATEMENT, level, despite, amend, edition, identity,
+              keys=keys),
+    )  # fmt: skip
+    click.echo(f"{seal.label} signed by {reviewer}: {seal.path}")
+    click.echo(f"Report: {out / 'report.html'}")
+    click.echo(f"Seal {seal.hash}; note it elsewhere, then 'auditlens verify --report {out}'")
+
+
+def keys_of(key_file: Path | None, ssh_key: Path | None) -> list[Ed25519Key | SshKey]:
+    from auditlens.signoff.signatures import Ed25519Key, SshKey
+
+    keys: list[Ed25519Key | SshKey] = []
+    if key_file:
+        keys.append(Ed25519Key(key_file))
+    if ssh_key:
+        keys.append(SshKey(ssh_key))
+    return keys
+
+
+def rules_root(audit: Audit, given: Path | None) -> Path:
+    """Where the rules of an audit were read."""
+    from auditlens.shipped import rules_folder
+
+    product = next((rule.product for rule in audit.rules.rules if rule.product), "secoda")
+    return given or audit.settings.rules or rules_folder() / product

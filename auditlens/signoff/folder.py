@@ -1,0 +1,122 @@
+"""A report folder as a third party receives it: every byte against manifest, record and seal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auditlens.errors import IntegrityError, UsageError
+from auditlens.report.folder import FORMAT, MANIFEST
+from auditlens.signoff.making import RECORD, sha256
+from auditlens.signoff.record import Record, parse_record
+from auditlens.signoff.sign import SEAL
+from auditlens.signoff.signatures import ENDINGS, check_signature
+from auditlens.triage.seals import Seal, parse_seal
+
+__all__ = ["Difference", "ReportFolder", "open_folder"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as it was: where, and what was found."""
+
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+@dataclass(frozen=True)
+class ReportFolder:
+    """A report folder whose bytes agree with each other. ``seal`` is None for a draft."""
+
+    path: Path
+    files: Mapping[str, bytes]
+    record: Record
+    seal: Seal | None
+
+    @property
+    def finding_ids(self) -> frozenset[str]:
+        """Ids of the findings in the report."""
+        try:
+            listed = json.loads(self.files.get("findings.json", b""))["findings"]
+            return frozenset(str(one["finding_id"]) for one in listed)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return frozenset()
+
+
+def open_folder(path: Path) -> tuple[ReportFolder | None, tuple[Difference, ...]]:
+    """Read a report folder and everything in it that disagrees.
+
+    The folder is None when too much is wrong to go on. Raises UsageError when there is none.
+    """
+    if not (path / MANIFEST).is_file():
+        raise UsageError(f"There is no report in {path}", fix="Name the folder with manifest.json")
+    found: list[Difference] = []
+    files = {one.name: one.read_bytes() for one in sorted(path.iterdir()) if one.is_file()}
+    found.extend(against_manifest(files))
+    seal = None
+    if SEAL in files:
+        try:
+            seal = parse_seal(path / SEAL)
+            found.extend(against_seal(files, seal))
+        except IntegrityError as error:
+            found.append(Difference(SEAL, error.message))
+    try:
+        if RECORD not in files:
+            raise IntegrityError("is not there, so the run cannot be done again")
+        record = parse_record(files[RECORD], path / RECORD)
+    except IntegrityError as error:
+        found.append(Difference(RECORD, error.message))
+        return None, tuple(found)
+    if record.making.reviewer and SEAL not in files:
+        found.append(Difference(SEAL, "the report says it was signed, but its seal is not there"))
+    return ReportFolder(path, files, record, seal), tuple(found)
+
+
+def against_manifest(files: Mapping[str, bytes]) -> Iterator[Difference]:
+    """Each file's size and hash, files that are missing and files that are too many."""
+    try:
+        listed: dict[str, Any] = json.loads(files[MANIFEST])
+        entries = {one["name"]: one for one in listed["files"]}
+        if listed["format"] != FORMAT or not all("sha256" in one for one in entries.values()):
+            raise ValueError
+        whole = (json.dumps(listed, indent=2, sort_keys=True) + "\n").encode()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        yield Difference(MANIFEST, "is no manifest of ours, or was edited")
+        return
+    if whole != files[MANIFEST]:
+        yield Difference(MANIFEST, "was edited: it is not written as we write it")
+    for name, entry in sorted(entries.items()):
+        if name not in files:
+            yield Difference(name, "is missing")
+        elif (len(files[name]), sha256(files[name])) != (entry.get("bytes"), entry["sha256"]):
+            yield Difference(name, "its bytes are not those the manifest lists")
+    ours = {MANIFEST, SEAL, *(f"{SEAL}{ending}" for ending in ENDINGS.values())}
+    for name in sorted(files.keys() - entries.keys() - ours):
+        yield Difference(name, "is not listed in the manifest")
+
+
+def against_seal(files: Mapping[str, bytes], seal: Seal) -> Iterator[Difference]:
+    """What the seal binds in this folder, and the signatures under it."""
+    for name in (MANIFEST, RECORD):
+        bound = seal.digests[name.removesuffix(".json")]
+        if sha256(files.get(name, b"")) != bound:
+            yield Difference(name, "is not the one that was signed")
+    keys = seal.data["keys"]
+    for kind, ending in ENDINGS.items():
+        name = f"{SEAL}{ending}"
+        if kind in keys:
+            if name not in files:
+                yield Difference(name, f"the {kind} signature is missing")
+                continue
+            try:
+                check_signature(kind, keys[kind], files[SEAL], files[name], name)
+            except IntegrityError as error:
+                yield Difference(name, error.message.removeprefix(f"{name}: "))
+        elif name in files:
+            yield Difference(name, f"the seal knows of no {kind} signature")

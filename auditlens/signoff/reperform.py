@@ -1,0 +1,221 @@
+"""Doing a report again from archive and record, and naming the first thing that differs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from auditlens.archive import Archive
+from auditlens.audit import Audit, run_audit
+from auditlens.errors import UsageError
+from auditlens.provenance import LIBRARIES
+from auditlens.report.folder import MANIFEST
+from auditlens.rules import RuleSet, load_rules
+from auditlens.settings import Settings
+from auditlens.signoff.folder import Difference, ReportFolder
+from auditlens.signoff.making import RECORD, files_of, sha256
+from auditlens.signoff.past import as_of
+from auditlens.signoff.record import Record, make_record
+from auditlens.sources import Log
+from auditlens.triage import Journal, months_before, read_journal, read_ledger
+from auditlens.triage.change import SealedMonth
+from auditlens.triage.journal import saying
+from auditlens.triage.seals import FOLDER, Seal, canonical, findings_bytes
+
+__all__ = ["Originals", "compare", "reperform"]
+
+VERSIONS = (*LIBRARIES, "python")
+SHOWN = 60
+
+
+class Originals:
+    """What a veiled record leaves out: settings, journal and signed months of this machine."""
+
+    def __init__(self, settings: Settings, journal: Path, rules_root: Path) -> None:
+        self.settings = settings
+        self.journal_path = journal
+        self.rules_root = rules_root
+
+    def journal(self, record: Record) -> Journal:
+        """The journal as it stood: what was added since is left aside."""
+        held = read_journal(self.journal_path)
+        wanted = set(record.data["journal"]["entries"])
+        return replace(
+            held,
+            dispositions=tuple(one for one in held.dispositions if sha256(saying(one)) in wanted),
+            exceptions=tuple(one for one in held.exceptions if sha256(saying(one)) in wanted),
+        )
+
+    def earlier(self, record: Record) -> tuple[SealedMonth, ...]:
+        wanted = record.data["earlier_seals"]
+        months = months_before(read_ledger(self.journal_path.parent / FOLDER), record.period)
+        if [month.seal for month in months] != wanted:
+            raise UsageError(
+                "The signed months this report was compared with are not here",
+                fix="A report that hides identities is checked where it was made",
+            )
+        return months
+
+
+def reperform(
+    folder: ReportFolder, source: Archive | Log, originals: Originals
+) -> tuple[Audit, dict[str, bytes]]:
+    """Do the run again as the record has it; return the audit and the report's files.
+
+    Rules, settings and journal are those of the record, and the archive is read as it stood.
+    """
+    record = folder.record
+    settings = record.settings or originals.settings
+    journal = record.journal
+    earlier = record.earlier
+    with ExitStack() as stack:
+        root = stack.enter_context(tempfile.TemporaryDirectory(prefix="auditlens-"))
+        rules, rules_root = rules_of(record, settings, Path(root), originals)
+        if isinstance(source, Archive):
+            head = record.data["provenance"]["archive_head"]
+            source = stack.enter_context(as_of(source, head))
+        audit = run_audit(
+            source,
+            rules,
+            period=record.period,
+            settings=settings,
+            seed=record.seed,
+            now=record.run_at,
+            journal=journal if journal is not None else originals.journal(record),
+            earlier=earlier if earlier is not None else originals.earlier(record),
+        )
+        audit = replace(audit, provenance=as_recorded(audit.provenance, record))
+        files = files_of(audit, record.making, record_again(audit, record, rules_root))
+    return audit, files
+
+
+def rules_of(
+    record: Record, settings: Settings, folder: Path, originals: Originals
+) -> tuple[RuleSet, Path]:
+    """The rules the record holds, written out to be read by the one reader there is."""
+    texts = {name: text for name, (_, text) in record.rules.items() if text is not None}
+    root = originals.rules_root
+    if texts:
+        root = folder / "rules"
+        for name, text in texts.items():
+            if name.startswith("rules/"):
+                path = folder / safe(name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(text.encode())
+    return load_rules(root, placeholders=settings.placeholders), root
+
+
+def safe(name: str) -> str:
+    """A file name out of the record. Raises UsageError when it would lead elsewhere."""
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts):
+        raise UsageError(f"The record names the rule file {name!r}", fix="It was edited")
+    return name
+
+
+def as_recorded(provenance: Mapping[str, str], record: Record) -> dict[str, str]:
+    """Provenance with the versions of the record: here only the results are compared."""
+    held = record.data["provenance"]
+    return {**provenance, **{name: held[name] for name in VERSIONS if name in held}}
+
+
+def record_again(audit: Audit, record: Record, rules_root: Path) -> bytes:
+    """The record as it comes out now, with the rules and the journal it came with.
+
+    Rules and journal of this machine are compared apart, with what may be added to them.
+    """
+    again = json.loads(make_record(audit, record.making, rules_root))
+    return canonical(
+        again | {name: record.data[name] for name in ("shipped_rules", "rules", "journal")}
+    )
+
+
+def compare(folder: ReportFolder, audit: Audit, files: Mapping[str, bytes]) -> list[Difference]:
+    """The first difference of each file, the findings first."""
+    found: list[Difference] = []
+    found.extend(compare_findings(folder, files))
+    if folder.seal and not found:
+        found.extend(compare_digests(folder.seal, audit))
+    names = [RECORD, *sorted(set(files) - {RECORD, MANIFEST}), MANIFEST]
+    for name in names:
+        held = folder.files.get(name)
+        if held is not None and held != files[name]:
+            found.append(Difference(name, first_change(held, files[name])))
+    return found
+
+
+def compare_digests(seal: Seal, audit: Audit) -> Iterator[Difference]:
+    """The hashes the reviewer signed against those of the run done again."""
+    again = {
+        "archive_head": audit.coverage.head or "",
+        "input": audit.coverage.input_digest,
+        "rules": audit.rules.digest,
+        "settings": audit.provenance["settings_digest"],
+        "journal": audit.journal.digest,
+        "findings": sha256(findings_bytes(audit.findings)),
+    }
+    for name, digest in again.items():
+        if seal.digests.get(name) != digest:
+            yield Difference(name.replace("_", " "), "is not what was signed")
+
+
+def compare_findings(folder: ReportFolder, files: Mapping[str, bytes]) -> Iterator[Difference]:
+    """The first finding, and the first of its fields, that differs."""
+    name = "findings.json"
+    held, again = folder.files.get(name), files[name]
+    if held is None or held == again:
+        return
+    try:
+        before = {one["finding_id"]: one for one in json.loads(held)["findings"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        yield Difference(name, "cannot be read")
+        return
+    now = {one["finding_id"]: one for one in json.loads(again)["findings"]}
+    for finding in sorted(before.keys() | now.keys()):
+        if finding not in now:
+            yield Difference(name, f"{finding} is in the report, but doing it again finds none")
+        elif finding not in before:
+            yield Difference(name, f"{finding} is found when done again, and not in the report")
+        elif before[finding] != now[finding]:
+            yield Difference(name, f"{finding}: {field_change(before[finding], now[finding])}")
+        else:
+            continue
+        return
+
+
+def field_change(before: Any, now: Any, path: str = "") -> str:
+    """The first place at which two values of JSON differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            if before.get(key) != now.get(key) or (key in before) != (key in now):
+                inner = f"{path}.{key}" if path else str(key)
+                return field_change(before.get(key), now.get(key), inner)
+    if isinstance(before, list) and isinstance(now, list):
+        for number, (one, other) in enumerate(zip(before, now, strict=False)):
+            if one != other:
+                return field_change(one, other, f"{path}[{number}]")
+        return f"{path} has {len(before)} entries, {len(now)} when done again"
+    return f"{path} is {short(before)}, but {short(now)} when done again"
+
+
+def short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def first_change(held: bytes, again: bytes) -> str:
+    """Where two files part: the field in JSON, else line or byte."""
+    try:
+        return f"differs: {field_change(json.loads(held), json.loads(again))}"
+    except (ValueError, RecursionError):
+        pass
+    at = next(
+        (n for n, (one, other) in enumerate(zip(held, again, strict=False)) if one != other),
+        min(len(held), len(again)),
+    )
+    return f"differs from byte {at:,} (line {held.count(10, 0, at) + 1:,}) on"

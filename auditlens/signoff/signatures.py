@@ -1,0 +1,164 @@
+"""Signatures under a seal: Ed25519 with a key file, or the user's own ``ssh-keygen -Y sign``.
+
+The seal names the public key, so a signature that was taken away is missed. Both are detached
+files beside the seal, and other tools can check them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditlens.errors import IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+__all__ = ["ENDINGS", "Ed25519Key", "SshKey", "check_signature"]
+
+ENDINGS = {"ed25519": ".ed25519", "ssh": ".sig"}
+"""What a kind of signature adds to the name of the file it signs."""
+
+NAMESPACE = "auditlens"
+SECONDS = 60
+INSTALL = "Install the extra: pip install 'auditlens[sign]'"
+
+
+@dataclass(frozen=True)
+class Ed25519Key:
+    """A private key in a PEM file of which only its owner may read a byte."""
+
+    path: Path
+    kind = "ed25519"
+
+    def public(self) -> str:
+        """The public key in base64. Raises UsageError for a file that cannot be used."""
+        return base64.b64encode(self.load().public_key().public_bytes_raw()).decode()
+
+    def sign(self, data: bytes) -> bytes:
+        return base64.b64encode(self.load().sign(data)) + b"\n"
+
+    def load(self) -> Ed25519PrivateKey:
+        try:
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+            from cryptography.hazmat.primitives.serialization import load_pem_private_key
+        except ImportError:
+            raise UsageError("Signing needs the library cryptography", fix=INSTALL) from None
+        private(self.path)
+        try:
+            key = load_pem_private_key(self.path.read_bytes(), password=None)
+        except (OSError, ValueError, TypeError):
+            key = None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise UsageError(
+                f"{self.path} holds no Ed25519 key without a password",
+                fix="Make one: openssl genpkey -algorithm ed25519 -out key.pem; chmod 600 key.pem",
+            )
+        return key
+
+
+@dataclass(frozen=True)
+class SshKey:
+    """A key that ``ssh-keygen`` signs with: a private key, or a public one held by an agent."""
+
+    path: Path
+    kind = "ssh"
+
+    def public(self) -> str:
+        """Kind and key as in an ``authorized_keys`` line, without the comment."""
+        beside = self.path if self.path.suffix == ".pub" else Path(f"{self.path}.pub")
+        try:
+            kind, key = beside.read_text(encoding="ascii").split()[:2]
+            base64.b64decode(key, validate=True)
+        except (OSError, ValueError):
+            raise UsageError(
+                f"{beside} is no public SSH key", fix="Keep the public key beside the private one"
+            ) from None
+        return f"{kind} {key}"
+
+    def sign(self, data: bytes) -> bytes:
+        done = ssh_keygen(["-Y", "sign", "-n", NAMESPACE, "-f", str(self.path)], data)
+        if done.returncode:
+            told = done.stderr.decode(errors="replace").strip().splitlines()
+            raise UsageError(
+                f"ssh-keygen did not sign ({told[-1] if told else done.returncode})",
+                fix="Try 'ssh-keygen -Y sign -n auditlens -f KEY FILE' by hand",
+            )
+        return done.stdout
+
+
+def private(path: Path) -> None:
+    """Raise UsageError unless ``path`` is a file that only its owner may read."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})", fix="Name the key file") \
+            from None  # fmt: skip
+    if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
+        raise UsageError(f"Others may read the key {path}", fix=f"chmod 600 {path}")
+
+
+def ssh_keygen(arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+    program = shutil.which("ssh-keygen")
+    if program is None:
+        raise UsageError("ssh-keygen is not installed", fix="Install OpenSSH 8.2 or later")
+    try:
+        return subprocess.run(  # noqa: S603 - a fixed program, its arguments in a list
+            [program, *arguments], input=data, capture_output=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"ssh-keygen did not answer within {SECONDS} seconds",
+            fix="Use a key without a prompt, or load it into the agent",
+        ) from None
+
+
+def check_signature(kind: str, public: str, data: bytes, signature: bytes, name: str) -> None:
+    """Raise IntegrityError unless ``signature`` is that of ``data`` by the key ``public``.
+
+    Raises UsageError when what it takes to check is not installed.
+    """
+    good = {"ed25519": ed25519_holds, "ssh": ssh_holds}[kind](public, data, signature)
+    if not good:
+        raise IntegrityError(
+            f"{name}: the {kind} signature is not that of the key the seal names",
+            fix="Restore seal and signature from a copy",
+        )
+
+
+def ed25519_holds(public: str, data: bytes, signature: bytes) -> bool:
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        raise UsageError("The signature cannot be checked here", fix=INSTALL) from None
+    try:
+        raw = base64.b64decode(signature.removesuffix(b"\n"), validate=True)
+        # Base64 has spare bits: only the one spelling we write is accepted.
+        if base64.b64encode(raw) + b"\n" != signature:
+            return False
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public, validate=True))
+        key.verify(raw, data)
+    except (binascii.Error, ValueError, InvalidSignature):
+        return False
+    return True
+
+
+def ssh_holds(public: str, data: bytes, signature: bytes) -> bool:
+    with tempfile.TemporaryDirectory(prefix="auditlens-") as folder:
+        signers, signed = Path(folder) / "signers", Path(folder) / "signature"
+        signers.write_text(f"reviewer {public}\n", encoding="utf-8")
+        signed.write_bytes(signature)
+        done = ssh_keygen(
+            ["-Y", "verify", "-n", NAMESPACE, "-I", "reviewer", "-f", str(signers),
+             "-s", str(signed)], data,
+        )  # fmt: skip
+    return done.returncode == 0

@@ -1,0 +1,118 @@
+"""What stands beside a report today, against what was signed: rules, journal, ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from auditlens.errors import AuditLensError
+from auditlens.shipped import rules_folder
+from auditlens.signoff.folder import Difference, ReportFolder
+from auditlens.signoff.making import sha256
+from auditlens.signoff.record import Record, rule_texts
+from auditlens.signoff.sign import SEAL
+from auditlens.signoff.signatures import ENDINGS
+from auditlens.triage import parse_journal
+from auditlens.triage.entry import Disposition, FindingException
+from auditlens.triage.journal import saying
+from auditlens.triage.seals import FOLDER, read_ledger, sealed_findings
+
+__all__ = ["compare_journal", "compare_ledger", "compare_rules"]
+
+
+def compare_rules(record: Record, root: Path) -> Iterator[Difference]:
+    """Rule files and the classifier, byte by byte."""
+    try:
+        today = {name: sha256(text) for name, text in rule_texts(root).items()}
+    except UnicodeDecodeError:
+        yield Difference(str(root), "a rule file is not UTF-8 text")
+        return
+    except (OSError, AuditLensError) as error:
+        yield Difference(str(root), f"the rules cannot be read ({error})")
+        return
+    for name in sorted(record.rules.keys() | today.keys()):
+        place = str(place_of(name, root))
+        if name not in today:
+            yield Difference(place, "this rule file is missing")
+        elif name not in record.rules:
+            yield Difference(place, "this rule file was added after the report was made")
+        elif record.rules[name][0] != today[name]:
+            yield Difference(place, "this rule file is not the one the report was made with")
+
+
+def place_of(name: str, root: Path) -> Path:
+    """The file that a name in the record stands for on this machine."""
+    if name == "actions.yml":
+        return rules_folder() / name
+    return root if root.is_file() else root / name.removeprefix("rules/")
+
+
+def compare_journal(
+    record: Record, path: Path, findings: frozenset[str]
+) -> tuple[list[Difference], list[str]]:
+    """Differences of the journal from what was signed, and notes on what may have been added.
+
+    Lines may be added later, about other findings and dated after the signature. What was there
+    must still be there, to the byte.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8") if path.exists() else ""
+        journal = parse_journal(text, path)
+    except UnicodeDecodeError:
+        return [Difference(str(path), "is not UTF-8 text")], []
+    except AuditLensError as error:
+        return [Difference(str(path), f"cannot be read: {error}")], []
+    held = record.data["journal"]
+    lines = [line for line in text.splitlines() if line.strip()]
+    lost = Counter(held["lines"]) - Counter(sha256(line) for line in lines)
+    found = []
+    gone = set(held["entries"]) - {sha256(said) for said in journal.said}
+    if gone or lost:
+        what = f"{len(gone)} signed entries" if gone else f"{lost.total()} signed lines"
+        found.append(Difference(str(path), f"{what} were changed or removed"))
+    entries: tuple[Disposition | FindingException, ...]
+    entries = (*journal.dispositions, *journal.exceptions)
+    added = [entry for entry in entries if sha256(saying(entry)) not in set(held["entries"])]
+    signed_at = record.making.signed_at or record.run_at
+    for entry in added:
+        place = f"{path}:{entry.line}"
+        if isinstance(entry, Disposition) and entry.finding in findings:
+            text = f"decides {entry.finding} anew, which was signed; amend the month"
+            found.append(Difference(place, text))
+        elif entry.at < signed_at:
+            found.append(Difference(place, "is dated before the signature but was not there"))
+    notes = [f"{len(added)} entries were added to {path} since"] if added and not found else []
+    return found, notes
+
+
+def compare_ledger(folder: ReportFolder, journal: Path) -> tuple[list[Difference], list[str]]:
+    """The seal beside the journal against the one in the report folder, and the whole chain."""
+    beside = journal.parent / FOLDER
+    seal = folder.seal
+    if seal is None or not beside.is_dir():
+        note = "no signed/ folder beside the archive: the seal stands alone"
+        return [], ([note] if seal else [])
+    try:
+        ledger = read_ledger(beside)
+        for one in ledger.seals:
+            sealed_findings(one)
+    except AuditLensError as error:
+        return [Difference(str(beside), error.message)], []
+    same = [one for one in ledger.seals if one.hash == seal.hash]
+    if not same:
+        return [Difference(str(beside), f"does not hold the seal of {seal.label}")], []
+    found = [
+        Difference(str(other), f"is not the signature in {folder.path}")
+        for ending in ENDINGS.values()
+        if contents(other := Path(f"{same[0].path}{ending}")) != folder.files.get(f"{SEAL}{ending}")
+    ]
+    last = ledger.of(seal.label)[-1]
+    notes = []
+    if last.hash != seal.hash:
+        notes.append(f"{seal.label} was amended since: {last.path.name} is the last word")
+    return found, notes
+
+
+def contents(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
