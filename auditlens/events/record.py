@@ -18,7 +18,7 @@ ABSENT = msgspec.Raw(b"")
 CURRENT_ONLY = ("activity_type", "performer_type", "performer_metadata", "logged_at")
 
 
-class Person(msgspec.Struct):
+class Person(msgspec.Struct, gc=False):
     """The actor of a record: ``sender``, ``performer`` or ``performer_metadata``."""
 
     id: Scalar = None
@@ -28,7 +28,7 @@ class Person(msgspec.Struct):
     name: Scalar = None
 
 
-class Thing(msgspec.Struct):
+class Thing(msgspec.Struct, gc=False):
     """The ``resource_metadata`` of a current record."""
 
     title: Scalar = None
@@ -36,13 +36,13 @@ class Thing(msgspec.Struct):
     type: Scalar = None
 
 
-class Block(msgspec.Struct):
+class Block(msgspec.Struct, gc=False):
     """One piece of text of a current record's ``event_blocks``."""
 
     value: Scalar = None
 
 
-class Record(msgspec.Struct, forbid_unknown_fields=True):
+class Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The documented fields of both generations; raw ones are read further when needed."""
 
     id: Scalar = None
