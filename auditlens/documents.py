@@ -117,6 +117,7 @@ class Reader:
     def __init__(
         self, text: str, path: Path, date_keys: frozenset[str], strict_keys: frozenset[str] | None
     ) -> None:
+        self.text = text
         self.path = path
         self.date_keys = date_keys
         self.strict_keys = strict_keys
@@ -142,10 +143,15 @@ class Reader:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = str(getattr(error, "problem", None) or "is not valid YAML")
-            if "'\\t'" in problem:
+            if "'\\t'" in problem or (mark and self.indented_by_tab(mark.line)):
                 problem = "a tab is used for indentation; use spaces"
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             raise DocumentError(problem, path=self.path, line=line, column=column) from None
+
+    def indented_by_tab(self, line: int) -> bool:
+        lines = self.text.splitlines()
+        text = lines[line] if line < len(lines) else ""
+        return "\t" in text[: len(text) - len(text.lstrip())]
 
     def fault(self, message: str, event: yaml.Event, fix: str = "") -> DocumentError:
         line, column = place(event)

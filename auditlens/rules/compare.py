@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, ip_address, ip_network
+from time import perf_counter
 
 import numpy as np
 import polars as pl
@@ -25,13 +27,21 @@ from auditlens.rules.condition import (
 from auditlens.rules.regex import rust_regex
 from auditlens.rules.vocabulary import Mask, Vocabulary, fold
 
-__all__ = ["holds", "holds_any", "keyword_holds", "wildcard_regex"]
+__all__ = ["OverBudget", "holds", "holds_any", "keyword_holds", "wildcard_regex"]
 
-EPOCH_ZONE = "UTC"
+PIECE = 65_536
+"""So many values are searched for a pattern between two looks at the clock."""
 
 
-def holds(vocabulary: Vocabulary, value: Value, timezone: str) -> Mask:
-    """Test every value of the vocabulary; one answer a value, and False for null at the end."""
+class OverBudget(Exception):
+    """A rule's patterns took longer than its time budget allows."""
+
+
+def holds(vocabulary: Vocabulary, value: Value, timezone: str, deadline: float = math.inf) -> Mask:
+    """Test every value of the vocabulary; one answer a value, and False for null at the end.
+
+    Raises OverBudget when patterns are not done at ``deadline`` (as of perf_counter).
+    """
     match value:
         case Text():
             found = text_test(vocabulary, value)
@@ -40,7 +50,7 @@ def holds(vocabulary: Vocabulary, value: Value, timezone: str) -> Mask:
         case Flag():
             found = vocabulary.folded == ("true" if value.value else "false")
         case Pattern():
-            found = vocabulary.text.str.contains(rust_regex(value.regex, value.flags))
+            found = pattern_test(vocabulary.text, value, deadline)
         case Network():
             found = network_test(vocabulary.text, value.cidr)
         case Bound():
@@ -50,6 +60,17 @@ def holds(vocabulary: Vocabulary, value: Value, timezone: str) -> Mask:
         case _:
             raise TypeError(value)
     return np.append(found.fill_null(False).to_numpy(), False)
+
+
+def pattern_test(text: pl.Series, pattern: Pattern, deadline: float) -> pl.Series:
+    """Search a pattern piece by piece, looking at the clock in between."""
+    regex = rust_regex(pattern.regex, pattern.flags)
+    pieces = []
+    for start in range(0, max(1, len(text)), PIECE):
+        if perf_counter() > deadline:
+            raise OverBudget
+        pieces.append(text.slice(start, PIECE).str.contains(regex))
+    return pl.concat(pieces)
 
 
 def holds_any(vocabulary: Vocabulary, texts: Sequence[Text]) -> Mask:
@@ -66,7 +87,9 @@ def plain_word(text: Text) -> str:
     return "".join(part for part in text.parts if isinstance(part, str))
 
 
-def keyword_holds(vocabulary: Vocabulary, keyword: Keyword, timezone: str) -> Mask:
+def keyword_holds(
+    vocabulary: Vocabulary, keyword: Keyword, timezone: str, deadline: float = math.inf
+) -> Mask:
     """Test for a keyword, which may stand anywhere in the value."""
     value = keyword.value
     if isinstance(value, Number | Flag):
@@ -79,7 +102,7 @@ def keyword_holds(vocabulary: Vocabulary, keyword: Keyword, timezone: str) -> Ma
         if parts[-1] is not Wild.MANY:
             parts.append(Wild.MANY)
         value = Text(tuple(parts), value.cased)
-    return holds(vocabulary, value, timezone)
+    return holds(vocabulary, value, timezone, deadline)
 
 
 def text_test(vocabulary: Vocabulary, text: Text) -> pl.Series:

@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
+from auditlens.errors import UsageError
 from auditlens.period import Period
 from auditlens.rules.episodes import (
     EPISODE_SCHEMA,
@@ -17,7 +18,7 @@ from auditlens.rules.episodes import (
     from_hits,
     resting_on,
 )
-from auditlens.rules.plan import scan_rules
+from auditlens.rules.plan import BUDGET_SECONDS, scan_rules
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
 from auditlens.rules.timeline import event_times, timeline
 from auditlens.rules.vocabulary import Rows, column_of
@@ -67,6 +68,7 @@ class Pass:
     examined: dict[str, int]
     seconds: dict[str, float]
     learning: dict[str, int] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
 
 
 def all_hits(
@@ -74,6 +76,11 @@ def all_hits(
 ) -> dict[str, Rows]:
     """Return each reported rule's hits (rows of ``frame``, rising), by rule id."""
     done = run(rules, frame, time=time, timezone=timezone)
+    if done.stopped:
+        names = ", ".join(sorted(rules[one].name for one in done.stopped))
+        raise UsageError(
+            f"Stopped after {BUDGET_SECONDS:g} seconds: {names}", fix="Simplify their patterns"
+        )
     internal = rules.internal
     return {
         rule.id: done.hits[rule.id]
@@ -110,8 +117,11 @@ def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str)
         {rule_id: hits.examined for rule_id, hits in scanned.items()},
         {rule_id: hits.seconds for rule_id, hits in scanned.items()},
     )
+    done.stopped.update(rule_id for rule_id, hits in scanned.items() if hits.stopped)
     for rule_id in above:
         start = perf_counter()
+        if done.stopped.intersection(by_id[rule_id].references_to):
+            done.stopped.add(rule_id)
         window_hits(by_id[rule_id], done, timezone)
         done.seconds[rule_id] = perf_counter() - start
     return done
@@ -183,7 +193,7 @@ def evaluate(
     pieces = []
     internal = rules.internal
     for rule in rules.rules:
-        if rule.enabled and rule.id not in internal:
+        if rule.enabled and rule.id not in internal and rule.id not in done.stopped:
             evidence = done.evidence.get(rule.id) or from_hits(frame, done.hits[rule.id])
             pieces.append(described(rule, frame, evidence, period))
     empty = pl.DataFrame(schema=EPISODE_SCHEMA)
@@ -200,6 +210,7 @@ def health(
     within = inside.to_numpy()
     counts = dict(episodes.group_by("rule_id").len().iter_rows())
     missing = missing_fields(rules, frame)
+    over = f"stopped: its patterns ran longer than {BUDGET_SECONDS:g} seconds, nothing was judged"
     rows = [
         {
             "rule_id": rule.id,
@@ -209,7 +220,7 @@ def health(
             "kind": rule.kind,
             "status": rule.status,
             "enabled": rule.enabled,
-            "reason_off": rule.reason_off,
+            "reason_off": over if rule.id in done.stopped else rule.reason_off,
             "hits": int(within[done.hits[rule.id]].sum()) if rule.id in done.hits else 0,
             "findings": counts.get(rule.id, 0),
             "examined": done.examined.get(rule.id, 0),

@@ -82,6 +82,7 @@ def load_documents(
     errors: Sequence[DocumentError] = (),
 ) -> RuleSet:
     """Parse documents into rules, apply filters, and resolve what refers to what."""
+    documents = tuple(documents)
     given = {name: tuple(values) for name, values in (placeholders or {}).items()}
     faults = list(errors)
     read: list[Read] = []
@@ -105,7 +106,23 @@ def load_documents(
         raise DocumentErrors(sorted(faults, key=lambda e: (str(e.path), e.line, e.column)))
     if not read:
         raise UsageError("There is no rule here", fix="A rule is a .yml file with 'detection:'")
-    return RuleSet(tuple(rule for _, rule in read), given)
+    files = tuple(dict.fromkeys(document.path for document in documents))
+    return RuleSet(switched_off(tuple(rule for _, rule in read)), given, files)
+
+
+def switched_off(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Switch off what is built on a rule that is off: it would look at nothing."""
+    off = {rule.id: rule for rule in rules if not rule.enabled}
+    while True:
+        changed = {}
+        for rule in rules:
+            below = next((off[ref] for ref in rule.references_to if ref in off), None)
+            if rule.id not in off and below is not None:
+                reason = f"built on {below.name}, which is off: {below.reason_off}"
+                changed[rule.id] = replace(rule, enabled=False, reason_off=reason)
+        if not changed:
+            return tuple(off.get(rule.id, rule) for rule in rules)
+        off |= changed
 
 
 def lookup(rules: Iterable[Rule]) -> dict[str, Rule]:
@@ -124,6 +141,8 @@ def doubles(read: Sequence[Read]) -> Iterator[DocumentError]:
         first: dict[str, Rule] = {}
         for document, rule in read:
             value = getattr(rule, attribute)
+            if attribute == "name" and "name" not in document.data:
+                continue
             if value in first:
                 other = first[value]
                 yield document.error(

@@ -12,7 +12,7 @@ from typing import Any
 from auditlens.rules.condition import And, Bound, Match, Moment, Node, Not, Or, leaves
 from auditlens.rules.english import leaf_words
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
-from auditlens.rules.sidecar import Case, read_cases, run_case, sidecar_path
+from auditlens.rules.sidecar import Case, filled_rules, read_cases, run_case, sidecar_path
 
 __all__ = ["Mutant", "mutants", "mutate"]
 
@@ -43,8 +43,12 @@ def mutate(rules: RuleSet, rule: Rule) -> tuple[Mutant, ...]:
     path = sidecar_path(rule.path)
     cases = read_cases(path) if path.is_file() else ()
     mine = [case for case in cases if rules[case.rule].id == rule.id]
+    if mine:
+        rules, _ = filled_rules(rules, mine[0])
+        mine = [replace(case, placeholders={}) for case in mine]
     return tuple(
-        Mutant(rule.name, change, fails(rules, changed, mine)) for change, changed in mutants(rule)
+        Mutant(rule.name, change, fails(rules, changed, mine))
+        for change, changed in mutants(rules[rule.id])
     )
 
 

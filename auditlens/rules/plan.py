@@ -16,15 +16,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from auditlens.rules.compare import OverBudget
 from auditlens.rules.condition import And, Keyword, Match, Node, Not, Or, Reference, leaves, names
 from auditlens.rules.rule import Detection, Rule
 from auditlens.rules.scan import Scan
 from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, encode
 
-__all__ = ["Hits", "scan_rules"]
+__all__ = ["BUDGET_SECONDS", "Hits", "scan_rules"]
 
 KIND_COLUMNS = 2
 KIND_VALUES = 4096
+BUDGET_SECONDS = 60.0
+"""How long the patterns of one rule may run; engines are linear, so this is rarely met."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Hits:
     rows: Rows
     examined: int
     seconds: float
+    stopped: bool = False
 
 
 def possible(node: Node, kinds: Scan, known: frozenset[str], rows: Rows) -> tuple[Mask, Mask]:
@@ -131,8 +135,13 @@ class Routes:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
-def scan_rules(rules: Sequence[Rule], frame: pl.DataFrame, timezone: str) -> dict[str, Hits]:
-    """Match every detection of ``rules`` against the frame; other kinds are left out."""
+def scan_rules(
+    rules: Sequence[Rule], frame: pl.DataFrame, timezone: str, budget: float = BUDGET_SECONDS
+) -> dict[str, Hits]:
+    """Match every detection of ``rules`` against the frame; other kinds are left out.
+
+    A rule whose patterns take longer than ``budget`` seconds is stopped, without hits.
+    """
     bodies = {rule.id: rule.body for rule in rules if isinstance(rule.body, Detection)}
     kinds = kinds_of(frame, [body.condition for body in bodies.values()])
     known = frozenset(kinds.frame.columns)
@@ -151,8 +160,13 @@ def scan_rules(rules: Sequence[Rule], frame: pl.DataFrame, timezone: str) -> dic
     hits: dict[str, Hits] = {}
     for rule_id, body in bodies.items():
         start = perf_counter()
+        part.deadline = start + budget
         rows = routes.rows(wanted[rule_id])
-        held = part.mask(body.condition, rows) if len(rows) else np.empty(0, dtype=np.bool_)
+        try:
+            held = part.mask(body.condition, rows) if len(rows) else np.empty(0, dtype=np.bool_)
+        except OverBudget:
+            hits[rule_id] = Hits(rows[:0], len(rows), perf_counter() - start, stopped=True)
+            continue
         found = np.sort(routes.kept[rows[held]])
         hits[rule_id] = Hits(found, len(rows), perf_counter() - start)
     return hits

@@ -11,7 +11,7 @@ import re
 
 __all__ = ["MAX_LENGTH", "MAX_REPEAT", "check_regex", "portable_regex", "rust_regex"]
 
-MAX_LENGTH = 1000
+MAX_LENGTH = 4096
 MAX_REPEAT = 1000
 
 ASCII_CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
@@ -63,6 +63,9 @@ def rewritten(regex: str, *, boundary: str, negative: str) -> str:
         elif sign == "[":
             text, at = character_class(regex, at)
             out.append(text)
+        elif sign == "{" and not REPEAT.match(regex, at):
+            out.append(r"\{")
+            at += 1
         else:
             out.append(sign)
             at += 1
@@ -112,7 +115,7 @@ def class_escape(letter: str) -> str:
         return ASCII_CLASSES[letter]
     if letter in {"D", "W", "S"}:
         return f"[^{ASCII_CLASSES[letter.lower()]}]"
-    return "\\" + letter
+    return letter if letter in "<>" else "\\" + letter
 
 
 def repeats(regex: str) -> int:

@@ -144,10 +144,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Loaded rules, in the order of their files, and the placeholders they were filled with."""
+    """Loaded rules in the order of their files, the placeholders that filled them, the files."""
 
     rules: tuple[Rule, ...]
     placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rules)

@@ -6,6 +6,7 @@ left; of an ``or``, only at those not yet found.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -45,6 +46,7 @@ class Scan:
 
     frame: pl.DataFrame
     timezone: str = "UTC"
+    deadline: float = math.inf
     vocabularies: dict[str, Vocabulary | None] = field(default_factory=dict)
     answers: dict[tuple[str, object], Mask] = field(default_factory=dict)
 
@@ -104,7 +106,7 @@ class Scan:
             return np.zeros(len(rows), dtype=np.bool_)
         key = (leaf.field, value)
         if key not in self.answers:
-            self.answers[key] = holds(vocabulary, value, self.timezone)
+            self.answers[key] = holds(vocabulary, value, self.timezone, self.deadline)
         return vocabulary.spread(self.answers[key], rows)
 
     def any_text(self, name: str, texts: Sequence[Text], rows: Rows) -> Mask:
@@ -123,7 +125,7 @@ class Scan:
             assert vocabulary is not None
             key = (name, leaf)
             if key not in self.answers:
-                self.answers[key] = keyword_holds(vocabulary, leaf, self.timezone)
+                self.answers[key] = keyword_holds(vocabulary, leaf, self.timezone, self.deadline)
             held |= vocabulary.spread(self.answers[key], rows)
         return held
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditlens.documents import Document
+from auditlens.rules.regex import check_regex
 from auditlens.rules.translate import Refused, Translation
 
 __all__ = ["check_selections", "faulty_item", "items"]
 
 LARGEST = 2**53
+FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -65,8 +67,21 @@ def check_item(
                              *where)  # fmt: skip
     if any(isinstance(one, int | float) and abs(one) > LARGEST for one in values):
         raise document.error("a number beyond 2^53 would lose digits", *where, fix="Quote it")
+    check_pattern(document, where, (key or "").split("|")[1:], values)
     if key is None and any(one is None or one == "" for one in values):
         raise document.error("a keyword cannot be empty", *where)
+
+
+def check_pattern(
+    document: Document, where: tuple[str | int, ...], modifiers: list[str], values: list[Any]
+) -> None:
+    """Try a pattern in the engine that will run it, before pySigma tries it in another."""
+    if "re" not in modifiers:
+        return
+    flags = "".join(sorted({FLAGS[one] for one in modifiers if one in FLAGS}))
+    for value in values:
+        if isinstance(value, str) and (problem := check_regex(value, flags)):
+            raise document.error(problem, *where)
 
 
 def faulty_item(

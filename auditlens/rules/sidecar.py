@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from auditlens.actions import classify
 from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.period import Period
 from auditlens.rules.correlation import span_seconds
 from auditlens.rules.evaluate import evaluate
+from auditlens.rules.load import load_rules
 from auditlens.rules.rule import RuleSet
 
-__all__ = ["Case", "TestResult", "read_cases", "run_case", "run_tests", "sidecar_path"]
+__all__ = [
+    "Case",
+    "TestResult",
+    "filled_rules",
+    "read_cases",
+    "run_case",
+    "run_tests",
+    "sidecar_path",
+]
 
 START = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When offset 0 is: a Wednesday morning."""
@@ -29,6 +39,8 @@ CASE_KEYS = frozenset({"name", "expect", "findings", "group", "metric", "start",
                        "case"})  # fmt: skip
 EVENT_KEYS = frozenset({"offset", "repeat", "every", "event"})
 COLUMNS = frozenset(EVENT_SCHEMA) - {"leaf"}
+CLASSES = ("action", "action_group")
+"""Filled in by the classifier where a test does not give them: raw events test it as well."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,7 @@ class Case:
     path: Path
     line: int
     kind: str = ""
+    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,14 @@ def case(document: Document, data: Mapping[str, Any], test: Any, number: int) ->
         path=document.path,
         line=document.marks.get(where, (1, 1))[0],
         kind=str(test.get("case") or ""),
+        placeholders=filled(document, data.get("placeholders") or {}),
     )
+
+
+def filled(document: Document, given: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(given, dict) or not all(isinstance(one, list) for one in given.values()):
+        raise document.error("'placeholders' maps names to lists", "placeholders")
+    return {name: tuple(str(one) for one in values) for name, values in given.items()}
 
 
 def event_frame(document: Document, entries: Sequence[Any], where: tuple[Any, ...]) -> pl.DataFrame:
@@ -124,7 +144,12 @@ def event_frame(document: Document, entries: Sequence[Any], where: tuple[Any, ..
             row["created_at"] = START + timedelta(seconds=first + n * every)
             rows.append(row)
     frame = pl.DataFrame(rows, schema={n: t for n, t in EVENT_SCHEMA.items() if n != "leaf"})
-    return frame.with_columns(pl.col("id").cast(pl.Binary).alias("leaf")).select(list(EVENT_SCHEMA))
+    frame = frame.with_columns(pl.col("id").cast(pl.Binary).alias("leaf")).select(
+        list(EVENT_SCHEMA)
+    )
+    known = classify(frame)
+    given = [pl.coalesce(frame.get_column(n), known.get_column(n)).alias(n) for n in CLASSES]
+    return frame.with_columns(given)
 
 
 def offset(document: Document, value: Any, *where: Any) -> float:
@@ -172,8 +197,17 @@ def numbered(value: Any, n: int) -> Any:
     return value
 
 
+def filled_rules(rules: RuleSet, one: Case) -> tuple[RuleSet, Case]:
+    """Load the rules again with the placeholders a test gives; the test then needs none."""
+    if not one.placeholders:
+        return rules, one
+    placeholders = {**rules.placeholders, **one.placeholders}
+    return load_rules(rules.files, placeholders=placeholders), replace(one, placeholders={})
+
+
 def run_case(rules: RuleSet, one: Case, *, timezone: str = "UTC") -> TestResult:
     """Run one case with the real engine; only the named rule is looked at."""
+    rules, one = filled_rules(rules, one)
     try:
         chosen = rules.only(one.rule)
     except KeyError:
@@ -183,18 +217,21 @@ def run_case(rules: RuleSet, one: Case, *, timezone: str = "UTC") -> TestResult:
     days = one.events.get_column("created_at")
     start = days.min() or START
     period = Period(start, (days.max() or START) + timedelta(days=1), "test")  # type: ignore[operator,arg-type]
-    found = evaluate(chosen, one.events, period, timezone=timezone).episodes
-    found = found.filter(pl.col("rule_id") == rule.id)
-    message = verdict(one, found)
+    outcome = evaluate(chosen, one.events, period, timezone=timezone)
+    mine = pl.col("rule_id") == rule.id
+    learning = outcome.health.filter(mine).get_column("learning").sum()
+    message = verdict(one, outcome.episodes.filter(mine), int(learning))
     return TestResult(one.rule, one.name, not message, message, one.path, one.line)
 
 
-def verdict(one: Case, found: pl.DataFrame) -> str:
+def verdict(one: Case, found: pl.DataFrame, learning: int = 0) -> str:
     """Say in words how the outcome differs from what was expected; empty when it does not."""
     if one.expect == "match" and not found.height:
         return "expected a match, nothing matched"
     if one.expect != "match" and found.height:
         return f"expected no match, found {found.height}: {found['reason'][0]}"
+    if one.expect == "learning" and not learning:
+        return "expected learning, but nothing waited for more history"
     if one.findings is not None and one.expect == "match" and found.height != one.findings:
         return f"expected {one.findings} finding(s), found {found.height}"
     if one.metric is not None and one.metric not in found["value"].to_list():

@@ -12,7 +12,7 @@ from auditlens.rules.condition import leaves
 from auditlens.rules.english import leaf_words
 from auditlens.rules.rule import Detection, Rule, RuleSet
 from auditlens.rules.scan import Scan
-from auditlens.rules.sidecar import Case, read_cases, sidecar_path
+from auditlens.rules.sidecar import Case, filled_rules, read_cases, sidecar_path
 
 __all__ = ["LeafCover", "LeafTruth", "explain_failure", "leaf_cover", "trace"]
 
@@ -77,13 +77,15 @@ def leaf_cover(rules: RuleSet, rule: Rule) -> tuple[LeafCover, ...]:
     if not isinstance(rule.body, Detection) or not sidecar_path(rule.path).is_file():
         return ()
     cases: Sequence[Case] = read_cases(sidecar_path(rule.path))
-    frames = [case.events for case in cases if rules[case.rule].id == rule.id]
-    if not frames:
+    mine = [case for case in cases if rules[case.rule].id == rule.id]
+    if not mine:
         return ()
-    events = pl.concat(frames)
+    body = filled_rules(rules, mine[0])[0][rule.id].body
+    assert isinstance(body, Detection)
+    events = pl.concat([case.events for case in mine])
     scan, every = Scan(events), np.arange(events.height)
     found = []
-    for leaf in dict.fromkeys(leaves(rule.body.condition)):
+    for leaf in dict.fromkeys(leaves(body.condition)):
         held = int(scan.leaf(leaf, every).sum())
         found.append(LeafCover(rule.name, leaf_words(leaf), held, events.height - held))
     return tuple(found)

@@ -10,7 +10,9 @@ from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.period import Period
 from auditlens.rules.evaluate import evaluate
 from auditlens.rules.load import load_documents
+from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
 
+KEYS = {"date_keys": DATE_KEYS, "strict_keys": STRICT_KEYS}
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 EVER = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), "ever")
 BASE = """
@@ -23,7 +25,7 @@ detection: {s: {event: x}, condition: s}
 
 def rules_of(*texts, **placeholders):
     """Load documents given as text."""
-    documents = [one for text in texts for one in parse_documents(text, Path("test.yml"))]
+    documents = [one for text in texts for one in parse_documents(text, Path("test.yml"), **KEYS)]
     return load_documents(documents, placeholders=placeholders)
 
 

@@ -1,0 +1,290 @@
+"""The tools beside the engine: check, explain, trace, mutate, backtest, coverage, new, show."""
+
+import json
+from datetime import timedelta
+from xml.etree import ElementTree as ET
+
+import polars as pl
+import pytest
+from documents import BASE, START, log, rules_of
+
+from auditlens.errors import UsageError
+from auditlens.rules import load_rules
+from auditlens.rules.backtest import backtest
+from auditlens.rules.check import check_rules
+from auditlens.rules.draft import draft_rule, rule_source
+from auditlens.rules.english import explain, span_words
+from auditlens.rules.mutate import mutate
+from auditlens.rules.reach import attack_map, framework_map, navigator_layer
+from auditlens.rules.sidecar import read_cases, run_tests
+from auditlens.rules.trace import explain_failure, leaf_cover, trace
+
+GOOD = """\
+title: Tag Removed
+id: 0b0f6f0e-6d0e-4f35-9c39-0a4a7f0f4f11
+name: secoda_tag_gone
+status: experimental
+description: Detects removal of a tag from a resource
+author: A Tester
+date: 2026-11-22
+references:
+    - https://docs.secoda.co/features/audit-log
+tags:
+    - attack.defense-impairment
+    - attack.t1685
+logsource:
+    product: secoda
+    service: audit
+detection:
+    selection:
+        action: 'tag_removed'
+    filter_main_machines:
+        sender.kind: 'automation'
+    condition: selection and not 1 of filter_main_*
+falsepositives:
+    - Upkeep
+level: low
+"""
+TESTS = """\
+rule: secoda_tag_gone
+tests:
+    - name: it happens
+      expect: match
+      events:
+          - {offset: 0s, event: {action: tag_removed, sender: {id: 'u', kind: user}}}
+    - name: a machine does it
+      expect: no_match
+      events:
+          - {offset: 0s, event: {action: tag_removed, sender: {id: 'u', kind: automation}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with one good rule and its tests."""
+    (tmp_path / "secoda_tag_gone.yml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "secoda_tag_gone.test.yml").write_text(TESTS, encoding="utf-8")
+    return tmp_path
+
+
+def changed(folder, old, new, suffix=".yml"):
+    path = folder / f"secoda_tag_gone{suffix}"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return check_rules(folder)
+
+
+def codes(outcome):
+    return {problem.code for problem in outcome.problems}
+
+
+def test_a_good_rule_has_no_remarks(folder):
+    """Nothing is said where nothing is wrong."""
+    assert [str(problem) for problem in check_rules(folder).problems] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "fix"),
+    [("action: 'tag_removed'", "action: 'tag_remowed'", "unknown-action", "tag_removed"),
+     ("sender.kind", "sender.kinf", "unknown-field", "sender_kind"),
+     ("attack.t1685", "attack.t1562.001", "attack-replaced", "t1685"),
+     ("attack.t1685", "attack.t9999", "attack-unknown", ""),
+     ("attack.defense-impairment", "attack.impact", "attack-tactic", "defense-impairment"),
+     ("action: 'tag_removed'", "action|contains|all: 'tag_removed'", "single-all", "Drop"),
+     ("sender.kind: 'automation'", "sender.kind: ['automation', null]", "null-in-list", "own"),
+     ("sender.kind: 'automation'", "sender.kind|neq: 'user'", "neq-missing", "exists"),
+     ("sender.kind: 'automation'", "sender.kind: 5", "number-as-text", ""),
+     (" and not 1 of filter_main_*", "", "unused-selection", ""),
+     ("selection and not 1 of filter_main_*", "1 of them", "of-them", "selection_*"),
+     ("    selection:\n        action: 'tag_removed'", "    selection:\n        - 'tag'", "keyword",
+      "Name a field"),
+     ("falsepositives:\n    - Upkeep\n", "", "metadata", "")],
+)  # fmt: skip
+def test_a_doubtful_place_is_remarked_with_what_would_be_right(folder, old, new, code, fix):
+    """Each lint fires on its own fault, at its place."""
+    outcome = changed(folder, old, new)
+    (found, *_) = [problem for problem in outcome.problems if problem.code == code]
+    assert fix in found.fix
+    assert found.line > 0
+
+
+def test_missing_tests_are_remarked(folder):
+    """A rule without tests, or without a miss, is not proven."""
+    assert "tests-missing" in codes(
+        changed(folder, "expect: no_match", "expect: match", ".test.yml")
+    )
+    (folder / "secoda_tag_gone.test.yml").unlink()
+    assert "no-tests" in codes(check_rules(folder))
+
+
+def test_a_correlation_needs_tests_on_both_sides_of_its_edges(folder):
+    """Just inside, just outside, another group."""
+    text = """\
+title: Tags Stripped
+name: tags_stripped
+correlation:
+    type: event_count
+    rules: secoda_tag_gone
+    timespan: 2M
+    condition: {gte: 5}
+level: high
+"""
+    (folder / "tags_stripped.yml").write_text(text, encoding="utf-8")
+    (folder / "tags_stripped.test.yml").write_text(
+        TESTS.replace("secoda_tag_gone", "tags_stripped"), encoding="utf-8"
+    )
+    found = check_rules(folder)
+    assert {"average-unit", "no-group", "tests-missing"} <= codes(found)
+    assert {"just inside", "just outside"} <= {p.message.split("'")[1] for p in found.problems
+                                               if p.code == "tests-missing"}  # fmt: skip
+
+
+def test_faults_become_problems_in_every_format(folder):
+    """Table, SARIF and JUnit say the same."""
+    outcome = changed(folder, "level: low", "level: severe")
+    assert outcome.worst() == "error"
+    assert outcome.rules is None
+    assert outcome.table()["line"].to_list() == [24]
+    sarif = json.loads(outcome.sarif())
+    result = sarif["runs"][0]["results"][0]
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 24
+    suite = ET.fromstring(outcome.junit())
+    assert suite.attrib["failures"] == "1"
+
+
+def test_portability_and_data_are_named_per_rule():
+    """The shipped rules say where they run and what they need."""
+    table = check_rules().rule_table()
+    assert set(table["portability"].str.split(":").list.first()) <= {
+        "Polars, DuckDB, PySpark", "Polars only"}  # fmt: skip
+    assert set(table["data"]) <= {"A", "B", "C"}
+
+
+def test_explain_says_what_a_negated_selector_means(folder):
+    """'not 1 of filter_*' is often misread."""
+    text = explain(load_rules(folder), "secoda_tag_gone")
+    assert "action is 'tag_removed'" in text
+    assert (
+        "it is not so that sender.kind is 'automation' (an event without sender.kind passes)"
+        in text
+    )
+
+
+def test_explain_covers_every_shipped_rule():
+    """No rule is beyond words."""
+    rules = load_rules()
+    for rule in rules.rules:
+        assert rule.title in explain(rules, rule.id)
+    with pytest.raises(KeyError):
+        explain(rules, "no such rule")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1, "1 second"), (600, "10 minutes"), (90, "90 seconds"),
+                           (86_400, "1 day"), (1_209_600, "2 weeks")]
+)  # fmt: skip
+def test_spans_are_put_in_their_largest_unit(seconds, words):
+    """600 seconds are 10 minutes."""
+    assert span_words(seconds) == words
+
+
+def test_a_failed_test_says_which_leaf_was_true(folder):
+    """The trace names each leaf of the rule and its answer."""
+    rules = load_rules(folder)
+    case = read_cases(folder / "secoda_tag_gone.test.yml")[1]
+    truths = [(one.words, one.held) for one in trace(rules, "secoda_tag_gone", case.events)]
+    assert truths == [("action is 'tag_removed'", True), ("sender.kind is 'automation'", True)]
+    assert "true   secoda_tag_gone: action is 'tag_removed'" in explain_failure(rules, case)
+
+
+def test_failing_tests_are_reported_with_what_was_found(folder):
+    """Expectation and finding stand side by side."""
+    changed(folder, "kind: automation}}}", "kind: user}}}", ".test.yml")
+    (passed, failed) = run_tests(load_rules(folder))
+    assert passed.passed
+    assert "expected no match, found 1" in failed.message
+
+
+def test_leaves_are_covered_when_both_answers_occur(folder):
+    """'action' is true in both tests, so nothing shows that it matters."""
+    covered = {one.words: one.covered for one in leaf_cover(*with_rule(folder))}
+    assert covered == {"action is 'tag_removed'": False, "sender.kind is 'automation'": True}
+
+
+def with_rule(folder):
+    rules = load_rules(folder)
+    return rules, rules["secoda_tag_gone"]
+
+
+def test_mutants_are_killed_by_good_tests_and_survive_weak_ones(folder):
+    """Without the second test nothing notices a negated filter... but a negated selection shows."""
+    assert all(one.killed for one in mutate(*with_rule(folder)))
+    changed(folder, "kind: user}}}", "kind: user}, summary: x}}", ".test.yml")
+    path = folder / "secoda_tag_gone.test.yml"
+    weak = path.read_text(encoding="utf-8").replace("expect: match", "expect: no_match")
+    path.write_text(weak.replace("action: tag_removed", "action: tag_added"), encoding="utf-8")
+    assert not all(one.killed for one in mutate(*with_rule(folder)))
+
+
+def test_mutants_of_the_shipped_rules_are_killed():
+    """At least 95 % of all changes to shipped rules fail one of their tests."""
+    rules = load_rules()
+    found = [one for rule in rules.rules for one in mutate(rules, rule)]
+    assert len(found) > 50
+    assert sum(one.killed for one in found) >= 0.95 * len(found)
+
+
+def test_backtest_counts_by_week_and_names_the_loudest():
+    """Two weeks, two people, one of them under an exception."""
+    events = log(*((day * 86_400, "ann" if day % 2 else "bob", {}) for day in range(14)))
+    found = backtest(rules_of(BASE), events, START)
+    assert found.weeks["episodes"].to_list() == [7, 7]
+    assert found.senders["subject_id"].to_list() == ["ann", "bob"]
+    held = backtest(rules_of(BASE), events, START, suppress=lambda e: e["subject_id"] == "ann")
+    assert held.weeks["suppressed"].sum() == 7
+    assert held.senders["subject_id"].to_list() == ["bob"]
+    late = backtest(rules_of(BASE), events, START + timedelta(days=7))
+    assert late.weeks.height == 1
+
+
+def test_coverage_maps_techniques_and_clauses():
+    """The layer holds what the map holds, and off rules are told apart."""
+    rules = load_rules()
+    table = attack_map(rules)
+    layer = navigator_layer(rules)
+    assert [one["techniqueID"] for one in layer["techniques"]] == table["technique"].to_list()
+    clauses = framework_map(rules)
+    assert {"SOC2", "ISO27001"} <= set(clauses["framework"])
+    assert clauses.filter(pl.col("rules").list.len() + pl.col("off").list.len() == 0).height == 0
+
+
+@pytest.mark.parametrize("kind", ["rule", "correlation", "behaviour"])
+def test_a_drafted_rule_loads_beside_the_shipped_ones(tmp_path, kind):
+    """What 'new' writes is a rule, and is never written over another."""
+    path, tests = draft_rule("secoda_my_first_rule", tmp_path, kind=kind)
+    base = load_rules()["secoda_resource_deleted"].path
+    rules = load_rules([base, path])
+    assert rules["secoda_my_first_rule"].kind == kind
+    assert read_cases(tests)
+    with pytest.raises(UsageError, match="is there already"):
+        draft_rule("secoda_my_first_rule", tmp_path, kind=kind)
+    with pytest.raises(UsageError, match="no name for a rule"):
+        draft_rule("Rule!", tmp_path)
+
+
+def test_show_gives_the_document_as_written(folder):
+    """Of a file with several documents, the one asked for."""
+    path = folder / "secoda_tag_gone.yml"
+    path.write_text(GOOD + "---" + BASE, encoding="utf-8")
+    rules = load_rules(folder)
+    assert rule_source(rules, "secoda_tag_gone")[1] == GOOD
+    assert rule_source(rules, "base")[1].strip() == BASE.strip()
+
+
+def test_a_set_shows_itself_in_a_notebook(folder):
+    """A table, with every text escaped."""
+    changed(folder, "title: Tag Removed", "title: Tag <b>Removed</b>")
+    page = load_rules(folder)._repr_html_()
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
