@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
+from auditlens.report.activity import local_day
 from auditlens.report.facts import Facts, file_name
 from auditlens.report.sections import (
     Completeness,
@@ -43,7 +43,7 @@ def completeness(facts: Facts, evidence: tuple[Evidence, ...]) -> Completeness:
     held = facts.coverage
     veiled = facts.identity != "full"
     first, last = held.first_at, held.last_at
-    gaps = tuple(tuple(gap) for gap in held.gaps)
+    strip = day_strip(facts)
     return Completeness(
         outcome=held.outcome,
         statement=held.statement,
@@ -65,9 +65,9 @@ def completeness(facts: Facts, evidence: tuple[Evidence, ...]) -> Completeness:
             Quarantine(file_name(one.source), one.line, one.reason, "" if veiled else one.excerpt)
             for one in held.quarantined[:RECORDS_SHOWN]
         ),
-        gaps=gaps,
-        gap_days=sum((end - start).days + 1 for start, end in gaps),
-        strip=day_strip(facts, gaps),
+        gaps=gaps_of(facts),
+        days_without=sum(not day.events for day in strip),
+        strip=strip,
         pulls=tuple(
             PullRow(p.at, p.endpoint, p.new, p.seen, p.server_count, p.outcome, p.missing)
             for p in held.pulls[-PULLS_SHOWN:]
@@ -80,25 +80,24 @@ def completeness(facts: Facts, evidence: tuple[Evidence, ...]) -> Completeness:
     )
 
 
-def day_strip(facts: Facts, gaps: Iterable[tuple[date, ...]]) -> tuple[DayState, ...]:
-    """Every local day of the period: with events, quiet, or in a gap of the evidence."""
-    missing = {
-        start + timedelta(days=n) for start, end in gaps for n in range((end - start).days + 1)
-    }
-    counts = dict(
-        facts.events.group_by(
-            pl.col("created_at").dt.convert_time_zone(facts.period.timezone).dt.date()
-        )
-        .len()
-        .iter_rows()
+def day_strip(facts: Facts) -> tuple[DayState, ...]:
+    """Every local day of the period: with events, proven to have none, or unknown."""
+    counts = dict(facts.events.group_by(local_day(facts)).len().iter_rows())
+    without = "none" if facts.coverage.outcome == "complete" else "unknown"
+    return tuple(
+        DayState(day, "events" if counts.get(day) else without, counts.get(day, 0))
+        for day in facts.period.days
     )
 
-    def state(day: date) -> str:
-        if day in missing:
-            return "gap"
-        return "events" if counts.get(day) else "quiet"
 
-    return tuple(DayState(day, state(day), counts.get(day, 0)) for day in facts.period.days)
+def gaps_of(facts: Facts) -> tuple[tuple[date, date], ...]:
+    """The stretches without an event that touch the period, cut to it."""
+    first, last = facts.period.days[0], facts.period.days[-1]
+    return tuple(
+        (max(start, first), min(end, last))
+        for start, end in facts.coverage.gaps
+        if start <= last and end >= first
+    )
 
 
 def field_fill(events: pl.DataFrame) -> tuple[FieldFill, ...]:

@@ -72,8 +72,6 @@ def evidence_states(
 def completeness(facts: Facts) -> State:
     held = facts.coverage
     state = {"complete": "present", "incomplete": "failed"}.get(held.outcome, "partial")
-    if state == "present" and held.gaps:
-        state = "partial"
     return state, held.statement
 
 

@@ -181,7 +181,7 @@ class FieldFill:
 
 @dataclass(frozen=True)
 class DayState:
-    """One local day of the strip. ``state``: events, quiet or gap."""
+    """One local day of the strip. ``state``: events, none (proven) or unknown."""
 
     day: date
     state: str
@@ -210,7 +210,7 @@ class Completeness:
     quarantined: int
     quarantine: tuple[Quarantine, ...]
     gaps: tuple[tuple[date, date], ...]
-    gap_days: int
+    days_without: int
     strip: tuple[DayState, ...]
     pulls: tuple[PullRow, ...]
     pulls_total: int

@@ -68,8 +68,9 @@ def test_change_against_the_last_period(make_audit):
     audit = make_audit(4)
     states = ["new", "persisting", "persisting", "reopened"]
     audit.findings = audit.findings.with_columns(state=pl.Series(states))
-    last = PreviousPeriod("2026-09", {audit.findings["finding_id"][1]: "low", "F-GONE": "high"},
-                          400, {rule.id: rule.digest for rule in audit.rules.rules[1:]})  # fmt: skip
+    before = {audit.findings["finding_id"][1]: "low", "F-GONE": "high"}
+    digests = {rule.id: rule.digest for rule in audit.rules.rules[1:]}
+    last = PreviousPeriod("2026-09", before, 400, digests)
     said = content(audit, previous=last)
     change = said.change
     assert (change.new, change.persisting, change.reopened) == (1, 2, 1)
@@ -168,15 +169,22 @@ def test_precision_counts_decided_findings(make_audit):
     assert [row.precision_percent for row in rows if row.findings] == [100.0]
 
 
-def test_gap_in_the_evidence_shows_in_the_strip(make_audit):
-    """A day in a gap is told apart from a quiet day."""
+@pytest.mark.parametrize(("outcome", "state"), [("complete", "none"), ("unprovable", "unknown")])
+def test_empty_days_are_proven_or_unknown(make_audit, outcome, state):
+    """A day without events is proven quiet only where the pull is proven complete."""
+    held = content(make_audit(0, 1, outcome=outcome)).completeness
+    assert [day.state for day in held.strip].count(state) == 30
+    assert held.days_without == 30
+
+
+def test_gaps_are_those_of_the_period(make_audit):
+    """Stretches without an event are cut to the period; others are left out."""
     from dataclasses import replace
 
     audit = make_audit(0, 0)
-    audit.coverage = replace(audit.coverage, gaps=((date(2026, 10, 4), date(2026, 10, 5)),))
-    held = content(audit).completeness
-    assert [one.state for one in held.strip[2:6]] == ["quiet", "gap", "gap", "quiet"]
-    assert held.gap_days == 2
+    gaps = ((date(2026, 8, 1), date(2026, 8, 9)), (date(2026, 9, 28), date(2026, 10, 2)))
+    audit.coverage = replace(audit.coverage, gaps=gaps)
+    assert content(audit).completeness.gaps == ((date(2026, 10, 1), date(2026, 10, 2)),)
 
 
 def test_no_folder_of_the_machine_is_told(make_audit):
