@@ -44,7 +44,8 @@ class Report:
     ``edition`` is ``full`` or ``brief``. ``identity`` is ``full``, ``pseudonymous`` (keyed labels;
     the key comes from ``key`` or from AUDITLENS_IDENTITY_KEY) or ``aggregate``. ``review`` holds
     dispositions, exceptions and signatures. ``max_rows`` caps the findings a page shows; every
-    file holds all of them. Raises UsageError for an unknown edition or mode.
+    file holds all of them. ``templates`` is a folder of your own templates, which run in a sandbox.
+    Raises UsageError for an unknown edition or mode, or a folder that is not there.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Report:
         key: bytes | None = None,
         review: Review | None = None,
         max_rows: int = MAX_ROWS,
+        templates: str | os.PathLike[str] | None = None,
     ) -> None:
         if edition not in EDITIONS:
             raise UsageError(
@@ -66,6 +68,9 @@ class Report:
         self.identity = identity
         self.review = review or Review()
         self.max_rows = max_rows
+        self.templates = None if templates is None else Path(templates)
+        if self.templates is not None and not self.templates.is_dir():
+            raise UsageError(f"No folder {self.templates}", fix="Name a folder of templates")
         self.key = key or os.environ.get(KEY_VARIABLE, "").encode() or None
         self.facts  # noqa: B018 - an impossible combination is told at once
 
@@ -109,7 +114,7 @@ class Report:
         """The page: one self-contained file that loads nothing."""
         from auditlens.report.page import render_page
 
-        return render_page(self.built)
+        return render_page(self.built, own=self.templates)
 
     def pdf(self) -> bytes:
         """The brief edition as a tagged PDF with the report's JSON attached.

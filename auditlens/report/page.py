@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from auditlens.errors import UsageError
 from auditlens.report import charts
 from auditlens.report.content import Content
 from auditlens.report.finding_rows import IDS_LISTED
@@ -34,46 +35,66 @@ OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
 
 
-def render_page(content: Content, *, on_paper: bool = False) -> str:
-    """HTML of the whole report: no request, no inline style attribute, a strict policy."""
-    from markupsafe import Markup
+def render_page(content: Content, *, on_paper: bool = False, own: Path | None = None) -> str:
+    """HTML of the whole report: no request, no inline style attribute, a strict policy.
 
-    folder = reports_folder() / "templates"
-    style, script = inline(folder / "report.css"), inline(folder / "report.js")
-    shown = content.findings[: content.shown.shown]
-    page = (
-        environment(folder)
-        .get_template("print.html" if on_paper else "report.html")
-        .render(
-            report=content,
-            cover=content.cover,
-            by_id={row.finding_id: row for row in shown},
-            listed=frozenset(row.finding_id for row in shown[:IDS_LISTED]),
-            shown_ids=frozenset(row.finding_id for row in shown),
-            open_groups=content.shown.total <= OPEN_UP_TO,
-            on_paper=on_paper,
-            full=content.cover.edition == "full",
-            style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            style_hash=policy_hash(style),
-            script_hash=policy_hash(script),
-            data=Markup(json_text(packed(content))),  # noqa: S704 - < > & are escaped in it
-        )
-    )
+    ``own`` is a folder of templates (and a ``report.css``) that go before the shipped ones of
+    the same name. They are code: they run in Jinja's immutable sandbox, which bounds what they
+    reach, not how long they take. Raises UsageError for a fault in one of them.
+    """
+    from jinja2 import TemplateError
+
+    shipped = reports_folder() / "templates"
+    name = "print.html" if on_paper else "report.html"
+    sheet = own / "report.css" if own and (own / "report.css").is_file() else shipped / "report.css"
+    try:
+        template = environment(shipped, own).get_template(name)
+        page = template.render(context_of(content, sheet, shipped / "report.js", on_paper=on_paper))
+    except TemplateError as error:
+        if own is None:
+            raise
+        raise UsageError(
+            f"A template in {own} cannot be used: {error}", fix="Compare it with the shipped one"
+        ) from None
     # Text from the log holds no raw line break by now, so this touches the templates' alone.
     return OPTIONAL_END.sub("", INDENT.sub("\n", page)) + "\n"
 
 
+def context_of(content: Content, sheet: Path, program: Path, *, on_paper: bool) -> dict[str, Any]:
+    """Every name a template may use."""
+    from markupsafe import Markup
+
+    style, script = inline(sheet), inline(program)
+    shown = content.findings[: content.shown.shown]
+    return {
+        "report": content,
+        "cover": content.cover,
+        "by_id": {row.finding_id: row for row in shown},
+        "listed": frozenset(row.finding_id for row in shown[:IDS_LISTED]),
+        "shown_ids": frozenset(row.finding_id for row in shown),
+        "open_groups": content.shown.total <= OPEN_UP_TO,
+        "on_paper": on_paper,
+        "full": content.cover.edition == "full",
+        "style": Markup(style.replace("</", "")),  # noqa: S704 - a stylesheet file
+        "script": Markup(script),  # noqa: S704 - our own file
+        "style_hash": policy_hash(style.replace("</", "")),
+        "script_hash": policy_hash(script),
+        "data": Markup(json_text(packed(content))),  # noqa: S704 - < > & are escaped in it
+    }
+
+
 @cache
-def environment(folder: Path) -> Any:
+def environment(shipped: Path, own: Path | None = None) -> Any:
     """The one template environment: escaping always on, an unknown name is an error.
 
     Kept once made: compiling the templates takes longer than filling them.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    env = Environment(
-        loader=FileSystemLoader(folder),
+    kind = Environment if own is None else ImmutableSandboxedEnvironment
+    env = kind(
+        loader=FileSystemLoader([shipped] if own is None else [own, shipped]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown_text,

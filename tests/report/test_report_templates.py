@@ -5,7 +5,8 @@ import re
 import jinja2
 import pytest
 
-from auditlens.report import page
+from auditlens.errors import UsageError
+from auditlens.report import Report, page
 from auditlens.shipped import reports_folder
 
 FOLDER = reports_folder() / "templates"
@@ -66,3 +67,51 @@ def test_every_expression_shows_hidden_characters():
     """A template cannot forget to show a direction character."""
     shown = page.environment(FOLDER).from_string("{{ x }}").render(x="a\u202eb")
     assert shown == "a\\u202eb"
+
+
+def own(tmp_path, name, text):
+    """A folder with one template of the user's."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_own_template_goes_before_the_shipped_one(make_audit, tmp_path):
+    """A user's section replaces ours of the same name; the rest stays, and escaping too."""
+    folder = own(tmp_path, "sections/change.html", "<p>Own words for {{ cover.workspace }}</p>")
+    html = Report(make_audit(1, workspace="<i>x</i>"), templates=folder).html()
+    assert "Own words for &lt;i&gt;x&lt;/i&gt;" in html
+    assert "Control coverage" in html
+
+
+def test_own_stylesheet_is_named_in_the_policy(make_audit, tmp_path):
+    """A user's stylesheet stands in the page under its own hash."""
+    html = Report(make_audit(1), templates=own(tmp_path, "report.css", "p { color: red }")).html()
+    assert page.policy_hash("p { color: red }") in html.replace("&#39;", "'").replace("&#43;", "+")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ cover.__class__.__mro__[1].__subclasses__() }}",
+        "{{ ''['__cl' ~ 'ass__'] }}",
+        "{{ (cover|attr('__class__')).__name__ }}",
+        "{{ '{0.__class__}'.format(cover) }}",
+        "{{ hour_names.append('24') }}",
+        "{{ nothing }}",
+        "{% for %}",
+        "{% include '../../../etc/passwd' %}",
+    ],
+)
+def test_own_template_cannot_reach_out(make_audit, tmp_path, text):
+    """A template that reaches for internals, changes ours or is broken gives one clear error."""
+    folder = own(tmp_path, "sections/change.html", text)
+    with pytest.raises(UsageError, match="cannot be used"):
+        Report(make_audit(1), templates=folder).html()
+
+
+def test_missing_template_folder_is_told(make_audit, tmp_path):
+    """A folder that is not there is named."""
+    with pytest.raises(UsageError, match="absent"):
+        Report(make_audit(1), templates=tmp_path / "absent")
