@@ -39,8 +39,9 @@ class Coverage:
     """The completeness statement of one audit.
 
     ``outcome`` is one of OUTCOMES and ``statement`` says it in a sentence. ``first_at`` and
-    ``last_at`` span everything held, in UTC. ``gaps`` are pairs of first and last day without
-    an event between two days with events. ``input_digest`` is the SHA-256 over the sorted
+    ``last_at`` span everything held, in UTC. ``gaps`` are pairs of first and last day: of an
+    archive, days that no sync vouches for; of files, days without an event between two with.
+    ``input_digest`` is the SHA-256 over the sorted
     ``id`` and ``leaf`` of every event used; ``head`` is the archive's head hash. Lists are
     capped; the counts beside them are true.
     """

@@ -57,5 +57,5 @@ def tell(outcome: SyncOutcome, *, as_json: bool) -> None:
         f"{outcome.new:,} new, {outcome.seen:,} seen before, {outcome.changed:,} changed, "
         f"{outcome.late:,} late, {outcome.quarantined:,} quarantined in {outcome.pages:,} pages"
     )
-    click.echo(f"held: {moment(outcome.oldest)} to {moment(outcome.newest)}")
+    click.echo(f"read: {moment(outcome.oldest)} to {moment(outcome.newest)}")
     click.echo(visible(outcome.statement))
