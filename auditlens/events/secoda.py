@@ -12,8 +12,11 @@ import polars as pl
 from auditlens.events.record import (
     BadRecordError,
     Person,
+    PlainPerson,
+    PlainRecord,
     Record,
     Thing,
+    decode_plain,
     decode_record,
     splice,
 )
@@ -21,7 +24,7 @@ from auditlens.events.record import (
 __all__ = ["secoda_rows"]
 
 NESTED = TypeVar("NESTED", Person, Thing)
-NOBODY, NOTHING = Person(), Thing()
+NOBODY, NOTHING, NO_SENDER = Person(), Thing(), PlainPerson()
 SAID_NULL = ("", "None")
 TEXT_OR_NULL = frozenset({str, type(None)})
 
@@ -37,6 +40,9 @@ PROSE = ("resource_title", "content", "short_summary", "subject")
 
 def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
     """Decode each record; return the positions kept, their columns, and why others are not."""
+    plain = decode_plain(records)
+    if plain is not None:
+        return list(range(len(plain))), merge(plain_columns(plain)), {}
     kept: list[int] = []
     found: list[Record] = []
     refused: dict[int, str] = {}
@@ -46,7 +52,31 @@ def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict
             kept.append(index)
         except BadRecordError as error:
             refused[index] = str(error)
-    return kept, columns(found), refused
+    return kept, merge(columns(found)), refused
+
+
+def plain_columns(found: Sequence[PlainRecord]) -> pl.DataFrame:
+    """The values of plain legacy records; what they cannot hold is null."""
+    people = [record.sender or NO_SENDER for record in found]
+    names = [name for name in (*TOKENS, *PROSE) if name in PlainRecord.__struct_fields__]
+    series = [pl.Series(n, list(map(attrgetter(n), found)), pl.String) for n in names]
+    series += [
+        pl.Series(f"person_{name}", list(map(attrgetter(name), people)), pl.String)
+        for name in PlainPerson.__struct_fields__
+    ]
+    texts = [bytes(record.metadata) for record in found]
+    series.append(pl.Series("metadata", [decoded(text) for text in texts], pl.String))
+    given = {column.name for column in series}
+    absent = [
+        pl.lit(None, pl.String).alias(name)
+        for name in (*TOKENS, *PROSE, "person_name", *(f"thing_{n}" for n in THING), "told")
+        if name not in given
+    ]
+    return pl.DataFrame(series).with_columns(
+        *absent,
+        pl.lit(None, pl.List(pl.String)).alias("related"),
+        pl.lit(value=False).alias("is_current"),
+    )
 
 
 def columns(found: Sequence[Record]) -> pl.DataFrame:
@@ -60,7 +90,7 @@ def columns(found: Sequence[Record]) -> pl.DataFrame:
     series.append(strings("metadata", map(metadata, found)))
     series.append(pl.Series("related", [related(r) for r in found], pl.List(pl.String)))
     series.append(pl.Series("is_current", [r.current for r in found], pl.Boolean))
-    return merge(pl.DataFrame(series))
+    return pl.DataFrame(series)
 
 
 def merge(raw: pl.DataFrame) -> pl.DataFrame:
@@ -163,5 +193,9 @@ def metadata(record: Record) -> str | None:
             "resource_metadata": record.resource_metadata,
         }
         raw = splice(raw, {name: value for name, value in extras.items() if value})
-    text = bytes(raw)
+    return decoded(bytes(raw))
+
+
+def decoded(text: bytes) -> str | None:
+    """The text of a raw value; an absent one and JSON's null are null."""
     return text.decode("utf-8", "replace") if text and text != b"null" else None

@@ -146,7 +146,8 @@ def test_the_older_performer_object_is_a_sender():
 @pytest.mark.parametrize(
     "raw",
     [b"", b"nonsense", b"[]", b'"text"', b'{"id":"e"', b'{"created_at":"2026-10-05"} tail',
-     b'{"id":"e","created_at":NaN}', b"\xef\xbb\xbf{}", b'{"id":"\xff","created_at":"2026-10-05T00:00:00Z"}', b'{"id":"\\ud800"}',
+     b'{"id":"e","created_at":NaN}', b"\xef\xbb\xbf{}", b'{"id":"\\ud800"}',
+     b'{"id":"\xff","created_at":"2026-10-05T00:00:00Z"}',
      b'{"id":"e"}', b'{"id":"e","created_at":"soon"}', b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}"],
 )  # fmt: skip
 def test_a_bad_record_is_refused_with_a_reason_and_spares_its_neighbours(raw: bytes):
@@ -164,6 +165,27 @@ def test_wrong_types_cost_the_field_not_the_record():
     assert found["resource_id"] == "42"
     assert found["subject"] is None
     assert json.loads(found["metadata"])["subject"] == ["a"]
+
+
+def test_a_plain_batch_reads_like_its_records_one_by_one():
+    """The quick way for ordinary records gives the same rows as the general one."""
+    odd = b'{"id":"odd","created_at":"2026-10-05T08:30:00Z","new":1}'
+    variants = [
+        LEGACY,
+        {**LEGACY, "sender": None, "metadata": None},
+        {**LEGACY, "id": None, "subject": "", "entity_id": "None", "content": "None"},
+        {"id": "bare", "created_at": "2026-10-05T08:30:00Z"},
+    ]
+    raw = [json.dumps(record).encode() for record in variants]
+    quick = decode_records(raw).events
+    general = decode_records([*raw, odd]).events.filter(pl.col("id") != "odd")
+    assert quick.equals(general)
+
+
+def test_metadata_of_a_plain_record_is_checked_text():
+    """Bytes that are no UTF-8 are refused wherever they stand."""
+    raw = b'{"id":"e","created_at":"2026-10-05T08:30:00Z","metadata":{"a":"\xff"}}'
+    assert decode_records([raw]).events.is_empty()
 
 
 def test_no_records_give_an_empty_table():
