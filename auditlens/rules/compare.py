@@ -25,7 +25,7 @@ from auditlens.rules.condition import (
     Wild,
 )
 from auditlens.rules.regex import rust_regex
-from auditlens.rules.vocabulary import Mask, Vocabulary, fold
+from auditlens.rules.vocabulary import Mask, Vocabulary, fold_word
 
 __all__ = ["OverBudget", "holds", "holds_any", "keyword_holds", "wildcard_regex"]
 
@@ -59,7 +59,7 @@ def holds(vocabulary: Vocabulary, value: Value, timezone: str, deadline: float =
             found = moment_test(vocabulary.values, value, timezone)
         case _:
             raise TypeError(value)
-    return np.append(found.fill_null(False).to_numpy(), False)
+    return answers(found)
 
 
 def pattern_test(text: pl.Series, pattern: Pattern, deadline: float) -> pl.Series:
@@ -75,12 +75,19 @@ def pattern_test(text: pl.Series, pattern: Pattern, deadline: float) -> pl.Serie
 
 def holds_any(vocabulary: Vocabulary, texts: Sequence[Text]) -> Mask:
     """Test many plain texts of one form at once: all equal to, or all contained in, a value."""
-    words = fold(pl.Series([plain_word(text) for text in texts], dtype=pl.String))
+    words = [fold_word(plain_word(text)) for text in texts]
     if isinstance(texts[0].parts[0] if texts[0].parts else "", Wild):
-        found = vocabulary.folded.str.contains_any(words.to_list())
+        found = vocabulary.folded.str.contains_any(words)
     else:
-        found = vocabulary.folded.is_in(words.implode())
-    return np.append(found.fill_null(False).to_numpy(), False)
+        found = vocabulary.folded.is_in(words)
+    return answers(found)
+
+
+def answers(found: pl.Series) -> Mask:
+    """Return the answers with null as False, and False for the null at the end."""
+    if found.null_count():
+        found = found.fill_null(False)
+    return np.append(found.to_numpy(), False)
 
 
 def plain_word(text: Text) -> str:
@@ -111,7 +118,7 @@ def text_test(vocabulary: Vocabulary, text: Text) -> pl.Series:
     parts = text.parts
 
     def same(word: str) -> str:
-        return word if text.cased else str(fold(pl.Series([word]))[0])
+        return word if text.cased else fold_word(word)
 
     match parts:
         case ():

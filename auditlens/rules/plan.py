@@ -162,14 +162,26 @@ def scan_rules(
         start = perf_counter()
         part.deadline = start + budget
         rows = routes.rows(wanted[rule_id])
+        rest = undecided(body.condition, small, known, np.flatnonzero(wanted[rule_id]))
         try:
-            held = part.mask(body.condition, rows) if len(rows) else np.empty(0, dtype=np.bool_)
+            held = part.mask(rest, rows) if rest and len(rows) else np.ones(len(rows), np.bool_)
         except OverBudget:
             hits[rule_id] = Hits(rows[:0], len(rows), perf_counter() - start, stopped=True)
             continue
         found = np.sort(routes.kept[rows[held]])
         hits[rule_id] = Hits(found, len(rows), perf_counter() - start)
     return hits
+
+
+def undecided(node: Node, small: Scan, known: frozenset[str], kinds: Rows) -> Node | None:
+    """Drop from a top ``and`` what holds for all of these kinds; None when nothing is left."""
+    children = node.children if isinstance(node, And) else (node,)
+    left = tuple(
+        child
+        for child in children
+        if possible(child, small, known, kinds)[1].any() or not len(kinds)
+    )
+    return None if not left else left[0] if len(left) == 1 else And(left)
 
 
 def columns_read(frame: pl.DataFrame, conditions: Sequence[Node]) -> list[str]:

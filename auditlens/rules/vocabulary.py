@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["Mask", "Rows", "Vocabulary", "column_of", "encode", "fold"]
+__all__ = ["Mask", "Rows", "Vocabulary", "column_of", "encode", "fold", "fold_word"]
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
@@ -66,7 +66,8 @@ class Vocabulary:
     def spread(self, found: Mask, rows: Rows) -> Mask:
         """Turn the answer for every value (and False for null, put last) into that for ``rows``."""
         if self.members is None:
-            return found[self.codes[rows]]
+            # A column that is its own vocabulary needs no codes.
+            return found[rows] if len(found) == self.height + 1 else found[self.codes[rows]]
         whole = np.zeros(self.height, dtype=np.bool_)
         whole[self.members[found[self.codes]]] = True
         return whole[rows]
@@ -75,6 +76,11 @@ class Vocabulary:
 def fold(text: pl.Series) -> pl.Series:
     """Lower-case by Unicode; both forms of the small sigma count as one letter."""
     return text.str.to_lowercase().str.replace_all(FINAL_SIGMA, SIGMA, literal=True)
+
+
+def fold_word(word: str) -> str:
+    """Lower-case one text as fold does; ASCII needs no engine for that."""
+    return word.lower() if word.isascii() else str(fold(pl.Series([word]))[0])
 
 
 def column_of(frame: pl.DataFrame, field: str) -> pl.Series | None:
