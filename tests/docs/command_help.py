@@ -1,9 +1,4 @@
-"""The command line's own help, as it stands in docs/reference.md.
-
-To write it there anew:
-
-    python3 dev run python tests/docs/command_help.py
-"""
+"""The command line's own help, as docs/reference.md has it; ``python3 dev docs`` writes it."""
 
 from __future__ import annotations
 

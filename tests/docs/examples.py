@@ -10,10 +10,8 @@ In README.md and docs/*.md a block of
 - any language below ``<!-- not run: REASON -->`` is only shown.
 
 ``...`` on a line of its own stands for any number of lines. Ids, hashes, times of day and
-ports may differ; every other character must be the same. To write the outputs anew (where one
-``...`` stands, as many lines are kept before and after it):
-
-    python3 dev run python tests/docs/examples.py [DOCUMENT...]
+ports may differ; every other character must be the same. ``python3 dev docs`` writes the outputs
+anew; where one ``...`` stands, as many lines are kept before and after it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ def main() -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "demo"
-        subprocess.run([sys.executable, "-m", "auditlens", "demo", "--out", out, "-q"], check=True)
+        command = [sys.executable, "-m", "auditlens", "demo", "--out", out, "--quiet"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         with sync_playwright() as play:
             chromium = play.chromium.launch(executable_path=browser, args=["--no-sandbox"])
             page = chromium.new_page(viewport=SIZE)

@@ -34,9 +34,10 @@ WITH_EXAMPLES = [
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the examples are written for a POSIX shell")
+@pytest.mark.timeout(1200)  # a dozen commands each, on machines that may be busy
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_what_a_document_shows_is_what_happens(name: str, tmp_path: Path):
-    """Run tests/docs/examples.py to see and write the outputs anew."""
+    """Run ``python3 dev docs`` to write the outputs anew, and look at what it changed."""
     run = examples.Run(TEXTS[name], tmp_path)
     try:
         faults = list(run.faults())

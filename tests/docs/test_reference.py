@@ -48,7 +48,7 @@ def names(heading: str) -> list[str]:
 
 
 def test_the_help_in_the_reference_is_the_help_of_the_program():
-    """Run tests/docs/command_help.py when this fails."""
+    """Run ``python3 dev docs`` when this fails."""
     assert command_help.with_help(PAGE) == PAGE
 
 
