@@ -142,7 +142,9 @@ class Ledger:
                 # The filter counts whole days, so a window too long to compute means everything.
                 oldest = (time.time() - days * 86_400) * 1_000_000
                 events = [event for event in events if event.at >= oldest]
-            return [event for event in events if matches_legacy(json.loads(event.legacy), query)]
+            if {"sender_id", "resource_id"} & query.keys():
+                events = [e for e in events if matches_legacy(json.loads(e.legacy), query)]
+            return events
         if "filter" in query:
             wanted = json.loads(query["filter"])
             events = [event for event in events if matches(json.loads(event.current), wanted)]

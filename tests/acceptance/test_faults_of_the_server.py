@@ -282,3 +282,17 @@ def test_an_unknown_host_is_said_plainly(workspace, auditlens, tmp_path, one_cle
     )
     assert ran.code == 3
     one_clear_line(ran, "api.secoda.invalid")
+
+
+def test_a_server_without_tls_is_not_talked_to_in_the_clear(
+    workspace, auditlens, tmp_path, one_clear_line, key_hunt
+):
+    """An https address at which nobody speaks TLS: exit 3, and no key went out."""
+    secoda = workspace(events=5)
+    ran = auditlens.sync(
+        secoda, tmp_path / "archive", SECODA_API_URL=secoda.url.replace("http:", "https:")
+    )
+    assert ran.code == 3, ran.err
+    one_clear_line(ran)
+    assert not [r for r in secoda.state().requests if secoda.key in str(r["headers"])]
+    key_hunt()
