@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["FAMILIES", "IDENTITY_FAMILIES", "NOUNS", "Feature", "Report", "own", "surprise"]
+__all__ = ["FAMILIES", "NOUNS", "Feature", "Report", "own", "surprise"]
 
 FAMILIES = {
     "self": "against the subject's own days",
@@ -21,9 +21,6 @@ FAMILIES = {
     "audience": "who came to the resource",
 }
 """Families of features, in the order of the docs, and what each looks at."""
-
-IDENTITY_FAMILIES = ("identity", "container", "time", "mix")
-"""Families that tell one person from another whatever the amount of work."""
 
 NOUNS = {
     "events": "event|events",
@@ -48,6 +45,14 @@ NOUNS = {
     "|risky kinds of event never caused before",
     "foreign_resources": "resource that neither this sender nor a peer ever opened"
     "|resources that neither this sender nor a peer ever opened",
+    "alien_resources": "resource in a folder that neither this sender nor a peer works in"
+    "|resources in folders that neither this sender nor a peer works in",
+    "alien_risky": "risky action in a folder that neither this sender nor a peer works in"
+    "|risky actions in folders that neither this sender nor a peer works in",
+    "alien_export": "export from a folder that neither this sender nor a peer works in"
+    "|exports from folders that neither this sender nor a peer works in",
+    "sensitive_alien": "sensitive resource in a folder foreign to sender and peers"
+    "|sensitive resources in folders foreign to sender and peers",
     "foreign_risky": "risky action on a resource foreign to sender and peers"
     "|risky actions on resources foreign to sender and peers",
     "rare_kinds": "event of a kind rare for this sender|events of a kind rare for this sender",
@@ -70,7 +75,11 @@ NOUNS = {
     "sensitive_new_14": "new sensitive resource in 14 days|new sensitive resources in 14 days",
     "new_resources_14": "new resource in 14 days|new resources in 14 days",
     "foreign_resources_14": "foreign resource in 14 days|foreign resources in 14 days",
-    "own_unlike": "thousandth away from the own profile|thousandths away from the own profile",
+    "alien_resources_14": "resource in foreign folders in 14 days"
+    "|resources in foreign folders in 14 days",
+    "own_unlike": "% away from the own last 12 weeks|% away from the own last 12 weeks",
+    "other_margin": "% more alike to somebody else than to the own last 12 weeks"
+    "|% more alike to somebody else than to the own last 12 weeks",
     "senders": "person|people",
     "new_senders": "person who never touched it before|people who never touched it before",
     "newcomer_risk": "risky action by newcomers to it|risky actions by newcomers to it",
@@ -78,6 +87,9 @@ NOUNS = {
     "top_events": "event by one person|events by one person",
 }
 """What each count counts, for one and for many."""
+
+THOUSANDTHS = ("own_unlike", "other_margin")
+"""Counts kept in thousandths and told in percent."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +104,14 @@ class Feature:
     definition: str
     count: str
 
-    def counted(self, value: int) -> str:
+    def counted(self, value: float) -> str:
         """``value`` with its noun: "1 person", "3 people"."""
-        one, many = NOUNS[self.count].split("|")
-        return f"{value} {one if value == 1 else many}"
+        one, several = NOUNS[self.count].split("|")
+        return f"{value:g} {one if value == 1 else several}"
+
+    def shown(self, value: float) -> float:
+        """``value`` in the unit a reader sees: thousandths become percent."""
+        return value / 10 if self.count in THOUSANDTHS else value
 
 
 @dataclass(frozen=True)

@@ -73,25 +73,35 @@ def sessions(rows: pl.DataFrame) -> pl.Series:
     return pl.Series("session", starts.astype(np.int64))
 
 
-def pair_counts(pairs: dict[str, pl.DataFrame], peers: Ints) -> list[pl.DataFrame]:
+def pair_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> list[pl.DataFrame]:
     """Counts of new, foreign, rare and sensitive things, a frame for each kind of pair.
 
-    ``peers`` says of each resource pair how many peers had it before. A resource is foreign
-    when neither the sender nor a peer ever touched it; without peers, when nobody known did.
+    ``had`` says of each pair how many peers had the value before. A resource is foreign when
+    neither the sender nor a peer ever touched it, and alien when that is true of its folder too.
     """
     n, first, p = pl.col("n"), pl.col("first"), pl.col("p") > 0
-    foreign = first & (pl.col("peers") <= 0)
+    risky = pl.col("risky")
+    foreign = first & (pl.col("had") <= 0)
+    alien = first & pl.col("alien")
+    aliens = pairs["c"].select("s", "d", alien=foreign_folder(had["c"]), folder="c")
     resources = (
         pairs["r"]
-        .with_columns(peers=pl.Series(peers))
+        .with_columns(had=pl.Series(had["r"]))
+        .join(aliens, on=["s", "d", "folder"], how="left", maintain_order="left")
+        .with_columns(pl.col("alien").fill_null(value=False))
         .group_by("s", "d")
         .agg(
             new_resources=first.sum(),
             new_resource_share=first.sum().cast(pl.Int64) * 1000 // pl.len(),
             foreign_resources=foreign.sum(),
             foreign_share=foreign.sum().cast(pl.Int64) * 1000 // pl.len(),
-            foreign_risky=pl.col("risky").filter(foreign).sum(),
-            new_risky=pl.col("risky").filter(first).sum(),
+            foreign_risky=risky.filter(foreign).sum(),
+            alien_resources=alien.sum(),
+            alien_risky=risky.filter(alien).sum(),
+            alien_export=pl.col("export").filter(alien).sum(),
+            alien_share=alien.sum().cast(pl.Int64) * 1000 // pl.len(),
+            sensitive_alien=(alien & p).sum(),
+            new_risky=risky.filter(first).sum(),
             sensitive_new=(first & p).sum(),
             sensitive_foreign=(foreign & p).sum(),
             sensitive_export=pl.col("export_p").sum(),
@@ -122,6 +132,12 @@ def pair_counts(pairs: dict[str, pl.DataFrame], peers: Ints) -> list[pl.DataFram
         each.with_columns(pl.exclude("s", "d").cast(pl.Int64))
         for each in (resources, kinds, types, folders)
     ]
+
+
+def foreign_folder(had: Ints) -> pl.Expr:
+    """True where the sender hardly ever and no peer visited the folder."""
+    seldom = pl.col("own") * RARE < pl.col("own_all") + RARE
+    return seldom & pl.Series(had <= 0)
 
 
 def mixture() -> dict[str, pl.Expr]:

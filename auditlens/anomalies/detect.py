@@ -9,12 +9,12 @@ from datetime import timedelta
 import polars as pl
 
 from auditlens.anomalies.budget import Candidates, within_budget
-from auditlens.anomalies.catalogue import IDENTITY_FAMILIES, Feature
+from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.flagged import FLAGGED_SCHEMA, flagged_rows
 from auditlens.anomalies.ledger import Ledger, open_ledger
 from auditlens.anomalies.model import FEWEST_ROWS, DayModel, describe, fit_days, ranked
 from auditlens.anomalies.resource_catalogue import RESOURCE_FEATURES
-from auditlens.anomalies.sender_catalogue import SENDER_FEATURES
+from auditlens.anomalies.sender_catalogue import IDENTITY_FEATURES, SENDER_FEATURES
 from auditlens.anomalies.tables import LEARNING_DAYS, day_tables
 from auditlens.period import Period
 
@@ -46,22 +46,28 @@ class AnomalyOutcome:
 
 @dataclass(frozen=True)
 class Channel:
-    """One model over one kind of day: its name, subject, columns and where the score goes."""
+    """One model over one kind of day: name, subject, columns, score column, material days.
+
+    A handful of events is no finding, however far from its baseline.
+    """
 
     name: str
     subject: str
     features: tuple[Feature, ...]
+    material: pl.Expr
     column: str = "score"
 
 
-SENDERS = Channel("sender-day", "sender_id", SENDER_FEATURES)
+SENDERS = Channel("sender-day", "sender_id", SENDER_FEATURES, pl.col("events") >= 3)
 IDENTITY = Channel(
-    "identity",
-    "sender_id",
-    tuple(each for each in SENDER_FEATURES if each.family in IDENTITY_FAMILIES),
-    "identity_score",
+    "identity", "sender_id", IDENTITY_FEATURES, pl.col("events") >= 5, "identity_score"
 )
-RESOURCES = Channel("resource-day", "resource_id", RESOURCE_FEATURES)
+RESOURCES = Channel(
+    "resource-day",
+    "resource_id",
+    RESOURCE_FEATURES,
+    (pl.col("events") >= 10) | (pl.col("risky") >= 3) | (pl.col("strangers") >= 3),
+)
 
 
 def detect(
@@ -128,6 +134,7 @@ class Run:
         """Score one kind of day with each channel; return the period's days and the anomalies."""
         recent = table.filter(pl.col("day") >= self.first - timedelta(days=REFERENCE_DAYS))
         fitted: dict[str, DayModel] = {}
+        placed: dict[str, pl.DataFrame] = {}
         candidates = []
         main = channels[0]
         for channel in channels:
@@ -138,9 +145,10 @@ class Run:
             fitted[channel.name] = model
             recent = recent.with_columns(pl.Series(channel.column, model.scores(recent)))
             days, gate = ranked(recent, channel.subject, channel.column, self.first)
-            scored = days.filter(pl.col("state") == "scored")
+            scored = days.filter(pl.col("state") == "scored", channel.material)
             renamed = scored.select(channel.subject, "day", score=channel.column)
             candidates.append(Candidates(channel.name, channel.subject, renamed, gate))
+            placed[channel.name] = days
         days, _ = ranked(recent, main.subject, main.column, self.first)
         lead = ["day", main.subject, *(each.column for each in channels), "rank", "percentile"]
         days = days.select(*lead, "state", pl.exclude(*lead, "state")).sort("day", main.subject)
@@ -154,7 +162,7 @@ class Run:
                 fitted[channel.name],
                 table,
                 chosen.filter(pl.col("model") == channel.name),
-                days,
+                placed[channel.name],
                 self.events,
                 self.timezone,
             )

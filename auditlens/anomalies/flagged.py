@@ -11,7 +11,7 @@ import polars as pl
 
 from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.model import DayModel
-from auditlens.anomalies.reasons import reasons_of
+from auditlens.anomalies.reasons import Baselines, reasons_of
 from auditlens.anomalies.windows import WINDOW
 from auditlens.finding_columns import FINDING_SCHEMA, MAX_EVIDENCE
 
@@ -58,14 +58,15 @@ def flagged_rows(
     for at, entry in enumerate(days.iter_rows(named=True)):
         own = own_days(table, subject, entry, counts)
         peer = peers[bool(entry.get("service", False))]
-        why = reasons_of(features, credit[at], away[at], entry, own, peer)
+        whose = "peers'" if subject == "sender_id" else "resources'"
+        why = reasons_of(features, credit[at], away[at], Baselines(entry, own, peer, whose))
         evidence = evidence_of(events, subject, entry, timezone)
         typical = float(np.median(own["events"])) if own["events"] else None
         label = entry.get("subject_label") or title_of(events, entry[subject])
         rows.append(
             {
                 "model": model,
-                "title": title(why, entry["days"]),
+                "title": title(model, why, entry["days"]),
                 "level": level(entry),
                 "subject_kind": subject.removesuffix("_id"),
                 "subject_id": entry[subject],
@@ -81,9 +82,11 @@ def flagged_rows(
     return pl.DataFrame(rows, schema=FLAGGED_SCHEMA)
 
 
-def title(why: Sequence[dict[str, Any]], days: Sequence[date]) -> str:
+def title(model: str, why: Sequence[dict[str, Any]], days: Sequence[date]) -> str:
     families = " and ".join(str(each["family"]) for each in why[:2])
     span = "Unusual day" if len(days) == 1 else f"{len(days)} unusual days in one week"
+    if model == "identity":
+        return "Looks like someone else"
     return f"{span}: {families}" if families != "none" else f"{span}: no clear driver"
 
 

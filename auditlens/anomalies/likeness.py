@@ -100,6 +100,7 @@ def resembled(week: Week, things: Places, size: int) -> pl.DataFrame:
     day, at = np.unique(line, return_inverse=True)
     weight = np.log1p(things.n[rows]) * week.rarity[things.k[rows]]
     vectors = unit_rows(csr_matrix((weight, (at, things.k[rows])), shape=(len(day), size)))
+    vectors.eliminate_zeros()
     alike = (vectors @ week.profile.T).tocsr()
     mine = day // DAY_SPAN
     own = np.asarray(alike[np.arange(len(day)), mine]).ravel()

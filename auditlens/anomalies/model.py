@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.forest import Forest, fit_forest
+from auditlens.anomalies.relative import SURGE_COUNTS
 from auditlens.anomalies.scaling import Scaler, fit_scaler
 from auditlens.anomalies.windows import Floats
 
@@ -20,7 +21,13 @@ __all__ = ["FEWEST_ROWS", "DayModel", "describe", "fit_days", "matrix", "ranked"
 FEWEST_ROWS = 30
 """Below so many comparable days nothing is unusual or usual."""
 
-GATE_SPREADS = 4.0
+USUAL_SURGE = 1.5
+"""No leap below this is without precedent, however calm the log."""
+
+LIFT_CREDIT = 10.0
+"""Path length that a full lift stands for."""
+
+GATE_SPREADS = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,24 @@ class DayModel:
     scaler: Scaler
     forest: Forest
     seed: int
+    usual_surge: float
 
     def scores(self, table: pl.DataFrame) -> Floats:
-        """Score of each row of a features frame; higher is more unusual."""
-        return self.forest.scores(self.scaled(table))
+        """Score of each row of a features frame; higher is more unusual.
+
+        A forest cannot see beyond the values of its sample, and one column among fifty hardly
+        moves it. A leap of one count that has no precedent among the days it was fitted on
+        therefore lifts the score.
+        """
+        plain = self.forest.scores(self.scaled(table))
+        return np.round(plain + (1 - plain) * self.lift(table), 6)
+
+    def lift(self, table: pl.DataFrame) -> Floats:
+        """Share (0..1) of the way to a score of one that a leap without precedent goes."""
+        if "surge" not in table.columns:
+            return np.zeros(len(table))
+        beyond = np.maximum(table["surge"].to_numpy() / self.usual_surge, 1.0)
+        return np.asarray(1 - 1 / beyond, np.float64)
 
     def scaled(self, table: pl.DataFrame) -> NDArray[np.float32]:
         return self.scaler.scaled(matrix(table, self.features), services(table))
@@ -43,7 +64,14 @@ class DayModel:
         return self.scaler.deviations(matrix(table, self.features), services(table))
 
     def credit(self, table: pl.DataFrame) -> Floats:
-        return self.forest.credit(self.scaled(table))
+        """Path credit by feature; what a leap lifted is credited to the leaping count."""
+        credit = self.forest.credit(self.scaled(table))
+        lift = self.lift(table)
+        for row in np.flatnonzero(lift > 0).tolist():
+            name = f"{SURGE_COUNTS[table['surge_of'][row]]}_z"
+            if name in self.features:
+                credit[row, self.features.index(name)] += LIFT_CREDIT * lift[row]
+        return credit
 
 
 def fit_days(table: pl.DataFrame, features: Sequence[Feature], *, seed: int) -> DayModel | None:
@@ -55,7 +83,9 @@ def fit_days(table: pl.DataFrame, features: Sequence[Feature], *, seed: int) -> 
         return None
     scaler = fit_scaler(raw, services(table))
     forest = fit_forest(scaler.scaled(raw, services(table)), seed=seed)
-    return DayModel(names, scaler, forest, seed)
+    surges = table["surge"].to_numpy() if "surge" in table.columns else np.zeros(1)
+    usual = max(USUAL_SURGE, float(np.quantile(surges, 0.999, method="higher")))
+    return DayModel(names, scaler, forest, seed, round(usual, 6))
 
 
 def matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
@@ -100,7 +130,7 @@ def gate(reference: Floats) -> float:
         return 1.0
     middle = float(np.median(reference))
     spread = 1.4826 * float(np.median(np.abs(reference - middle)))
-    return round(middle + GATE_SPREADS * max(spread, 0.005), 6)
+    return round(middle + GATE_SPREADS * max(spread, 0.025), 6)
 
 
 def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:

@@ -24,10 +24,10 @@ def day_pairs(ledger: Ledger, key: str) -> pl.DataFrame:
     """One row a sender, day and value of ``key``: ``s``, ``d``, ``key``, ``n`` and the past.
 
     ``risky`` and ``p`` count the events that are risky and sensitive, ``export_p`` the sensitive
-    exports; for resources, one column a group counts its events. ``own`` and ``crowd`` count the
-    value's earlier events by the sender and by everyone, ``own_all`` and ``crowd_all`` all their
-    earlier events; ``first`` says that the sender never had the value before. Sorted by sender,
-    day and value.
+    exports; for resources, one column a group counts its events, and ``folder`` is the container.
+    ``own`` and ``crowd`` count the value's earlier events by the sender and by everyone,
+    ``own_all`` and ``crowd_all`` all their earlier events; ``first`` says that the sender never
+    had the value before. Sorted by sender, day and value.
     """
     n = pl.col("n")
     pairs = (
@@ -57,7 +57,8 @@ def sums(key: str) -> dict[str, pl.Expr]:
     p = pl.col("p")
     each = {name: pl.col("g") == ACTION_GROUPS.index(name) for name in groups}
     each |= {"risky": risky, "p": p == 1, "export_p": export & (p == 1)}
-    return {name: mark.cast(pl.Int64).sum() for name, mark in each.items()}
+    folder = {"folder": pl.col("c").max()} if key == "r" else {}
+    return {name: mark.cast(pl.Int64).sum() for name, mark in each.items()} | folder
 
 
 def earlier(group: Ints, day: Ints, count: Ints) -> Ints:

@@ -62,8 +62,11 @@ def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
         held = csr_matrix((days[low:high], (s[low:high], x[low:high])), shape=(people, size))
         held.sum_duplicates()
         shared = np.bincount(held.indices, minlength=size)
-        rarity = np.log((people + 1) / (shared + 1))
+        # What a quarter of everyone touches tells nobody apart and would compare all with all.
+        common = shared > max(SHARED_BY, people // 4)
+        rarity = np.where(common, 0.0, np.log((people + 1) / (shared + 1)))
         profile = unit_rows(held.log1p().multiply(rarity[None, :]).tocsr())
+        profile.eliminate_zeros()
         linking = np.where(shared <= SHARED_BY, 1.0, 0.0)
         peers = closest(unit_rows(profile.multiply(linking[None, :]).tocsr()))
         known = np.asarray(peers.sum(axis=1)).ravel() >= FEWEST_PEERS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,91 +11,93 @@ import numpy as np
 from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.windows import Floats
 
-__all__ = ["NO_DRIVER", "Baseline", "reasons_of"]
+__all__ = ["NO_DRIVER", "Baselines", "reasons_of"]
 
 NO_DRIVER = "No clear driver: many small departures together"
 SHOWN = 3
 FACTS = 2
 
-Baseline = tuple[float | None, float | None, float | None]
-"""Typical value, lowest and highest of the own baseline days."""
+
+@dataclass(frozen=True)
+class Baselines:
+    """What one row is compared with, by name of the count.
+
+    ``values`` are the row's own, ``own`` those of the baseline days, ``usual`` the 95 % day of
+    those called ``whose``.
+    """
+
+    values: Mapping[str, Any]
+    own: Mapping[str, Sequence[int]]
+    usual: Mapping[str, float | None]
+    whose: str
 
 
 def reasons_of(
-    features: Sequence[Feature],
-    credit: Floats,
-    away: Floats,
-    values: dict[str, int],
-    own: dict[str, Sequence[int]],
-    peers: dict[str, float | None],
+    features: Sequence[Feature], credit: Floats, away: Floats, known: Baselines
 ) -> list[dict[str, Any]]:
     """The three strongest reasons of one row, as FINDING_SCHEMA's ``reasons``.
 
-    ``credit`` and ``away`` have one number a feature; ``values`` the day's counts, ``own`` the
-    counts of the baseline days and ``peers`` the peers' 95 % day, by name of the count.
+    ``credit`` and ``away`` have one number a feature. Families stand in the order of their
+    credit, facts inside a family in that of credit times deviation.
     """
-    usable = np.where(away <= 0, 0.0, credit)
-    gain = np.maximum(usable, 0.0)
+    gain = np.where(away <= 0, 0.0, np.maximum(credit, 0.0))
     total = float(gain.sum())
-    if total <= 0:
-        return [reason("none", 0.0, NO_DRIVER, None, None, None, None)]
     shares: dict[str, float] = {}
     for feature, part in zip(features, gain, strict=True):
-        shares[feature.family] = shares.get(feature.family, 0.0) + float(part) / total
+        shares[feature.family] = shares.get(feature.family, 0.0) + float(part) / max(total, 1e-9)
     strength = gain * np.abs(away)
     found = []
     for family in sorted(shares, key=lambda name: (-shares[name], name)):
-        facts = strongest(features, strength, family)
+        facts = strongest(features, strength, family, known)
         if facts:
-            found.append(told(family, shares[family], facts, values, own, peers))
+            found.append(told(family, shares[family], facts, known))
     return found[:SHOWN] or [reason("none", 0.0, NO_DRIVER, None, None, None, None)]
 
 
-def strongest(features: Sequence[Feature], strength: Floats, family: str) -> list[Feature]:
-    """The family's strongest features, one for each count they are told by."""
+def strongest(
+    features: Sequence[Feature], strength: Floats, family: str, known: Baselines
+) -> list[Feature]:
+    """The family's strongest features, one for each count they are told by and that is there."""
     ranked = sorted(
         (i for i, f in enumerate(features) if f.family == family and strength[i] > 0),
         key=lambda i: (-strength[i], i),
     )
     facts: dict[str, Feature] = {}
     for i in ranked:
-        facts.setdefault(features[i].count, features[i])
+        if known.values.get(features[i].count, 0) > 0:
+            facts.setdefault(features[i].count, features[i])
     return list(facts.values())[:FACTS]
 
 
-def told(
-    family: str,
-    share: float,
-    facts: list[Feature],
-    values: dict[str, int],
-    own: dict[str, Sequence[int]],
-    peers: dict[str, float | None],
-) -> dict[str, Any]:
-    first = facts[0].count
-    days = own.get(first, ())
-    typical = float(np.median(days)) if len(days) else None
-    label = rarity(values.get(first, 0), days)
-    text = "; ".join(fact_text(f, values, own, peers) for f in facts)
-    sentence = f"{text}: {label}" if label else text
+def told(family: str, share: float, facts: list[Feature], known: Baselines) -> dict[str, Any]:
+    lead = facts[0]
+    value, days = known.values[lead.count], known.own.get(lead.count, ())
+    label = rarity(value, days)
+    text = "; ".join(fact_text(fact, known) for fact in facts)
+    usual = known.usual.get(lead.count)
     return reason(
-        family, share, sentence, float(values.get(first, 0)), typical, peers.get(first), label
+        family,
+        share,
+        f"{text}: {label}" if label else text,
+        float(lead.shown(value)),
+        float(lead.shown(float(np.median(days)))) if len(days) else None,
+        None if usual is None else lead.shown(usual),
+        label,
     )
 
 
-def fact_text(
-    feature: Feature,
-    values: dict[str, int],
-    own: dict[str, Sequence[int]],
-    peers: dict[str, float | None],
-) -> str:
-    said = feature.counted(values.get(feature.count, 0))
-    days, peer = own.get(feature.count, ()), peers.get(feature.count)
-    known = []
+def fact_text(feature: Feature, known: Baselines) -> str:
+    said = feature.counted(feature.shown(known.values[feature.count]))
+    days, usual = known.own.get(feature.count, ()), known.usual.get(feature.count)
+    context = []
     if len(days):
-        known.append(f"own typical day {np.median(days):g}, range {min(days)} to {max(days)}")
-    if peer is not None:
-        known.append(f"peers' 95 % day {peer:g}")
-    return f"{said} ({'; '.join(known)})" if known else said
+        typical, low, high = (
+            feature.shown(float(each)) for each in (np.median(days), min(days), max(days))
+        )
+        context.append(f"own typical day {typical:g}, range {low:g} to {high:g}")
+    if usual is not None:
+        context.append(f"{known.whose} 95 % day {feature.shown(usual):g}")
+    return f"{said} ({'; '.join(context)})" if context else said
 
 
 def rarity(value: int, days: Sequence[int]) -> str | None:

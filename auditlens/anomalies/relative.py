@@ -7,25 +7,42 @@ import polars as pl
 
 from auditlens.anomalies.likeness import PEER_COUNTS
 from auditlens.anomalies.slow import log_ratio_to_before, recent_mean, sum_of_days
-from auditlens.anomalies.windows import Floats, Ints, deviation, first_rows, trail
+from auditlens.anomalies.windows import (
+    Floats,
+    Ints,
+    deviation,
+    first_rows,
+    stabilised,
+    surge,
+    trail,
+)
 
-__all__ = ["SELF_COUNTS", "SELF_SURPRISES", "SLOW_COUNTS", "with_baselines"]
+__all__ = ["SELF_COUNTS", "SELF_SURPRISES", "SLOW_COUNTS", "SURGE_COUNTS", "with_baselines"]
 
 SELF_COUNTS = (
     "events", "resources", "containers", "read", "write", "export", "share", "permission",
     "delete", "admin", "burst", "risky_burst", "new_resources", "new_containers", "sensitive",
-    "rare_kinds", "foreign_resources",
+    "rare_kinds", "foreign_resources", "alien_resources",
 )  # fmt: skip
 """Counts compared with the sender's own days."""
 
 SELF_SURPRISES = (
     "kind_mean", "kind_max", "kind_llr_mean", "divergence", "hour_mean", "hour_max",
-    "container_mean", "container_max", "container_llr_mean", "peer_resource_mean",
-    "peer_kind_mean", "new_resource_share", "foreign_share", "own_unlike", "other_margin",
+    "container_mean", "container_max", "container_llr_mean", "peer_resource_mean", "alien_share",
+    "peer_kind_mean", "peer_container_mean", "new_resource_share", "foreign_share",
+    "own_unlike", "other_margin",
 )  # fmt: skip
 """Surprises compared with the sender's own history of the same surprise."""
 
-SLOW_COUNTS = ("export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources")
+SURGE_COUNTS = (
+    "events", "read", "write", "export", "share", "permission", "delete", "admin",
+)  # fmt: skip
+"""Counts whose leap above every earlier day is looked at by itself."""
+
+SLOW_COUNTS = (
+    "export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources",
+    "alien_resources",
+)  # fmt: skip
 RECENT = ("export", "foreign_resources", "rare_kinds", "sensitive")
 
 
@@ -51,6 +68,10 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     for name in SELF_SURPRISES:
         levels = values[name] / 1000.0
         made[f"{name}_self"] = deviation(levels, trail(levels, first))
+    leaps = [leap(values[name], first) for name in SURGE_COUNTS]
+    made["surge"] = np.max(leaps, axis=0)
+    # Of equal leaps the more telling one: the last, a group rather than all events.
+    made["surge_of"] = len(leaps) - 1 - np.argmax(leaps[::-1], axis=0)
     for name in PEER_COUNTS:
         usual = values[f"usual_{name}"]
         ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
@@ -67,6 +88,10 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
     )
+
+
+def leap(values: Ints, first: Ints) -> Floats:
+    return np.round(surge(values, trail(stabilised(values), first)), 6)
 
 
 def by_day(z: Floats | Ints, day: Ints) -> Floats:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from auditlens.anomalies.high_days import HighDays
 from auditlens.anomalies.ledger import NOTHING, Ledger
 from auditlens.anomalies.sender_days import Comparison
-from auditlens.anomalies.windows import Ints, deviation, first_rows, trail
+from auditlens.anomalies.windows import Floats, Ints, deviation, first_rows, trail
 
 __all__ = ["OWN_COUNTS", "TYPE_COUNTS", "resource_features"]
 
@@ -17,6 +18,8 @@ OWN_COUNTS = (
     "new_senders", "strangers",
 )  # fmt: skip
 """Counts compared with the resource's own days."""
+
+SCARCE = ("delete", "export", "permission", "share", "risky", "strangers")
 
 TYPE_COUNTS = (
     "events", "senders", "top_events", "export", "permission", "risky", "new_senders", "strangers",
@@ -34,12 +37,20 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
         pl.Series("idle_days", np.where(np.arange(len(r)) > first, d - np.roll(d, 1), 0)),
     ]
     for count in OWN_COUNTS:
-        levels = np.log1p(table[count].to_numpy())
-        made.append(pl.Series(f"{count}_z", np.round(deviation(levels, trail(levels, first)), 6)))
+        values = table[count].to_numpy()
+        # One of something, or none, is never more than usual; most resource-days are that.
+        several = values > (0 if count in SCARCE else 1)
+        made.append(own_deviation(f"{count}_z", np.log1p(values), first, several))
     made += type_excess(table, ledger, r, d)
     unusual = table["audience_mean"].to_numpy() / 1000.0
-    made.append(pl.Series("audience_self", np.round(deviation(unusual, trail(unusual, first)), 6)))
+    visited = table["new_senders"].to_numpy() > 0
+    made.append(own_deviation("audience_self", unusual, first, visited))
     return table.with_columns(made)
+
+
+def own_deviation(name: str, levels: Floats, first: Ints, only: NDArray[np.bool_]) -> pl.Series:
+    """Deviation from the resource's own days, for the rows of ``only``; 0 elsewhere."""
+    return pl.Series(name, np.round(deviation(levels, trail(levels, first, only=only)), 6))
 
 
 def visits(seen: Comparison) -> pl.DataFrame:

@@ -4,49 +4,57 @@ from __future__ import annotations
 
 from auditlens.anomalies.catalogue import Feature, own, surprise
 
-__all__ = ["SENDER_FEATURES"]
+__all__ = ["IDENTITY_FEATURES", "SENDER_FEATURES"]
 
 BITS = "thousandths of -log probability"
 
-SELF = (
-    *own(
-        (
-            "events", "resources", "containers", "read", "write", "export", "share",
-            "permission", "delete", "admin", "burst", "risky_burst",
-        )
-    ),
-    Feature("day_z", "self", "events_z less the median events_z of all senders that day", "events"),
-)  # fmt: skip
+SELF = own(
+    ("events", "read", "write", "export", "share", "permission", "delete", "admin", "risky_burst")
+)
 
-PEER = tuple(
-    Feature(f"peer_{count}", "peer", f"log ratio of {count} to the peers' 95 % day", count)
-    for count in ("events", "resources", "export", "risky")
-) + surprise(
-    "peer_kind_mean", "peer", f"mean surprise of the kinds given the peers ({BITS})", "rare_kinds"
+PEER = (
+    Feature("peer_export", "peer", "log ratio of exports to the peers' 95 % day", "export"),
+    Feature("peer_risky", "peer", "log ratio of risky actions to the peers' 95 % day", "risky"),
+    surprise(
+        "peer_kind_mean", "peer", f"mean surprise of kinds given peers ({BITS})", "rare_kinds"
+    )[1],
 )
 
 NOVELTY = (
-    *own(("new_resources", "new_containers", "foreign_resources"), "novelty"),
-    *surprise(
+    *own(("foreign_resources", "alien_resources"), "novelty"),
+    surprise(
         "new_resource_share",
         "novelty",
         "thousandths of the day's resources that the sender never touched before",
         "new_resources",
-    ),
-    *surprise(
+    )[1],
+    surprise(
         "foreign_share",
         "novelty",
         "thousandths of the day's resources that neither sender nor peers touched before",
         "foreign_resources",
-    ),
+    )[1],
     *surprise(
+        "alien_share",
+        "novelty",
+        "thousandths of the day's resources in folders that neither sender nor peers work in",
+        "alien_resources",
+    ),
+    surprise(
         "peer_resource_mean",
         "novelty",
         f"mean surprise of the resources given the peers ({BITS})",
         "foreign_resources",
-    ),
-    Feature("new_kinds", "novelty", "kinds of event the sender never caused before", "new_kinds"),
-    Feature("new_types", "novelty", "types of resource the sender never touched", "new_types"),
+    )[1],
+    surprise(
+        "peer_container_mean",
+        "novelty",
+        f"mean surprise of the folders given the peers ({BITS})",
+        "alien_resources",
+    )[1],
+    Feature("alien_resources", "novelty", "new resources in such folders", "alien_resources"),
+    Feature("alien_risky", "novelty", "risky actions on new resources in them", "alien_risky"),
+    Feature("alien_export", "novelty", "exports of new resources in them", "alien_export"),
     Feature(
         "new_risky_kinds", "novelty", "risky kinds of event never caused before", "new_risky_kinds"
     ),
@@ -119,7 +127,7 @@ IDENTITY = (
         "other_margin",
         "identity",
         "likeness to the most alike other sender less the likeness to the own profile",
-        "own_unlike",
+        "other_margin",
     ),
 )
 
@@ -128,30 +136,32 @@ SENSITIVITY = (
     *(
         Feature(name, "sensitivity", definition, name)
         for name, definition in (
-            ("sensitive", "events on resources marked as sensitive"),
             ("sensitive_new", "sensitive resources the sender never touched before"),
             ("sensitive_foreign", "sensitive resources neither sender nor peers touched before"),
+            ("sensitive_alien", "sensitive resources in folders foreign to sender and peers"),
             ("sensitive_export", "exports of sensitive resources"),
         )
     ),
 )
 
-SLOW_SENSITIVE = tuple(
+BEFORE = "log ratio of that to what the ten active days before promised"
+
+SLOW = tuple(
     Feature(name, "slow", definition, count)
     for name, definition, count in (
+        ("export_14_ratio", f"exports in 14 days, {BEFORE}", "export_14"),
+        ("foreign_resources_14_ratio", f"foreign resources, {BEFORE}", "foreign_resources_14"),
         (
-            "sensitive_export_14",
-            "exports of sensitive resources in 14 days",
-            "sensitive_export_14",
+            "alien_resources_14_ratio",
+            f"resources in foreign folders, {BEFORE}",
+            "alien_resources_14",
         ),
-        (
-            "sensitive_export_14_ratio",
-            "log ratio of that to what the ten active days before promised",
-            "sensitive_export_14",
-        ),
+        ("export_5", "mean of the last 5 days' export_z, clipped to 0..5", "export"),
+        ("sensitive_export_14", "sensitive exports in 14 days", "sensitive_export_14"),
+        ("sensitive_export_14_ratio", BEFORE, "sensitive_export_14"),
         (
             "sensitive_export_days_14",
-            "days of the last 14 with sensitive exports",
+            "days of 14 with sensitive exports",
             "sensitive_export_days_14",
         ),
         ("sensitive_new_14", "sensitive resources new in 14 days", "sensitive_new_14"),
@@ -159,39 +169,22 @@ SLOW_SENSITIVE = tuple(
     )
 )
 
-SLOW = (
-    *(
-        Feature(name, "slow", definition, count)
-        for name, definition, count in (
-            ("export_14", "exports in 14 days", "export_14"),
-            (
-                "export_14_ratio",
-                "log ratio of that to what the ten active days before promised",
-                "export_14",
-            ),
-            (
-                "new_resources_14_ratio",
-                "log ratio of resources new in 14 days to what the ten days before promised",
-                "new_resources_14",
-            ),
-            (
-                "foreign_resources_14_ratio",
-                "log ratio of foreign resources in 14 days to what the ten days before promised",
-                "foreign_resources_14",
-            ),
-            ("export_5", "mean of the last 5 days' export_z, clipped to 0..5", "export"),
-            (
-                "foreign_resources_5",
-                "mean of the last 5 days' foreign_resources_z, clipped to 0..5",
-                "foreign_resources",
-            ),
-            ("rare_kinds_5", "mean of the last 5 days' rare_kinds_z, clipped", "rare_kinds"),
-        )
-    ),
-    *SLOW_SENSITIVE,
-)
+IN_BOTH = (
+    "kind_llr_mean_self", "hour_mean", "hour_mean_self", "hour_max_self", "odd_hour_share",
+    "container_mean_self", "container_llr_mean_self", "strange_share", "own_unlike_self",
+    "other_margin_self",
+)  # fmt: skip
+"""Identity features that also find incidents; the others mostly find busy people."""
+
+IDENTITY_FEATURES: tuple[Feature, ...] = (*IDENTITY, *CONTAINER, *TIME, *MIX)
+"""What tells one person from another whatever the amount of work: the identity model."""
 
 SENDER_FEATURES: tuple[Feature, ...] = (
-    *SELF, *PEER, *NOVELTY, *MIX, *TIME, *CONTAINER, *IDENTITY, *SENSITIVITY, *SLOW,
-)  # fmt: skip
-"""Features of one sender on one day, in the order of the model's columns."""
+    *SELF,
+    *PEER,
+    *NOVELTY,
+    *(each for each in IDENTITY_FEATURES if each.name in IN_BOTH),
+    *SENSITIVITY,
+    *SLOW,
+)
+"""Features of one sender on one day, in the order of the main model's columns."""

@@ -53,12 +53,13 @@ def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     parts = [
         seen.days,
         hour_surprise(ledger),
-        *pair_counts(pairs, seen.had["r"]),
+        *pair_counts(pairs, seen.had),
         per_day(pairs["e"], surprise["e"]["own"], "kind"),
         per_day(pairs["e"], surprise["e"]["peer"], "peer_kind"),
         per_day(pairs["e"], surprise["e"]["own"] - surprise["e"]["crowd"], "kind_llr"),
         per_day(pairs["c"], surprise["c"]["own"], "container"),
         per_day(pairs["c"], surprise["c"]["own"] - surprise["c"]["crowd"], "container_llr"),
+        per_day(pairs["c"], surprise["c"]["peer"], "peer_container"),
         per_day(pairs["r"], surprise["r"]["peer"], "peer_resource"),
     ]
     table = seen.counts.lazy()

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ENOUGH", "WINDOW", "Floats", "Ints", "Trail", "deviation", "first_rows", "trail"]
+__all__ = [
+    "ENOUGH", "WINDOW", "Floats", "Ints", "Trail", "deviation", "first_rows", "stabilised",
+    "surge", "trail",
+]  # fmt: skip
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -18,6 +21,10 @@ WINDOW = 28
 ENOUGH = 5
 """Below so many earlier active days there is no own baseline."""
 
+SETTLED = 10
+"""From so many days on the highest of them means something."""
+
+CHUNK = 20_000
 SLACK = 0.25
 """Added to every spread: a person who never varied may still do one thing more."""
 
@@ -27,13 +34,14 @@ class Trail:
     """Per row, over the subject's last WINDOW active days before it.
 
     ``days`` counts them; ``median`` and ``mad`` describe the levels, ``high`` is the level that
-    nine in ten of them do not exceed.
+    nine in ten of them do not exceed and ``highest`` the level that none exceeds.
     """
 
     days: Ints
     median: Floats
     mad: Floats
     high: Floats
+    highest: Floats
 
 
 def first_rows(subjects: Ints) -> Ints:
@@ -44,37 +52,42 @@ def first_rows(subjects: Ints) -> Ints:
     return np.repeat(starts, np.diff(np.r_[starts, len(subjects)])).astype(np.int64)
 
 
-def trail(levels: Floats, first: Ints, *, window: int = WINDOW) -> Trail:
-    """Median and spread of ``levels`` over the subject's rows before each row."""
-    rows = np.arange(len(levels), dtype=np.int64)
-    days = np.minimum(rows - first, window)
-    median, mad, high = (np.zeros(len(levels)) for _ in range(3))
+def trail(
+    levels: Floats, first: Ints, *, only: NDArray[np.bool_] | None = None, window: int = WINDOW
+) -> Trail:
+    """What ``levels`` were over the subject's rows before each row.
+
+    ``only`` marks the rows that need an answer; the others get zeros, and no days.
+    """
+    rows = np.arange(len(levels), dtype=np.int64) if only is None else np.flatnonzero(only)
+    days = np.zeros(len(levels), np.int64)
+    days[rows] = np.minimum(rows - first[rows], window)
+    median, mad, high, highest = (np.zeros(len(levels)) for _ in range(4))
     padded = np.r_[np.full(window, np.inf), levels]
-    for chunk in np.array_split(rows, max(1, len(rows) // 20_000)):
-        held = np.arange(window)[None, :] >= window - days[chunk, None]
+    for chunk in np.array_split(rows, max(1, len(rows) // CHUNK)):
+        count = days[chunk]
+        held = np.arange(window)[None, :] >= window - count[:, None]
         back = np.lib.stride_tricks.sliding_window_view(padded, window)[chunk]
         ordered = np.sort(np.where(held, back, np.inf), axis=1)
-        median[chunk] = middle(ordered, days[chunk])
-        high[chunk] = nearly_highest(ordered, days[chunk])
+        median[chunk] = middle(ordered, count)
+        high[chunk] = place(ordered, count, np.ceil(0.9 * count).astype(np.int64) - 1)
+        highest[chunk] = place(ordered, count, count - 1)
         with np.errstate(invalid="ignore"):
-            away = np.where(held, np.abs(back - median[chunk, None]), np.inf)
-        mad[chunk] = middle(np.sort(away, axis=1), days[chunk])
-    return Trail(days, median, mad, high)
+            away = np.where(np.isfinite(ordered), np.abs(ordered - median[chunk, None]), np.inf)
+        mad[chunk] = middle(np.sort(away, axis=1), count)
+    return Trail(days, median, mad, high, highest)
+
+
+def place(ordered: Floats, count: Ints, at: Ints) -> Floats:
+    """The value at place ``at`` of each row; 0 where the row counts nothing."""
+    rows = np.arange(len(ordered))
+    return np.where(count > 0, ordered[rows, np.maximum(at, 0)], 0.0)
 
 
 def middle(ordered: Floats, count: Ints) -> Floats:
-    """Median of the ``count`` finite values of each row; 0 where there is none."""
-    rows = np.arange(len(ordered))
-    low = ordered[rows, np.maximum(count - 1, 0) // 2]
-    high = ordered[rows, np.minimum(count // 2, ordered.shape[1] - 1)]
-    return np.where(count > 0, (low + np.where(count > 0, high, low)) / 2, 0.0)
-
-
-def nearly_highest(ordered: Floats, count: Ints) -> Floats:
-    """The value that nine in ten of the first ``count`` of each row do not exceed."""
-    rows = np.arange(len(ordered))
-    place = np.maximum(np.ceil(0.9 * count).astype(np.int64) - 1, 0)
-    return np.where(count > 0, ordered[rows, place], 0.0)
+    """Median of the first ``count`` values of each row; 0 where there is none."""
+    low = place(ordered, count, (count - 1) // 2)
+    return (low + place(ordered, count, count // 2)) / 2
 
 
 def deviation(levels: Floats, baseline: Trail) -> Floats:
@@ -85,3 +98,17 @@ def deviation(levels: Floats, baseline: Trail) -> Floats:
     """
     away = (levels - baseline.high) / (1.4826 * baseline.mad + SLACK)
     return np.where(baseline.days >= ENOUGH, away, 0.0)
+
+
+def surge(values: Ints, baseline: Trail) -> Floats:
+    """How far a count lies above the highest baseline day, in spreads of a Poisson count.
+
+    ``baseline`` is of ``stabilised`` counts. Zero below SETTLED days.
+    """
+    over = stabilised(values) - baseline.highest
+    return np.where(baseline.days >= SETTLED, np.maximum(over, 0.0), 0.0)
+
+
+def stabilised(values: Ints) -> Floats:
+    """Counts on the scale where a Poisson count has a spread of one, whatever its mean."""
+    return np.asarray(2 * np.sqrt(values + 0.375), np.float64)

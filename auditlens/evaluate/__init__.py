@@ -1,0 +1,1 @@
+"""Measuring the model in the open: planted incidents, switched identities, steady noise."""

@@ -1,0 +1,70 @@
+"""Logs in which nothing happens, and the same with one planted spike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from auditlens.events import conform
+
+__all__ = ["Spike", "steady_log"]
+
+KINDS = ("resource_viewed", "description_updated", "resource_exported", "resource_shared")
+GROUPS = ("read", "write", "export", "share")
+RATES = (4.0, 2.0, 0.3, 0.2)
+OWN = 12
+START = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A day on which one sender does four times the usual maximum of one group of action."""
+
+    sender: int
+    day: int
+    group: str
+
+
+def steady_log(
+    seed: int, *, senders: int = 2000, days: int = 44, spike: Spike | None = None
+) -> pl.DataFrame:
+    """An event table of people with constant habits: Poisson counts on own resources."""
+    rng = np.random.default_rng(seed)
+    pace = rng.gamma(4.0, 0.25, size=(senders, 1, 1)) * np.array(RATES)
+    counts = rng.poisson(pace.repeat(days, axis=1))
+    if spike is not None:
+        group = GROUPS.index(spike.group)
+        usual = max(2, int(counts[spike.sender, :, group].max()))
+        counts[spike.sender, spike.day, group] = 4 * usual
+    cells = np.repeat(np.arange(counts.size), counts.ravel())
+    sender, day, which = np.unravel_index(cells, counts.shape)
+    second = 8 * 3600 + (rng.random(len(cells)) * 9 * 3600).astype(np.int64)
+    resource = sender * OWN + rng.integers(OWN, size=len(cells))
+    at = int(START.timestamp()) + day * 86_400 + second
+    frame = pl.DataFrame({"sender": sender, "group": which, "resource": resource, "at": at})
+    return named(frame)
+
+
+def named(frame: pl.DataFrame) -> pl.DataFrame:
+    kind = pl.lit(pl.Series(KINDS)).gather(pl.col("group"))
+    group = pl.lit(pl.Series(GROUPS)).gather(pl.col("group"))
+    return conform(
+        frame.with_row_index("n").select(
+            id=pl.format("e{}", "n"),
+            created_at=pl.from_epoch("at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+            event=kind,
+            action_group=group,
+            sender_id=pl.format("s{}", pl.col("sender").cast(pl.String).str.zfill(5)),
+            sender_kind=pl.lit("user"),
+            resource_id=pl.format("r{}", "resource"),
+            entity_type=pl.lit("table"),
+        )
+    )
+
+
+def day_of(number: int) -> datetime:
+    """The moment at which a numbered day of a steady log begins."""
+    return START + timedelta(days=number)
