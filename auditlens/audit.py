@@ -6,7 +6,7 @@ This is the main path of AuditLens. Read :func:`run_audit` from top to bottom.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -126,24 +126,34 @@ def run_audit(
         senders_a_month=settings.senders_a_month,
     )
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
-    names = {rule.id: rule.name for rule in rules.rules}
-    findings = mark_states(apply_journal(findings, journal, rule_names=names), earlier)
-    return Audit(
+    audit = Audit(
         period=period,
         events=within(events, period),
         findings=findings,
         sender_days=unusual.sender_days,
         resource_days=unusual.resource_days,
-        rule_health=with_precision(verdict.health, rule_precision(findings, journal)),
+        rule_health=verdict.health,
         coverage=coverage,
         rules=rules,
         settings=settings,
         run_at=run_at,
         model=unusual.model,
         provenance=describe_run(coverage, rules.digest, settings, period),
+    )
+    return reviewed(audit, journal, earlier)
+
+
+def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SealedMonth] = ()) -> Audit:
+    """The audit with decisions and exceptions of a journal, and states against signed months."""
+    names = {rule.id: rule.name for rule in audit.rules.rules}
+    findings = mark_states(apply_journal(audit.findings, journal, rule_names=names), earlier)
+    return replace(
+        audit,
+        findings=findings,
+        rule_health=with_precision(audit.rule_health, rule_precision(findings, journal)),
         journal=journal,
-        exceptions=exceptions_used(findings, journal, today=run_at.date()),
-        earlier=earlier,
+        exceptions=exceptions_used(findings, journal, today=audit.run_at.date()),
+        earlier=tuple(earlier),
     )
 
 

@@ -47,8 +47,8 @@ def scope_options(command: COMMAND) -> COMMAND:
             click.option("--sender", help="Id or label of a sender."),
             click.option("--resource", help="Id or label of a resource."),
             click.option("--family", help="Family of the first reason, such as volume."),
-            click.option("--months", type=click.IntRange(1, 60), default=6, show_default=True,
-                         help="How many past months to try it on."),
+            click.option("--months", type=click.IntRange(0, 60), default=6, show_default=True,
+                         help="How many past months to try it on; 0 for none."),
         )
     ):  # fmt: skip
         command = option(command)

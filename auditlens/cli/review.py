@@ -80,7 +80,7 @@ def print_change(audit: Audit) -> None:
     )
     click.echo(f"Against {last.label}, as signed: {told}, {gone.height} resolved")
     for row in gone.head(SHOWN).iter_rows(named=True):
-        who = visible(row["subject_id"] or "-")
+        who = visible(row["subject_label"] or row["subject_id"] or "-")
         click.echo(f"  resolved: {row['finding_id']} {visible(row['title'])} ({who})")
     if gone.height > SHOWN:
         click.echo(f"  and {gone.height - SHOWN} more resolved")

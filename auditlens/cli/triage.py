@@ -120,16 +120,13 @@ def decide(audit: Audit, path: Path, finding: dict[str, Any], made: Decision) ->
 
 def after(audit: Audit, path: Path) -> None:
     """What is left to do, and which rules the decisions say to tune."""
-    from dataclasses import replace
-
+    from auditlens.audit import reviewed
     from auditlens.cli.review import print_hints
-    from auditlens.triage import apply_journal, is_open, read_journal
+    from auditlens.triage import is_open, read_journal
 
-    journal = read_journal(path)
-    names = {rule.id: rule.name for rule in audit.rules.rules}
-    findings = apply_journal(audit.findings, journal, rule_names=names)
-    click.echo(f"{findings.filter(is_open()).height} findings of {audit.period} are still open")
-    print_hints(replace(audit, findings=findings, journal=journal))
+    now = reviewed(audit, read_journal(path), audit.earlier)
+    click.echo(f"{now.findings.filter(is_open()).height} findings of {now.period} are still open")
+    print_hints(now)
 
 
 def list_open(audit: Audit) -> None:

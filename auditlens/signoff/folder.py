@@ -12,11 +12,13 @@ from auditlens.errors import IntegrityError, UsageError
 from auditlens.report.folder import FORMAT, MANIFEST
 from auditlens.signoff.making import RECORD, sha256
 from auditlens.signoff.record import Record, parse_record
-from auditlens.signoff.sign import SEAL
 from auditlens.signoff.signatures import ENDINGS, check_signature
 from auditlens.triage.seals import Seal, parse_seal
 
-__all__ = ["Difference", "ReportFolder", "open_folder"]
+__all__ = ["SEAL", "Difference", "ReportFolder", "open_folder"]
+
+SEAL = "seal.json"
+"""The seal in a report folder: the same bytes as beside the archive, and not in the manifest."""
 
 
 @dataclass(frozen=True)

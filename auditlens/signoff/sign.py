@@ -6,6 +6,7 @@ is signed when its seal is there, and not a moment before.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from auditlens.audit import Audit
 from auditlens.errors import UsageError
 from auditlens.report.folder import MANIFEST, write_folder
 from auditlens.signoff.conditions import SIGN_LEVEL, Obstacles, obstacles
+from auditlens.signoff.folder import SEAL, open_folder
 from auditlens.signoff.making import RECORD, Making, files_of, sha256
 from auditlens.signoff.record import make_record, period_data
 from auditlens.signoff.signatures import ENDINGS, Ed25519Key, SshKey
@@ -33,9 +35,8 @@ from auditlens.triage.seals import (
     seal_hash,
 )
 
-__all__ = ["SEAL", "STATEMENT", "Terms", "sign_off"]
+__all__ = ["STATEMENT", "Terms", "sign_off"]
 
-SEAL = "seal.json"
 STATEMENT = "I examined the findings and the completeness page and decided each finding."
 
 
@@ -133,15 +134,16 @@ def refuse_stale(audit: Audit) -> None:
 
 def clear_unfinished(out: Path, ledger: Ledger) -> None:
     """Refuse a folder with a signed report; what a killed sign-off left there is taken away."""
-    path = out / SEAL
-    if not path.exists():
+    if not (out / SEAL).exists():
         return
-    if parse_seal(path).hash in {seal.hash for seal in ledger.seals}:
+    if parse_seal(out / SEAL).hash in {seal.hash for seal in ledger.seals}:
         raise UsageError(
             f"{out} holds a signed report, which is never overwritten", fix="Name a new folder"
         )
-    for left in out.glob(f"{SEAL}*"):
-        left.unlink()
+    folder, wrong = open_folder(out)
+    if folder is None or wrong:
+        raise UsageError(f"{out} holds what is left of another report", fix="Name a new folder")
+    shutil.rmtree(out)
 
 
 def seal_data(

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from auditlens.errors import AuditLensError
 from auditlens.shipped import rules_folder
-from auditlens.signoff.folder import Difference, ReportFolder
+from auditlens.signoff.folder import SEAL, Difference, ReportFolder
 from auditlens.signoff.making import sha256
 from auditlens.signoff.record import Record, rule_texts
-from auditlens.signoff.sign import SEAL
 from auditlens.signoff.signatures import ENDINGS
 from auditlens.triage import parse_journal
 from auditlens.triage.entry import Disposition, FindingException
@@ -69,8 +68,8 @@ def compare_journal(
     found = []
     gone = set(held["entries"]) - {sha256(said) for said in journal.said}
     if gone or lost:
-        what = f"{len(gone)} signed entries" if gone else f"{lost.total()} signed lines"
-        found.append(Difference(str(path), f"{what} were changed or removed"))
+        what = f"signed entries: {len(gone)}" if gone else f"signed lines: {lost.total()}"
+        found.append(Difference(str(path), f"was changed or cut ({what})"))
     entries: tuple[Disposition | FindingException, ...]
     entries = (*journal.dispositions, *journal.exceptions)
     added = [entry for entry in entries if sha256(saying(entry)) not in set(held["entries"])]
@@ -82,7 +81,8 @@ def compare_journal(
             found.append(Difference(place, text))
         elif entry.at < signed_at:
             found.append(Difference(place, "is dated before the signature but was not there"))
-    notes = [f"{len(added)} entries were added to {path} since"] if added and not found else []
+    many = "entry was" if len(added) == 1 else "entries were"
+    notes = [f"{len(added)} {many} added to {path} since"] if added and not found else []
     return found, notes
 
 

@@ -25,6 +25,7 @@ MONTH_SCHEMA = {
     "title": pl.String(),
     "subject_kind": pl.String(),
     "subject_id": pl.String(),
+    "subject_label": pl.String(),
 }
 
 

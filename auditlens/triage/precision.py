@@ -70,7 +70,8 @@ def rule_precision(findings: pl.DataFrame, journal: Journal) -> pl.DataFrame:
 
 def with_precision(health: pl.DataFrame, precision: pl.DataFrame) -> pl.DataFrame:
     """Rule health with ``decided``, ``false_alarms`` and ``precision`` (null: none decided)."""
-    return health.join(precision, on="rule_id", how="left", maintain_order="left").with_columns(
+    bare = health.drop("decided", "false_alarms", "precision", strict=False)
+    return bare.join(precision, on="rule_id", how="left", maintain_order="left").with_columns(
         pl.col("decided", "false_alarms").fill_null(0)
     )
 
