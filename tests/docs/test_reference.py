@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -116,3 +117,16 @@ def test_every_word_of_a_closed_list_is_explained(words):
     """Action groups, outcomes and kinds of sender."""
     for word in words:
         assert f"`{word}`" in PAGE, word
+
+
+def test_the_floors_drawn_are_those_enforced():
+    """The drawing in how-it-works names the layers of the import contract, in their order."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = (c for c in project["tool"]["importlinter"]["contracts"] if c["id"] == "floors")
+    layers = [re.findall(r"\w+", layer) for layer in contract["layers"]]
+    page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    drawing = next(b for b in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if b[:3] == "cli")
+    drawn = [
+        re.split(r" {2,}", line)[0].split(" | ") for line in drawing.splitlines() if line[0] != " "
+    ]
+    assert drawn == layers
