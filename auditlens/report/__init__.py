@@ -20,6 +20,8 @@ from auditlens.report.content import Content
 from auditlens.report.review import Review
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from auditlens.audit import Audit
     from auditlens.report.facts import Facts
 
@@ -101,14 +103,40 @@ class Report:
     def built(self) -> Content:
         from auditlens.report.build import build_content
 
-        digest = hashlib.sha256(self.parquet).hexdigest()
-        return build_content(self.facts, limit=self.max_rows, sha256=digest)
+        return build_content(self.facts, limit=self.max_rows, hashes=self.hashes)
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """SHA-256 of the data files that the page cites."""
+        files = {"findings.csv": self.csv, "findings.parquet": self.parquet}
+        return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+    @cached_property
+    def csv(self) -> bytes:
+        from auditlens.report.exports import as_csv
+
+        return as_csv(self.facts.findings)
 
     @cached_property
     def parquet(self) -> bytes:
         from auditlens.report.exports import as_parquet
 
         return as_parquet(self.facts.findings)
+
+    def identities(self) -> pl.DataFrame:
+        """Who stands behind each pseudonym: ``label``, ``id``, ``name``, ``email``.
+
+        For the keeper of the key alone: no file of the report holds it. Raises UsageError
+        unless the report is pseudonymous.
+        """
+        from auditlens.report.identity import identities
+
+        if self.identity != "pseudonymous" or self.key is None:
+            raise UsageError(
+                f"A report with {self.identity} identities has no pseudonyms",
+                fix='Ask a report made with identity="pseudonymous"',
+            )
+        return identities(self.audit.events, self.audit.findings, self.key)
 
     def html(self) -> str:
         """The page: one self-contained file that loads nothing."""
@@ -129,7 +157,7 @@ class Report:
         brief = build_content(
             replace(self.facts, edition="brief"),
             limit=min(PDF_ROWS, self.max_rows),
-            sha256=hashlib.sha256(self.parquet).hexdigest(),
+            hashes=self.hashes,
         )
         page = render_page(brief, on_paper=True)
         return as_pdf(page, as_json(self.built), "findings.json", self.facts.run_at)
@@ -148,7 +176,7 @@ class Report:
 
     def files(self, also: Sequence[str] = ()) -> Mapping[str, bytes]:
         """Every file of the report by name, the manifest last."""
-        from auditlens.report.exports import as_csv, as_json, as_ndjson, as_ocsf, as_oscal
+        from auditlens.report.exports import as_json, as_ndjson, as_ocsf, as_oscal
         from auditlens.report.folder import MANIFEST, manifest
 
         if unknown := sorted(set(also) - set(FORMS)):
@@ -156,7 +184,7 @@ class Report:
         files = {
             "report.html": self.html().encode(),
             "findings.json": as_json(self.built),
-            "findings.csv": as_csv(self.facts.findings),
+            "findings.csv": self.csv,
             "findings.parquet": self.parquet,
         }
         makers: dict[str, Callable[[], bytes]] = {

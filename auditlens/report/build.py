@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from auditlens.report.access import access
 from auditlens.report.activity import activity
 from auditlens.report.closing import appendix, exceptions, method, sign_off
@@ -10,7 +12,7 @@ from auditlens.report.conclusion import change, conclusion, cover
 from auditlens.report.content import SCHEMA_VERSION, Content
 from auditlens.report.evidence import evidence_states
 from auditlens.report.facts import Facts
-from auditlens.report.finding_rows import finding_rows, rule_groups, shown_findings
+from auditlens.report.finding_rows import PARQUET, finding_rows, rule_groups, shown_findings
 from auditlens.report.frameworks import framework_tables
 from auditlens.report.profiles import profiles
 from auditlens.report.rule_rows import rule_rows
@@ -18,13 +20,13 @@ from auditlens.report.rule_rows import rule_rows
 __all__ = ["build_content"]
 
 
-def build_content(facts: Facts, *, limit: int, sha256: str) -> Content:
+def build_content(facts: Facts, *, limit: int, hashes: Mapping[str, str]) -> Content:
     """Everything the report says. ``limit`` caps the findings a page shows, never the data.
 
-    ``sha256`` is that of the Parquet file with all of them.
+    ``hashes`` has the SHA-256 of each data file that the report cites.
     """
     rows = finding_rows(facts)
-    page_rows, shown = shown_findings(rows, limit, sha256)
+    page_rows, shown = shown_findings(rows, limit, hashes[PARQUET])
     rules = rule_rows(facts)
     signed = sign_off(facts)
     evidence = evidence_states(facts, rules, signed)
@@ -46,5 +48,5 @@ def build_content(facts: Facts, *, limit: int, sha256: str) -> Content:
         method=method(facts),
         exceptions=exceptions(facts),
         sign_off=signed,
-        appendix=appendix(facts),
+        appendix=appendix(facts, hashes),
     )

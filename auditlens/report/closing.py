@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -121,12 +122,14 @@ def conflict(facts: Facts) -> str:
     return f"The reviewer is the subject of {count(about, 'undecided finding')}." if about else ""
 
 
-def appendix(facts: Facts) -> Appendix:
+def appendix(facts: Facts, hashes: Mapping[str, str]) -> Appendix:
     """The command that does it again, every version and digest, and the words used."""
     period = facts.period
+    source = "--archive ARCHIVE" if facts.coverage.head else "FILE"
+    seed = facts.model.get("seed")
     command = (
-        f"auditlens report --archive ARCHIVE --period {period.label} "
-        f"--timezone {period.timezone} --out OUT"
+        f"auditlens report {source} --period {period.label} --timezone {period.timezone}"
+        f"{f' --seed {seed}' if seed else ''} --out OUT"
     )
     classified = facts.events.filter(pl.col("action").is_not_null()).height
     statement = (
@@ -137,6 +140,6 @@ def appendix(facts: Facts) -> Appendix:
         command=command,
         statement=statement,
         provenance=tuple(sorted((key, str(value)) for key, value in facts.provenance.items())),
-        files=(),
+        files=tuple(sorted(hashes.items())),
         glossary=GLOSSARY,
     )

@@ -16,6 +16,9 @@ from auditlens.report.wording import figure, percent
 
 __all__ = ["DETAILED", "EVIDENCE_SHOWN", "finding_rows", "rule_groups", "shown_findings"]
 
+PARQUET = "findings.parquet"
+"""The file that has every finding whole."""
+
 EVIDENCE_SHOWN = 5
 """How many events of a finding the page lists row by row."""
 
@@ -164,4 +167,4 @@ def shown_findings(
 ) -> tuple[tuple[FindingRow, ...], Shown]:
     """The most severe ``limit`` findings, and the note that says how many there are."""
     kept = rows[:limit]
-    return kept, Shown(len(rows), len(kept), "findings.parquet", sha256)
+    return kept, Shown(len(rows), len(kept), PARQUET, sha256)

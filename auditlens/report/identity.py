@@ -18,7 +18,15 @@ import polars as pl
 
 from auditlens.errors import UsageError
 
-__all__ = ["GROUP_FLOOR", "MODES", "WITHHELD", "pseudonyms", "veil_events", "veil_findings"]
+__all__ = [
+    "GROUP_FLOOR",
+    "MODES",
+    "WITHHELD",
+    "identities",
+    "pseudonyms",
+    "veil_events",
+    "veil_findings",
+]
 
 MODES = ("full", "pseudonymous", "aggregate")
 GROUP_FLOOR = 5
@@ -70,6 +78,26 @@ def labels(events: pl.DataFrame, findings: pl.DataFrame, key: bytes) -> dict[str
     resources = [*column("resource_id"), *column("entity_id"), *subjects("resource")]
     senders = [*column("sender_id"), *subjects("sender")]
     return {**pseudonyms("R", resources, key), **pseudonyms("S", senders, key)}
+
+
+def identities(events: pl.DataFrame, findings: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    """Label, id, name and address behind every pseudonym, sorted by label."""
+    names = labels(events, findings, key)
+    schema = {"label": pl.String, "id": pl.String}
+    table = pl.DataFrame([(label, one) for one, label in names.items()], schema, orient="row")
+    people = events.group_by("sender_id").agg(
+        pl.col("sender_name").drop_nulls().min().alias("name"),
+        pl.col("sender_email").drop_nulls().min().alias("email"),
+    )
+    things = events.group_by("resource_id").agg(
+        pl.col("resource_title").drop_nulls().min().alias("title")
+    )
+    return (
+        table.join(people, left_on="id", right_on="sender_id", how="left")
+        .join(things, left_on="id", right_on="resource_id", how="left")
+        .select("label", "id", pl.coalesce("name", "title").alias("name"), "email")
+        .sort("label", "id")
+    )
 
 
 def veil_events(events: pl.DataFrame, mode: str, names: dict[str, str]) -> pl.DataFrame:

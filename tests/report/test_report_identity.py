@@ -110,3 +110,16 @@ def test_unknown_mode_is_told(make_audit):
     """A mode that does not exist names those that do."""
     with pytest.raises(UsageError, match="pseudonymous"):
         Report(make_audit(1), identity="hidden")
+
+
+def test_keeper_of_the_key_can_look_people_up(make_audit):
+    """The map from label to person is given on request, and for pseudonyms alone."""
+    audit = make_audit(10)
+    report = Report(audit, identity="pseudonymous", key=KEY)
+    known = report.identities()
+    row = next(one for one in report.content().findings if one.subject_kind == "sender")
+    real = audit.findings.filter(audit.findings["finding_id"] == row.finding_id)
+    found = known.filter(known["label"] == row.subject_label)
+    assert found["name"].to_list() == real["subject_label"].to_list()
+    with pytest.raises(UsageError, match="no pseudonyms"):
+        Report(audit).identities()

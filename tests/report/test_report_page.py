@@ -1,14 +1,17 @@
 """The page: sizes, the policy, and nothing said that the data does not say."""
 
 import gzip
+import hashlib
 import json
 import re
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
 
 from auditlens.report import Report
 from auditlens.report.packed import packed, unpack
+from auditlens.report.review import Review
 from auditlens.report.text import json_plain
 
 SKIPPED = ("style", "script", "code", "title", "symbol")
@@ -197,3 +200,22 @@ def test_times_show_utc_beside_local(make_audit):
     html = Report(make_audit(timezone="Asia/Kolkata")).html()
     assert "2026-10-01 00:00 to 2026-11-01 00:00 Asia/Kolkata" in html
     assert "2026-09-30 18:30 to 2026-10-31 18:30 UTC" in html
+
+
+def test_cover_tells_what_made_the_report(make_audit):
+    """Run, tool, data, rules, input and the privacy record stand on the first section."""
+    review = Review(purpose="monthly review", recipients="audit team", delete_by=date(2027, 11, 1))
+    report = Report(make_audit(1), review=review)
+    html, cover = report.html(), report.content().cover
+    first = html[html.index('id="conclusion"') : html.index('id="change"')]
+    for part in (cover.run_id, cover.tool, cover.input_digest, cover.rules_digest,
+                 "monthly review", "audit team", "2027-11-01"):  # fmt: skip
+        assert part in first
+
+
+def test_page_cites_the_data_files(make_audit):
+    """The hashes the page cites are those of the files beside it."""
+    files = Report(make_audit(5)).files()
+    html = files["report.html"].decode()
+    for name in ("findings.csv", "findings.parquet"):
+        assert hashlib.sha256(files[name]).hexdigest() in html
