@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from auditlens.rules.episodes import Evidence, evidence
-from auditlens.rules.timeline import text_of
+from auditlens.rules.timeline import members_apart, text_of
 
 if TYPE_CHECKING:
     from auditlens.rules.habits import Watched
@@ -27,7 +27,7 @@ def deviation(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, 
     if settings["measure"] == "distinct":
         part = watched.frame[hits.get_column("row")]
         hits = hits.with_columns(text_of(part, settings["field"][0]).alias("value"))
-        hits = hits.explode("value")
+        hits = members_apart(hits)
         measured = pl.col("value").drop_nulls().n_unique().cast(pl.Float64)
     keys = [*watched.groups, "bucket"]
     values = hits.group_by(keys, maintain_order=True).agg(measured.alias("value"))
@@ -99,10 +99,9 @@ def peers(
     """Give each candidate the same bucket of the others of its kind (``past``)."""
     groups = watched.groups
     kinds = watched.events.with_columns(
-        text_of(watched.frame[watched.events.get_column("row")], settings["peer-by"])
-        .list.first()
-        .alias("peer")
+        text_of(watched.frame[watched.events.get_column("row")], settings["peer-by"]).alias("peer")
     )
+    kinds = members_apart(kinds)
     kinds = kinds.drop_nulls("peer").sort("time", "row").group_by(groups).agg(pl.col("peer").last())
     values = values.join(kinds, on=groups, how="left", nulls_equal=True)
     own = candidates.join(kinds, on=groups, how="left").with_row_index("candidate")

@@ -10,6 +10,7 @@ from typing import Any
 
 from auditlens.documents import Document
 from auditlens.rules.correlation import span_seconds
+from auditlens.rules.extras import check_keys
 from auditlens.rules.rule import Behaviour
 
 __all__ = ["FORMS", "behaviour_body"]
@@ -98,8 +99,6 @@ COMMON = frozenset({"type", "rules", "group-by", "generate"})
 
 def behaviour_body(document: Document) -> Behaviour:
     """Parse the block. References are still as written; the loader turns them into ids."""
-    from auditlens.rules.parse import check_keys
-
     block = document.data["behaviour"]
     if not isinstance(block, dict):
         raise document.error("'behaviour' must be a mapping", "behaviour")

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from auditlens.documents import Document
+from auditlens.rules.extras import check_keys
 from auditlens.rules.rule import Correlation, Threshold
 
 __all__ = ["correlation_body", "span_seconds"]
@@ -35,7 +36,7 @@ def correlation_body(document: Document) -> Correlation:
     from sigma.correlations import SigmaCorrelationRule
     from sigma.exceptions import SigmaError
 
-    from auditlens.rules.parse import check_keys, refusal
+    from auditlens.rules.parse import refusal
 
     block = document.data["correlation"]
     if not isinstance(block, dict):

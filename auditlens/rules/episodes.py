@@ -14,7 +14,7 @@ from auditlens.rules.rule import Correlation, Rule
 from auditlens.rules.vocabulary import Rows
 from auditlens.rules.windows import Anchors, Timeline
 
-__all__ = ["EPISODE_SCHEMA", "QUIET_SECONDS", "REASON_WORDS", "Evidence", "described",
+__all__ = ["EPISODE_SCHEMA", "QUIET_SECONDS", "Evidence", "described",
            "evidence",
            "from_anchors", "from_hits"]  # fmt: skip
 
@@ -43,11 +43,6 @@ EPISODE_SCHEMA: dict[str, pl.DataType] = {
 }
 """Columns of the episodes frame. ``value`` is the peak of what was measured (events, distinct
 values, a sum), ``expected`` the threshold or baseline it passed; null for a plain rule."""
-
-REASON_WORDS = frozenset(
-    {"subject", "count", "value", "expected", "resources", "senders", "first", "last"}
-)
-"""What a rule's reason template may name between braces."""
 
 
 @dataclass(frozen=True)

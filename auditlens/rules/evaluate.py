@@ -69,6 +69,7 @@ class Pass:
     seconds: dict[str, float]
     learning: dict[str, int] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
+    keyed: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict)
 
 
 def all_hits(
@@ -153,7 +154,7 @@ def window_hits(rule: Rule, done: Pass, timezone: str) -> None:
     if isinstance(body, Behaviour):
         from auditlens.rules.habits import behaviour_hits
 
-        found = behaviour_hits(body, done.frame, done.times, inputs, timezone)
+        found = behaviour_hits(body, done.frame, done.times, inputs, timezone, done.keyed)
         done.evidence[rule.id], done.learning[rule.id] = found
     else:
         assert isinstance(body, Correlation)
@@ -188,7 +189,7 @@ def evaluate(
     ended: ``last_at`` in [start, end). Nothing depends on the order of rows or rules.
     """
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
-    frame = frame.sort("created_at", "id")
+    frame = frame.sort("created_at", "id", "leaf")
     done = run(rules, frame, time="created_at", timezone=timezone)
     pieces = []
     internal = rules.internal

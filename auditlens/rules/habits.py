@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from auditlens.rules.baseline import deviation, silence
 from auditlens.rules.episodes import Evidence, evidence
 from auditlens.rules.rule import Behaviour
-from auditlens.rules.timeline import text_of
+from auditlens.rules.timeline import members_apart, text_of
 from auditlens.rules.vocabulary import Rows
 
 __all__ = ["behaviour_hits"]
@@ -42,12 +43,23 @@ class Watched:
 
 
 def behaviour_hits(
-    body: Behaviour, frame: pl.DataFrame, times: pl.Series, inputs: Sequence[Rows], timezone: str
+    body: Behaviour,
+    frame: pl.DataFrame,
+    times: pl.Series,
+    inputs: Sequence[Rows],
+    timezone: str,
+    known: dict[tuple[str, ...], pl.DataFrame],
 ) -> tuple[Evidence, int]:
-    """Judge the hits of a behaviour's rules; return its evidence and how many are learning."""
+    """Judge the hits of a behaviour's rules; return its evidence and how many are learning.
+
+    ``known`` keeps the events by group keys for the next behaviour of the same run.
+    """
     rows = pl.concat([pl.Series("row", one, dtype=pl.Int64) for one in inputs]).unique().sort()
     groups = [f"g{n}" for n in range(len(body.group_by))]
-    events = keyed(body.group_by, frame, times, pl.Series("row", range(frame.height), pl.Int64))
+    if body.group_by not in known:
+        every = pl.Series("row", np.arange(frame.height), dtype=pl.Int64)
+        known[body.group_by] = keyed(body.group_by, frame, times, every)
+    events = known[body.group_by]
     watched = Watched(
         hits=events.filter(pl.col("row").is_in(rows.implode())).sort(*groups, "time", "row"),
         events=events,
@@ -73,9 +85,7 @@ def keyed(
     """Return row, time and group keys; a list key gives a line for each member."""
     columns = [text_of(frame, name).alias(f"g{n}") for n, name in enumerate(group_by)]
     table = pl.DataFrame({"row": rows, "time": times}).with_columns(columns)
-    for n in range(len(group_by)):
-        table = table.explode(f"g{n}")
-    return table.drop_nulls()
+    return members_apart(table).drop_nulls()
 
 
 def over(expression: pl.Expr, groups: list[str]) -> pl.Expr:
@@ -102,8 +112,7 @@ def first_seen(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence,
         part = watched.frame[table.get_column("row")]
         table = table.with_columns(text_of(part, field).alias(f"v{n}"))
         values.append(f"v{n}")
-    for value in values:
-        table = table.explode(value)
+    table = members_apart(table)
     keys = [*watched.groups, *values]
     table = table.drop_nulls(values).sort(*keys, "time", "row")
     # The previous instant at which the pair was met; hits at the same instant are one meeting.
@@ -150,7 +159,12 @@ def off_hours(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, 
     """A hit in an hour (of the week, or of the day) in which the group is not usually active."""
     history = settings["history"] // 86_400
     weekly = settings["slots"] == "hour-of-week"
-    active = slotted(watched.events, watched.timezone, weekly=weekly)
+    events = watched.events
+    if watched.groups:
+        events = events.join(
+            watched.hits.select(watched.groups).unique(), on=watched.groups, how="semi"
+        )
+    active = slotted(events, watched.timezone, weekly=weekly)
     active = active.select(*watched.groups, "slot", "day").unique()
     table = slotted(old_enough(watched, settings["min-history"]), watched.timezone, weekly=weekly)
     keys = [*watched.groups, "slot"]

@@ -12,6 +12,7 @@ from uuid import UUID
 from auditlens.documents import Document
 from auditlens.errors import DocumentError
 from auditlens.rules.condition import Node
+from auditlens.rules.extras import check_keys, extras, text_lists
 from auditlens.rules.rule import Behaviour, Correlation, Detection, LogSource, Rule
 from auditlens.rules.translate import Refused, condition_tree
 
@@ -36,7 +37,6 @@ KEYS = {
     "filter": METADATA | {"logsource", "filter"},
     "behaviour": METADATA | {"behaviour"},
 }
-EXTRA_KEYS = frozenset({"controls", "enabled", "needs", "reason", "data", "placeholders"})
 
 
 @dataclass(frozen=True)
@@ -89,56 +89,11 @@ def is_ours(data: Mapping[str, Any]) -> bool:
     return "auditlens" in data or (isinstance(source, dict) and source.get("product") == "secoda")
 
 
-def check_keys(
-    document: Document,
-    data: Mapping[str, Any],
-    known: frozenset[str] | set[str],
-    *where: str,
-    strict: bool = True,
-) -> None:
-    """Refuse a key that is not known here; a foreign rule may add keys that resemble none."""
-    from difflib import get_close_matches
-
-    for key in data:
-        if key in known:
-            continue
-        near = get_close_matches(key, sorted(known), n=1, cutoff=0.8)
-        if strict or near:
-            fix = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted(known))}"
-            raise document.error(f"the key '{key}' is not known here", *where, key, fix=fix)
-
-
 def check_version(document: Document) -> None:
     version = document.data.get("sigma-version")
     if version is not None and str(version).split(".")[0] not in ("1", "2"):
         raise document.error(f"Sigma version {version} is not supported", "sigma-version",
                              fix="Write the rule for Sigma 2")  # fmt: skip
-
-
-def extras(document: Document) -> dict[str, Any]:
-    """Return the ``auditlens:`` block: what a rule says to this engine alone."""
-    block = document.data.get("auditlens")
-    if block is None:
-        return {}
-    if not isinstance(block, dict):
-        raise document.error("'auditlens' must be a mapping", "auditlens")
-    check_keys(document, block, EXTRA_KEYS, "auditlens")
-    if not isinstance(block.get("enabled", True), bool):
-        raise document.error("'enabled' is true or false", "auditlens", "enabled")
-    if block.get("data", "A") not in ("A", "B", "C"):
-        raise document.error("'data' is A, B or C", "auditlens", "data")
-    if block.get("enabled") is False and not block.get("needs"):
-        raise document.error("a rule that is off says under 'needs' what it lacks", "auditlens")
-    return block
-
-
-def text_lists(
-    document: Document, block: Mapping[str, Any], key: str
-) -> dict[str, tuple[str, ...]]:
-    found = block.get(key) or {}
-    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
-        raise document.error(f"'{key}' maps names to lists", "auditlens", key)
-    return {name: tuple(str(one) for one in values) for name, values in found.items()}
 
 
 def texts(document: Document, key: str) -> tuple[str, ...]:

@@ -11,7 +11,21 @@ import polars as pl
 
 from auditlens.rules.condition import Node, names
 
-__all__ = ["Behaviour", "Correlation", "Detection", "LogSource", "Rule", "RuleSet", "Threshold"]
+__all__ = [
+    "REASON_WORDS",
+    "Behaviour",
+    "Correlation",
+    "Detection",
+    "LogSource",
+    "Rule",
+    "RuleSet",
+    "Threshold",
+]
+
+REASON_WORDS = frozenset(
+    {"subject", "count", "value", "expected", "resources", "senders", "first", "last"}
+)
+"""What a rule's reason template may name between braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +209,11 @@ class RuleSet:
         return replace(self, rules=kept)
 
     def match(
-        self, frame: pl.DataFrame, *, time: str | None = None, timezone: str = "UTC"
+        self,
+        frame: pl.DataFrame | pl.LazyFrame,
+        *,
+        time: str | None = None,
+        timezone: str = "UTC",
     ) -> pl.DataFrame:
         """Match every enabled rule against any frame, whatever its columns.
 
@@ -206,7 +224,8 @@ class RuleSet:
         """
         from auditlens.rules.evaluate import match_frame
 
-        return match_frame(self, frame, time=time, timezone=timezone)
+        held = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        return match_frame(self, held, time=time, timezone=timezone)
 
     def _repr_html_(self) -> str:
         from auditlens.rules.notation import html_table

@@ -13,7 +13,7 @@ from auditlens.rules.rule import Correlation
 from auditlens.rules.vocabulary import Rows, column_of, encode
 from auditlens.rules.windows import Timeline
 
-__all__ = ["TIME_COLUMNS", "event_times", "timeline"]
+__all__ = ["TIME_COLUMNS", "event_times", "members_apart", "text_of", "timeline"]
 
 TIME_COLUMNS = ("created_at", "@timestamp", "timestamp", "eventTime", "UtcTime", "TimeCreated",
                 "time", "_time", "ts")  # fmt: skip
@@ -56,14 +56,15 @@ def timeline(
             pl.DataFrame({"row": rows, "slot": np.full(len(rows), slot)})
             .with_columns(times.gather(rows).alias("time"))
             .with_columns(columns)
+            .pipe(members_apart)
         )
     table = pl.concat(pieces, how="vertical_relaxed").drop_nulls("time")
+    if table.schema["value"] == pl.Float64:
+        finite = pl.col("value").is_finite()
+        table = table.with_columns(pl.when(finite).then("value").alias("value"))
     groups = [f"g{n}" for n in range(len(rule.group_by))]
-    for name in groups:
-        table = table.explode(name)
     lost = table.filter(pl.any_horizontal(pl.col(groups).is_null())) if groups else table.clear()
     table = table.drop_nulls(groups) if groups else table
-    table = table.explode("value") if isinstance(table.schema["value"], pl.List) else table
     keys = ["row", *groups] + (["slot"] if rule.type.startswith("temporal") else ["value"])
     table = with_codes(table, groups).unique(keys).sort("group", "time", "row", "slot", "code")
     valued = table.get_column("value").is_not_null().to_numpy()
@@ -90,18 +91,16 @@ def with_codes(table: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
 
 
 def text_of(frame: pl.DataFrame, name: str) -> pl.Series:
-    """Return a list column of folded texts: one a row, or the members of a list field."""
+    """Return a field as folded text, a list field as a list of folded texts; missing as null."""
     column = column_of(frame, name)
     if column is None:
-        return pl.Series(name, [[None]], dtype=pl.List(pl.String)).new_from_index(0, frame.height)
+        return pl.Series(name, [None], dtype=pl.String).new_from_index(0, frame.height)
     vocabulary = encode(column)
     if vocabulary.members is None:
-        texts = vocabulary.folded.gather(
-            pl.Series(vocabulary.codes).replace(len(vocabulary.values), None)
-            if len(vocabulary.values) != frame.height or vocabulary.nulls.any()
-            else vocabulary.codes
-        )
-        return texts.alias(name).reshape((-1, 1)).arr.to_list() if len(texts) else empty(name)
+        codes = pl.Series(vocabulary.codes)
+        if vocabulary.nulls.any():
+            codes = codes.set(pl.Series(vocabulary.nulls), None)
+        return vocabulary.folded.gather(codes).alias(name)
     held = pl.DataFrame(
         {"row": vocabulary.members, "text": vocabulary.folded.gather(vocabulary.codes)}
     )
@@ -110,8 +109,12 @@ def text_of(frame: pl.DataFrame, name: str) -> pl.Series:
     return rows.join(lists, on="row", how="left", maintain_order="left").get_column("text")
 
 
-def empty(name: str) -> pl.Series:
-    return pl.Series(name, [], dtype=pl.List(pl.String))
+def members_apart(table: pl.DataFrame) -> pl.DataFrame:
+    """Give each member of a list column a line of its own."""
+    for name, dtype in table.schema.items():
+        if isinstance(dtype, pl.List):
+            table = table.explode(name)
+    return table
 
 
 def measured(
@@ -125,13 +128,13 @@ def measured(
         column = column_of(part, names[0])
         if column is None:
             return pl.Series("value", [None], dtype=pl.Float64).new_from_index(0, part.height)
-        numbers = column.cast(pl.Float64, strict=False)
-        return numbers.set(~numbers.is_finite().fill_null(True), None).alias("value")
+        kind = pl.List(pl.Float64) if isinstance(column.dtype, pl.List) else pl.Float64
+        return column.cast(kind, strict=False).alias("value")
     lists = [text_of(part, name) for name in names]
     if len(lists) == 1:
         return lists[0].alias("value")
     table = pl.DataFrame({f"v{n}": one for n, one in enumerate(lists)}).with_row_index("row")
-    for n in range(len(lists)):
-        table = table.explode(f"v{n}")
-    joined = table.select("row", pl.concat_str(pl.exclude("row"), separator="\x1f").alias("value"))
+    joined = members_apart(table).select(
+        "row", pl.concat_str(pl.exclude("row"), separator="\x1f").alias("value")
+    )
     return joined.group_by("row", maintain_order=True).agg("value").get_column("value")
