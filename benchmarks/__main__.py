@@ -56,6 +56,9 @@ def machine() -> str:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         memory = f", {size / 2**30:.0f} GiB"
+    # A busy machine makes every figure worse; whoever reads it should know.
+    if hasattr(os, "getloadavg"):
+        memory += f", load {os.getloadavg()[0]:.1f}"
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{memory}, "
