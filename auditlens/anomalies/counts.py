@@ -10,7 +10,7 @@ from auditlens.anomalies.ledger import NOTHING, Ledger
 from auditlens.anomalies.pairs import RISKY
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["day_counts", "pair_counts"]
+__all__ = ["day_counts", "foreign_folders", "pair_counts"]
 
 MINUTE = 60 * 1_000_000
 BURST = 5 * MINUTE
@@ -83,7 +83,7 @@ def pair_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> list[pl
     risky = pl.col("risky")
     foreign = first & (pl.col("had") <= 0)
     alien = first & pl.col("alien")
-    aliens = pairs["c"].select("s", "d", alien=foreign_folder(had["c"]), folder="c")
+    aliens = foreign_folders(pairs["c"], had["c"])
     resources = (
         pairs["r"]
         .with_columns(had=pl.Series(had["r"]))
@@ -134,10 +134,10 @@ def pair_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> list[pl
     ]
 
 
-def foreign_folder(had: Ints) -> pl.Expr:
-    """True where the sender hardly ever and no peer visited the folder."""
+def foreign_folders(folders: pl.DataFrame, had: Ints) -> pl.DataFrame:
+    """``s``, ``d``, ``folder``, ``alien``: the sender hardly ever and no peer visited it."""
     seldom = pl.col("own") * RARE < pl.col("own_all") + RARE
-    return seldom & pl.Series(had <= 0)
+    return folders.select("s", "d", folder="c", alien=seldom & pl.Series(had <= 0))
 
 
 def mixture() -> dict[str, pl.Expr]:

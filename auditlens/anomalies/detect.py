@@ -9,13 +9,22 @@ from datetime import timedelta
 import polars as pl
 
 from auditlens.anomalies.budget import Candidates, within_budget
-from auditlens.anomalies.catalogue import Feature
+from auditlens.anomalies.channels import CHANNELS, Channel
+from auditlens.anomalies.drift import measure_drift
 from auditlens.anomalies.flagged import FLAGGED_SCHEMA, flagged_rows
 from auditlens.anomalies.ledger import Ledger, open_ledger
-from auditlens.anomalies.model import FEWEST_ROWS, DayModel, describe, fit_days, ranked
-from auditlens.anomalies.resource_catalogue import RESOURCE_FEATURES
-from auditlens.anomalies.sender_catalogue import IDENTITY_FEATURES, SENDER_FEATURES
+from auditlens.anomalies.model import (
+    FEWEST_ROWS,
+    DayModel,
+    comparable,
+    describe,
+    fit_days,
+    ranked,
+)
+from auditlens.anomalies.mutes import Mute, mark_muted
+from auditlens.anomalies.priors import OWN_ROWS, prior_model
 from auditlens.anomalies.tables import LEARNING_DAYS, day_tables
+from auditlens.anomalies.windows import Floats
 from auditlens.period import Period
 
 __all__ = ["REFERENCE_DAYS", "AnomalyOutcome", "detect"]
@@ -44,32 +53,6 @@ class AnomalyOutcome:
     model: dict[str, object]
 
 
-@dataclass(frozen=True)
-class Channel:
-    """One model over one kind of day: name, subject, columns, score column, material days.
-
-    A handful of events is no finding, however far from its baseline.
-    """
-
-    name: str
-    subject: str
-    features: tuple[Feature, ...]
-    material: pl.Expr
-    column: str = "score"
-
-
-SENDERS = Channel("sender-day", "sender_id", SENDER_FEATURES, pl.col("events") >= 3)
-IDENTITY = Channel(
-    "identity", "sender_id", IDENTITY_FEATURES, pl.col("events") >= 5, "identity_score"
-)
-RESOURCES = Channel(
-    "resource-day",
-    "resource_id",
-    RESOURCE_FEATURES,
-    (pl.col("events") >= 10) | (pl.col("risky") >= 3) | (pl.col("strangers") >= 3),
-)
-
-
 def detect(
     events: pl.DataFrame,
     period: Period,
@@ -78,20 +61,23 @@ def detect(
     timezone: str = "UTC",
     senders_a_day: int = 3,
     senders_a_month: int = 30,
+    mutes: Sequence[Mute] = (),
 ) -> AnomalyOutcome:
     """Score every sender-day and resource-day of ``period`` and choose what to show.
 
     ``events`` is an event table (EVENT_SCHEMA, classified) with the history before the period;
-    the more history, up to about 90 days, the better. Rows may come in any order.
+    the more history, up to about 90 days, the better. Rows may come in any order. ``mutes`` leave
+    a family of features out of a sender's score until a date, and findings say so.
     """
     ledger = open_ledger(events, until=period.end, timezone=timezone)
     senders, resources = day_tables(ledger)
+    senders = mark_muted(senders, mutes)
     run = Run(period, events, timezone, seed, degenerate(ledger))
     sender_days, shown_senders = run.score(
-        senders, (SENDERS, IDENTITY), a_day=senders_a_day, a_month=senders_a_month
+        senders, CHANNELS[:2], a_day=senders_a_day, a_month=senders_a_month
     )
     resource_days, shown_resources = run.score(
-        resources, (RESOURCES,), a_day=RESOURCES_A_DAY, a_month=RESOURCES_A_MONTH
+        resources, CHANNELS[2:], a_day=RESOURCES_A_DAY, a_month=RESOURCES_A_MONTH
     )
     model: dict[str, object] = {
         "seed": seed,
@@ -144,10 +130,11 @@ class Run:
                 continue
             fitted[channel.name] = model
             recent = recent.with_columns(pl.Series(channel.column, model.scores(recent)))
-            days, gate = ranked(recent, channel.subject, channel.column, self.first)
+            days, earlier = ranked(recent, channel.subject, channel.column, self.first)
+            self.watch_drift(channel, days, earlier)
             scored = days.filter(pl.col("state") == "scored", channel.material)
             renamed = scored.select(channel.subject, "day", score=channel.column)
-            candidates.append(Candidates(channel.name, channel.subject, renamed, gate))
+            candidates.append(Candidates(channel.name, channel.subject, renamed, model.gate))
             placed[channel.name] = days
         days, _ = ranked(recent, main.subject, main.column, self.first)
         lead = ["day", main.subject, *(each.column for each in channels), "rank", "percentile"]
@@ -173,11 +160,31 @@ class Run:
 
     def fit(self, channel: Channel, recent: pl.DataFrame) -> DayModel | None:
         known = recent.filter(pl.col("state") == "scored").sort(channel.subject, "day")
-        model = None if self.hopeless else fit_days(known, channel.features, seed=self.seed)
-        self.facts[channel.name] = describe(model, known)
+        model = prior = None
+        if not self.hopeless and comparable(known, channel.features):
+            if len(known) < OWN_ROWS:
+                names = tuple(feature.name for feature in channel.features)
+                model = prior = prior_model(channel.name, names)
+            model = model or fit_days(known, channel.features, seed=self.seed)
+        facts = describe(model, known)
+        self.facts[channel.name] = facts | {"prior": prior is not None}
         if model is None and not self.notes:
             self.notes.append(too_little(channel, known))
+        if prior is not None:
+            self.notes.append(
+                f"Only {len(known)} {channel.name}s can be compared, so the forest that comes "
+                "with AuditLens, grown on simulated workspaces, is used."
+            )
         return model
+
+    def watch_drift(self, channel: Channel, days: pl.DataFrame, earlier: Floats) -> None:
+        scored = days.filter(pl.col("state") == "scored")
+        drift, warning = measure_drift(earlier, scored[channel.column].to_numpy())
+        facts = self.facts[channel.name]
+        if isinstance(facts, dict):
+            facts["drift"] = dict(drift)
+        if warning:
+            self.notes.append(f"Drift of {channel.name}s: {warning}")
 
 
 def too_little(channel: Channel, known: pl.DataFrame) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 
 from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.model import DayModel
-from auditlens.anomalies.reasons import Baselines, reasons_of
+from auditlens.anomalies.reasons import Baselines, muted_reason, reasons_of
 from auditlens.anomalies.windows import WINDOW
 from auditlens.finding_columns import FINDING_SCHEMA, MAX_EVIDENCE
 
@@ -60,6 +60,7 @@ def flagged_rows(
         peer = peers[bool(entry.get("service", False))]
         whose = "peers'" if subject == "sender_id" else "resources'"
         why = reasons_of(features, credit[at], away[at], Baselines(entry, own, peer, whose))
+        why += [muted_reason(family) for family in entry.get("muted") or ()]
         evidence = evidence_of(events, subject, entry, timezone)
         typical = float(np.median(own["events"])) if own["events"] else None
         label = entry.get("subject_label") or title_of(events, entry[subject])

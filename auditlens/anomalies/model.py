@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -11,14 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from auditlens.anomalies.catalogue import Feature
-from auditlens.anomalies.forest import Forest, fit_forest
-from auditlens.anomalies.relative import SURGE_COUNTS
+from auditlens.anomalies.forest import TREES, Forest, fit_forest
 from auditlens.anomalies.scaling import Scaler, fit_scaler
 from auditlens.anomalies.windows import Floats
 
-__all__ = ["FEWEST_ROWS", "DayModel", "describe", "fit_days", "matrix", "ranked"]
+__all__ = ["FEWEST_ROWS", "DayModel", "comparable", "describe", "fit_days", "matrix", "ranked"]
 
-FEWEST_ROWS = 30
+FEWEST_ROWS = 10
 """Below so many comparable days nothing is unusual or usual."""
 
 USUAL_SURGE = 1.5
@@ -27,18 +26,27 @@ USUAL_SURGE = 1.5
 LIFT_CREDIT = 10.0
 """Path length that a full lift stands for."""
 
+FEWEST_REFERENCE = 30
+"""With fewer earlier days the period is its own reference."""
+
 GATE_SPREADS = 5.0
 
 
 @dataclass(frozen=True)
 class DayModel:
-    """A fitted scaler and forest with the names of their columns."""
+    """A fitted scaler and forest with the names and families of their columns.
+
+    ``usual_surge`` is the leap that one in a thousand of the days it was fitted on exceeds,
+    ``gate`` the score far outside the bulk of them.
+    """
 
     features: tuple[str, ...]
+    families: tuple[str, ...]
     scaler: Scaler
     forest: Forest
     seed: int
     usual_surge: float
+    gate: float
 
     def scores(self, table: pl.DataFrame) -> Floats:
         """Score of each row of a features frame; higher is more unusual.
@@ -55,10 +63,23 @@ class DayModel:
         if "surge" not in table.columns:
             return np.zeros(len(table))
         beyond = np.maximum(table["surge"].to_numpy() / self.usual_surge, 1.0)
+        if "muted" in table.columns:
+            beyond = np.where(table["muted"].list.contains("self").to_numpy(), 1.0, beyond)
         return np.asarray(1 - 1 / beyond, np.float64)
 
     def scaled(self, table: pl.DataFrame) -> NDArray[np.float32]:
-        return self.scaler.scaled(matrix(table, self.features), services(table))
+        rows = self.scaler.scaled(matrix(table, self.features), services(table))
+        return np.where(self.muted(table), np.float32(0), rows)
+
+    def muted(self, table: pl.DataFrame) -> NDArray[np.bool_]:
+        """True where a row's family is muted: rows x features."""
+        out = np.zeros((len(table), len(self.features)), np.bool_)
+        if "muted" not in table.columns:
+            return out
+        families = np.array(self.families)
+        for row in np.flatnonzero(table["muted"].list.len().to_numpy() > 0).tolist():
+            out[row] = np.isin(families, table["muted"][row].to_list())
+        return out
 
     def deviations(self, table: pl.DataFrame) -> Floats:
         return self.scaler.deviations(matrix(table, self.features), services(table))
@@ -68,24 +89,31 @@ class DayModel:
         credit = self.forest.credit(self.scaled(table))
         lift = self.lift(table)
         for row in np.flatnonzero(lift > 0).tolist():
-            name = f"{SURGE_COUNTS[table['surge_of'][row]]}_z"
+            name = f"{table['surge_of'][row]}_z"
             if name in self.features:
                 credit[row, self.features.index(name)] += LIFT_CREDIT * lift[row]
         return credit
 
 
-def fit_days(table: pl.DataFrame, features: Sequence[Feature], *, seed: int) -> DayModel | None:
-    """Fit on a features frame in canonical order; None when its rows cannot be told apart."""
+def comparable(table: pl.DataFrame, features: Sequence[Feature]) -> bool:
+    """Whether there are days enough, and not all of them alike."""
+    told = matrix(table, sorted({feature.count for feature in features}))
+    return len(told) >= FEWEST_ROWS and bool((told != told[:1]).any())
+
+
+def fit_days(
+    table: pl.DataFrame, features: Sequence[Feature], *, seed: int, trees: int = TREES
+) -> DayModel:
+    """Fit on a features frame in canonical order."""
     names = tuple(feature.name for feature in features)
     raw = matrix(table, names)
-    told = matrix(table, sorted({feature.count for feature in features}))
-    if len(raw) < FEWEST_ROWS or not (told != told[:1]).any():
-        return None
     scaler = fit_scaler(raw, services(table))
-    forest = fit_forest(scaler.scaled(raw, services(table)), seed=seed)
+    forest = fit_forest(scaler.scaled(raw, services(table)), seed=seed, trees=trees)
     surges = table["surge"].to_numpy() if "surge" in table.columns else np.zeros(1)
     usual = max(USUAL_SURGE, float(np.quantile(surges, 0.999, method="higher")))
-    return DayModel(names, scaler, forest, seed, round(usual, 6))
+    families = tuple(feature.family for feature in features)
+    model = DayModel(names, families, scaler, forest, seed, round(usual, 6), 1.0)
+    return replace(model, gate=gate(model.scores(table)))
 
 
 def matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
@@ -101,8 +129,8 @@ def services(table: pl.DataFrame) -> NDArray[np.bool_]:
 
 def ranked(
     table: pl.DataFrame, subject: str, column: str, first: date
-) -> tuple[pl.DataFrame, float]:
-    """Add ``rank`` and ``percentile`` by ``column`` to days from ``first`` on; and the gate.
+) -> tuple[pl.DataFrame, Floats]:
+    """Add ``rank`` and ``percentile`` by ``column`` to days from ``first`` on; and the reference.
 
     Rank 1 is the most unusual day. The percentile says how many percent of the reference days
     (before ``first``; all days when there are too few) lie below. Both are null where ``state``
@@ -112,7 +140,7 @@ def ranked(
     now = known.filter(pl.col("day") >= first).select(subject, "day", column)
     earlier = known.filter(pl.col("day") < first)[column].to_numpy()
     scores = now[column].to_numpy()
-    reference = np.sort(earlier if len(earlier) >= FEWEST_ROWS else scores)
+    reference = np.sort(earlier if len(earlier) >= FEWEST_REFERENCE else scores)
     below = 100.0 * np.searchsorted(reference, scores, side="left") / (len(reference) + 1)
     placed = (
         now.with_columns(percentile=pl.Series(np.round(below, 6)))
@@ -121,7 +149,7 @@ def ranked(
         .select(subject, "day", pl.col("rank").cast(pl.Int64), "percentile")
     )
     days = table.filter(pl.col("day") >= first).join(placed, on=[subject, "day"], how="left")
-    return days.sort("day", subject), gate(reference)
+    return days.sort("day", subject), np.asarray(earlier, np.float64)
 
 
 def gate(reference: Floats) -> float:
@@ -141,6 +169,8 @@ def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:
     return {
         "scored": True,
         "days": len(known),
+        "gate": fitted.gate,
+        "usual_surge": fitted.usual_surge,
         "first_day": span[0].isoformat(),
         "last_day": span[-1].isoformat(),
         "trees": len(fitted.forest.feature),

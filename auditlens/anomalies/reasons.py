@@ -11,7 +11,7 @@ import numpy as np
 from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.windows import Floats
 
-__all__ = ["NO_DRIVER", "Baselines", "reasons_of"]
+__all__ = ["NO_DRIVER", "Baselines", "muted_reason", "reasons_of"]
 
 NO_DRIVER = "No clear driver: many small departures together"
 SHOWN = 3
@@ -98,6 +98,12 @@ def fact_text(feature: Feature, known: Baselines) -> str:
     if usual is not None:
         context.append(f"{known.whose} 95 % day {feature.shown(usual):g}")
     return f"{said} ({'; '.join(context)})" if context else said
+
+
+def muted_reason(family: str) -> dict[str, Any]:
+    """Says that a reviewer left a family out of this score."""
+    text = f"Left out of the score by a reviewer's decision: {family}"
+    return reason(family, 0.0, text, None, None, None, None)
 
 
 def rarity(value: int, days: Sequence[int]) -> str | None:

@@ -17,7 +17,14 @@ from auditlens.anomalies.windows import (
     trail,
 )
 
-__all__ = ["SELF_COUNTS", "SELF_SURPRISES", "SLOW_COUNTS", "SURGE_COUNTS", "with_baselines"]
+__all__ = [
+    "SELF_COUNTS",
+    "SELF_SURPRISES",
+    "SLOW_COUNTS",
+    "SURGE_COUNTS",
+    "largest_leap",
+    "with_baselines",
+]
 
 SELF_COUNTS = (
     "events", "resources", "containers", "read", "write", "export", "share", "permission",
@@ -68,10 +75,7 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     for name in SELF_SURPRISES:
         levels = values[name] / 1000.0
         made[f"{name}_self"] = deviation(levels, trail(levels, first))
-    leaps = [leap(values[name], first) for name in SURGE_COUNTS]
-    made["surge"] = np.max(leaps, axis=0)
-    # Of equal leaps the more telling one: the last, a group rather than all events.
-    made["surge_of"] = len(leaps) - 1 - np.argmax(leaps[::-1], axis=0)
+    leaps = {name: leap(values[name], first) for name in SURGE_COUNTS}
     for name in PEER_COUNTS:
         usual = values[f"usual_{name}"]
         ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
@@ -84,14 +88,28 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     made["sensitive_export_days_14"] = sum_of_days(days, s, d)
     for name in RECENT:
         made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
-    return table.with_columns(
+    columns = [
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
+    ]
+    return table.with_columns(*columns, *largest_leap(leaps))
+
+
+def largest_leap(leaps: dict[str, Floats]) -> tuple[pl.Series, pl.Series]:
+    """``surge``, the largest leap of each row, and ``surge_of``, the count that leapt.
+
+    Of equal leaps the last is named: a group of actions tells more than all events.
+    """
+    names, sizes = list(leaps), np.stack(list(leaps.values()))
+    last = len(names) - 1 - np.argmax(sizes[::-1], axis=0)
+    return (
+        pl.Series("surge", np.round(sizes.max(axis=0), 6)),
+        pl.Series("surge_of", np.array(names, dtype=object)[last], dtype=pl.String),
     )
 
 
 def leap(values: Ints, first: Ints) -> Floats:
-    return np.round(surge(values, trail(stabilised(values), first)), 6)
+    return surge(values, trail(stabilised(values), first))
 
 
 def by_day(z: Floats | Ints, day: Ints) -> Floats:

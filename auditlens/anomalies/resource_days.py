@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from auditlens.anomalies.counts import foreign_folders
 from auditlens.anomalies.high_days import HighDays
 from auditlens.anomalies.ledger import NOTHING, Ledger
+from auditlens.anomalies.relative import largest_leap
 from auditlens.anomalies.sender_days import Comparison
-from auditlens.anomalies.windows import Floats, Ints, deviation, first_rows, trail
+from auditlens.anomalies.windows import ENOUGH, Ints, deviation, first_rows, stabilised, trail
 
 __all__ = ["OWN_COUNTS", "TYPE_COUNTS", "resource_features"]
 
@@ -22,35 +23,54 @@ OWN_COUNTS = (
 SCARCE = ("delete", "export", "permission", "share", "risky", "strangers")
 
 TYPE_COUNTS = (
-    "events", "senders", "top_events", "export", "permission", "risky", "new_senders", "strangers",
+    "events", "senders", "top_events", "delete", "export", "permission", "share", "risky",
+    "new_senders", "strangers",
 )  # fmt: skip
 """Counts compared with the 95 % day of resources of the same type."""
 
+YOUNG = 0.5
+"""Spread of a log count among resources of a type: the stand-in until there are own days."""
+
 
 def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
-    """One row a resource and day: ``r``, ``d``, counts and relative features, sorted."""
+    """One row a resource and day: ``r``, ``d``, counts and relative features, sorted.
+
+    A resource without enough earlier days is compared with the days of its type.
+    """
     table = visits(seen)
     r, d = (table[name].to_numpy().astype(np.int64) for name in ("r", "d"))
     first = first_rows(r)
-    made = [
-        pl.Series("days_before", np.arange(len(r)) - first),
-        pl.Series("idle_days", np.where(np.arange(len(r)) > first, d - np.roll(d, 1), 0)),
-    ]
+    rows = np.arange(len(r))
+    usual = type_days(table, ledger, r, d)
+    made = {
+        "days_before": rows - first,
+        "idle_days": np.where(rows > first, d - np.roll(d, 1), 0),
+    } | {f"usual_{name}": high for name, high in usual.items()}
+    leaps = {}
     for count in OWN_COUNTS:
         values = table[count].to_numpy()
         # One of something, or none, is never more than usual; most resource-days are that.
         several = values > (0 if count in SCARCE else 1)
-        made.append(own_deviation(f"{count}_z", np.log1p(values), first, several))
-    made += type_excess(table, ledger, r, d)
+        z = deviation(np.log1p(values), trail(np.log1p(values), first, only=several))
+        if count in usual:
+            high = np.maximum(usual[count], 0)
+            ratio = np.where(usual[count] >= 0, np.log((values + 1) / (high + 1)), 0.0)
+            made[f"type_{count}"] = ratio
+            z = np.where((rows - first < ENOUGH) & several, ratio / YOUNG, z)
+            own = trail(stabilised(values), first, only=several)
+            leaps[count] = np.minimum(
+                np.maximum(stabilised(values) - stabilised(high), 0.0),
+                np.where(own.days >= ENOUGH, stabilised(values) - own.highest, np.inf),
+            )
+        made[f"{count}_z"] = z
     unusual = table["audience_mean"].to_numpy() / 1000.0
     visited = table["new_senders"].to_numpy() > 0
-    made.append(own_deviation("audience_self", unusual, first, visited))
-    return table.with_columns(made)
-
-
-def own_deviation(name: str, levels: Floats, first: Ints, only: NDArray[np.bool_]) -> pl.Series:
-    """Deviation from the resource's own days, for the rows of ``only``; 0 elsewhere."""
-    return pl.Series(name, np.round(deviation(levels, trail(levels, first, only=only)), 6))
+    made["audience_self"] = deviation(unusual, trail(unusual, first, only=visited))
+    columns = [
+        pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
+        for name, column in made.items()
+    ]
+    return table.with_columns(*columns, *largest_leap(leaps))
 
 
 def visits(seen: Comparison) -> pl.DataFrame:
@@ -60,11 +80,17 @@ def visits(seen: Comparison) -> pl.DataFrame:
     pairs = seen.pairs["r"].with_columns(
         pl.Series("had", seen.had["r"]),
         pl.Series("odd", surprise),
-        # Everyone is a newcomer on the day a resource first appears.
-        newcomer=pl.col("first") & (pl.col("crowd") > 0),
     )
-    newcomer = pl.col("newcomer")
-    stranger = newcomer & (pl.col("had") == 0)
+    pairs = pairs.join(
+        foreign_folders(seen.pairs["c"], seen.had["c"]),
+        on=["s", "d", "folder"],
+        how="left",
+        maintain_order="left",
+    )
+    alien = pl.col("first") & pl.col("alien").fill_null(value=False)
+    # Everyone is new to a resource on its first day; there only its folder tells strangers.
+    newcomer = (pl.col("first") & (pl.col("crowd") > 0)) | alien
+    stranger = (newcomer & (pl.col("had") == 0)) | alien
     table = pairs.group_by("r", "d").agg(
         n.sum().alias("events"),
         pl.col("read", "write", "delete", "export", "permission", "share", "risky", "p").sum(),
@@ -80,22 +106,15 @@ def visits(seen: Comparison) -> pl.DataFrame:
     return table.with_columns(pl.exclude("r", "d").cast(pl.Int64)).sort("r", "d")
 
 
-def type_excess(table: pl.DataFrame, ledger: Ledger, r: Ints, d: Ints) -> list[pl.Series]:
-    """Log ratio of each count to the 95 % day of the type over the four weeks before."""
+def type_days(table: pl.DataFrame, ledger: Ledger, r: Ints, d: Ints) -> dict[str, Ints]:
+    """The 95 % day of the resource's type over the four weeks before; -1 where there is none."""
     from scipy.sparse import identity
 
     kind = np.zeros(len(ledger.resources), np.int64)
     kinds = ledger.rows.filter(pl.col("r") != NOTHING).group_by("r").agg(pl.col("k").max())
     kind[kinds["r"].to_numpy()] = kinds["k"].to_numpy()
-    counts = {name: table[name].to_numpy() for name in TYPE_COUNTS}
-    usual = HighDays(kind[r], d, counts)
+    usual = HighDays(kind[r], d, {name: table[name].to_numpy() for name in TYPE_COUNTS})
     same = identity(len(ledger.types), dtype=np.int64, format="csr")
     for week in np.unique((d + 3) // 7).tolist():
         usual.read(week, same, np.ones(len(ledger.types), np.bool_))
-    made = []
-    for name, values in counts.items():
-        high = usual.found[name]
-        ratio = np.log((values + 1) / (np.maximum(high, 0) + 1))
-        made.append(pl.Series(f"type_{name}", np.round(np.where(high >= 0, ratio, 0.0), 6)))
-        made.append(pl.Series(f"usual_{name}", high))
-    return made
+    return usual.found
