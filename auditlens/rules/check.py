@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from auditlens.documents import Document, read_documents
+from auditlens.documents import read_documents
 from auditlens.errors import DocumentError, DocumentErrors
-from auditlens.rules.lint import lints
+from auditlens.rules.lint import filter_lints, lints
 from auditlens.rules.load import load_rules
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
 from auditlens.rules.portable import portability
@@ -81,8 +81,7 @@ def check_rules(
     except DocumentErrors as errors:
         found = [problem_of(error) for error in errors.errors]
         return CheckOutcome(tuple(sorted(found, key=order)), None)
-    documents = documents_of(rules)
-    found = [one for document, rule in documents for one in lints(document, rule, rules)]
+    found = list(remarks(rules))
     return CheckOutcome(tuple(sorted(found, key=order)), rules)
 
 
@@ -95,14 +94,16 @@ def problem_of(error: DocumentError) -> Problem:
                    "", error.fix)  # fmt: skip
 
 
-def documents_of(rules: RuleSet) -> Iterator[tuple[Document, Rule]]:
-    """Pair every rule with the document it came from."""
+def remarks(rules: RuleSet) -> Iterator[Problem]:
+    """Yield the remarks on every document of the set."""
     by_place = {(rule.path, rule.line): rule for rule in rules.rules}
-    for path in dict.fromkeys(rule.path for rule in rules.rules):
+    for path in rules.files:
         for document in read_documents(path, date_keys=DATE_KEYS, strict_keys=STRICT_KEYS):
             rule = by_place.get((path, document.marks.get((), (1, 1))[0]))
             if rule is not None:
-                yield document, rule
+                yield from lints(document, rule)
+            else:
+                yield from filter_lints(document)
 
 
 def sarif_document(problems: Sequence[Problem]) -> dict[str, Any]:

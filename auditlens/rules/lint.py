@@ -12,25 +12,24 @@ from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.rules.attack import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
 from auditlens.rules.condition import Keyword, Match, Number, Text, leaves
 from auditlens.rules.problem import Problem
-from auditlens.rules.rule import Correlation, Detection, Rule, RuleSet
+from auditlens.rules.rule import Correlation, Detection, Rule
 from auditlens.rules.selections import items
 
-__all__ = ["lints"]
+__all__ = ["filter_lints", "lints"]
 
 RETENTION_DAYS = 90
 Found = Iterator[Problem]
 
 
-def lints(document: Document, rule: Rule, rules: RuleSet) -> Found:
+def lints(document: Document, rule: Rule) -> Found:
     """Yield every remark on one rule."""
     checks: tuple[Callable[[Document, Rule], Found], ...] = (
-        tags, fields, actions, modifiers, selections, filters, windows, metadata
+        tags, fields, actions, modifiers, selections, catch_alls, windows, metadata
     )  # fmt: skip
     for one in checks:
         yield from one(document, rule)
     yield from sidecar(document, rule)
     yield from conventions(document, rule)
-    del rules
 
 
 def remark(
@@ -39,6 +38,19 @@ def remark(
 ) -> Problem:  # fmt: skip
     error = document.error(message, *where)
     return Problem(severity, code, message, document.path, error.line, error.column, rule.name, fix)
+
+
+def filter_lints(document: Document) -> Found:
+    """A filter without ``not`` keeps what it names, where most authors mean to leave it out."""
+    condition = str(document.data["filter"].get("condition"))
+    if not re.search(r"\bnot\b", condition):
+        error = document.error("", "filter", "condition")
+        name = str(document.data.get("name") or document.data.get("title") or "")
+        yield Problem(
+            "warning", "filter-keeps", "a filter without 'not' keeps only the events it names",
+            document.path, error.line, error.column, name,
+            f"Write 'not ({condition})' to leave them out",
+        )  # fmt: skip
 
 
 def tags(document: Document, rule: Rule) -> Found:
@@ -180,8 +192,8 @@ def uses(word: str, name: str) -> bool:
     return re.fullmatch(word.replace("*", ".*"), name) is not None
 
 
-def filters(document: Document, rule: Rule) -> Found:
-    """Conditions that say ``all of them``; filters are looked at when they are joined."""
+def catch_alls(document: Document, rule: Rule) -> Found:
+    """Conditions that say ``of them``."""
     if isinstance(rule.body, Detection):
         condition = str(document.data["detection"]["condition"])
         if "of them" in condition:

@@ -20,10 +20,12 @@ from auditlens.rules.correlation import span_seconds
 from auditlens.rules.evaluate import evaluate
 from auditlens.rules.load import load_rules
 from auditlens.rules.rule import RuleSet
+from auditlens.rules.trace import trace
 
 __all__ = [
     "Case",
     "TestResult",
+    "explain_failure",
     "filled_rules",
     "read_cases",
     "run_case",
@@ -33,6 +35,8 @@ __all__ = [
 
 START = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When offset 0 is: a Wednesday morning."""
+
+TRACED_EVENTS = 3
 
 KEYS = frozenset({"rule", "placeholders", "tests"})
 CASE_KEYS = frozenset({"name", "expect", "findings", "group", "metric", "start", "period", "events",
@@ -62,7 +66,10 @@ class Case:
 
 @dataclass(frozen=True)
 class TestResult:
-    """What became of one case: ``passed``, and in words what was found instead."""
+    """What became of one case: ``passed``, and in words what was found instead.
+
+    ``detail`` says, for the first events of a failed case, which test of the rule was true.
+    """
 
     __test__ = False
 
@@ -72,6 +79,7 @@ class TestResult:
     message: str
     path: Path
     line: int
+    detail: str = ""
 
 
 def sidecar_path(rule_path: Path) -> Path:
@@ -197,6 +205,18 @@ def numbered(value: Any, n: int) -> Any:
     return value
 
 
+def explain_failure(rules: RuleSet, one: Case) -> str:
+    """Write, for each of a case's first events, which test of the rule was true or false."""
+    lines = []
+    for row in range(min(TRACED_EVENTS, one.events.height)):
+        lines.append(f"event {row + 1} ({one.events['id'][row]}):")
+        lines.extend(
+            f"  {'true ' if truth.held else 'false'}  {truth.rule}: {truth.words}"
+            for truth in trace(rules, one.rule, one.events, row)
+        )
+    return "\n".join(lines)
+
+
 def filled_rules(rules: RuleSet, one: Case) -> tuple[RuleSet, Case]:
     """Load the rules again with the placeholders a test gives; the test then needs none."""
     if not one.placeholders:
@@ -221,7 +241,8 @@ def run_case(rules: RuleSet, one: Case, *, timezone: str = "UTC") -> TestResult:
     mine = pl.col("rule_id") == rule.id
     learning = outcome.health.filter(mine).get_column("learning").sum()
     message = verdict(one, outcome.episodes.filter(mine), int(learning))
-    return TestResult(one.rule, one.name, not message, message, one.path, one.line)
+    detail = explain_failure(rules, one) if message else ""
+    return TestResult(one.rule, one.name, not message, message, one.path, one.line, detail)
 
 
 def verdict(one: Case, found: pl.DataFrame, learning: int = 0) -> str:

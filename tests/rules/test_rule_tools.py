@@ -12,12 +12,13 @@ from auditlens.errors import UsageError
 from auditlens.rules import load_rules
 from auditlens.rules.backtest import backtest
 from auditlens.rules.check import check_rules
+from auditlens.rules.cover import leaf_cover
 from auditlens.rules.draft import draft_rule, rule_source
 from auditlens.rules.english import explain, span_words
 from auditlens.rules.mutate import mutate
 from auditlens.rules.reach import attack_map, framework_map, navigator_layer
-from auditlens.rules.sidecar import read_cases, run_tests
-from auditlens.rules.trace import explain_failure, leaf_cover, trace
+from auditlens.rules.sidecar import explain_failure, read_cases, run_tests
+from auditlens.rules.trace import trace
 
 GOOD = """\
 title: Tag Removed
@@ -107,6 +108,15 @@ def test_a_doubtful_place_is_remarked_with_what_would_be_right(folder, old, new,
     (found, *_) = [problem for problem in outcome.problems if problem.code == code]
     assert fix in found.fix
     assert found.line > 0
+
+
+def test_a_filter_that_keeps_what_it_names_is_remarked(folder):
+    """Sigma joins it as written."""
+    text = GOOD[: GOOD.index("detection:")].replace("0b0f6f0e", "1b0f6f0e").replace("_gone", "_mf")
+    text += "filter:\n    rules: any\n    machines:\n        sender.kind: 'api'\n"
+    (folder / "mf.yml").write_text(text + "    condition: machines\n", encoding="utf-8")
+    (found,) = [p for p in check_rules(folder).problems if p.code == "filter-keeps"]
+    assert "not (machines)" in found.fix
 
 
 def test_missing_tests_are_remarked(folder):
@@ -204,6 +214,7 @@ def test_failing_tests_are_reported_with_what_was_found(folder):
     (passed, failed) = run_tests(load_rules(folder))
     assert passed.passed
     assert "expected no match, found 1" in failed.message
+    assert "false  secoda_tag_gone: sender.kind is 'automation'" in failed.detail
 
 
 def test_leaves_are_covered_when_both_answers_occur(folder):
@@ -227,6 +238,7 @@ def test_mutants_are_killed_by_good_tests_and_survive_weak_ones(folder):
     assert not all(one.killed for one in mutate(*with_rule(folder)))
 
 
+@pytest.mark.slow
 def test_mutants_of_the_shipped_rules_are_killed():
     """At least 95 % of all changes to shipped rules fail one of their tests."""
     rules = load_rules()
