@@ -258,7 +258,7 @@ def sidecar(document: Document, rule: Rule) -> Found:
         yield remark(document, rule, "warning", "no-tests", f"there is no {path.name} beside it")
         return
     try:
-        cases = read_cases(path)
+        cases = read_cases(path, classified=False)
     except DocumentError as error:
         yield Problem("error", "invalid-test", error.message, path, error.line, error.column,
                       rule.name, error.fix)  # fmt: skip

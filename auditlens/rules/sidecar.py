@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from auditlens.actions import classify
+from auditlens.actions import Classifier, classify, load_classifier
 from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError
 from auditlens.events.columns import EVENT_SCHEMA
@@ -43,8 +44,6 @@ CASE_KEYS = frozenset({"name", "expect", "findings", "group", "metric", "start",
                        "case"})  # fmt: skip
 EVENT_KEYS = frozenset({"offset", "repeat", "every", "event"})
 COLUMNS = frozenset(EVENT_SCHEMA) - {"leaf"}
-CLASSES = ("action", "action_group")
-"""Filled in by the classifier where a test does not give them: raw events test it as well."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,14 @@ def sidecar_path(rule_path: Path) -> Path:
     return rule_path.with_name(rule_path.stem + ".test.yml")
 
 
-def read_cases(path: Path) -> tuple[Case, ...]:
-    """Read a sidecar. Raises DocumentError at a fault, an impossible event included."""
+def read_cases(
+    path: Path, *, classifier: Classifier | None = None, classified: bool = True
+) -> tuple[Case, ...]:
+    """Read a sidecar. Raises DocumentError at a fault, an impossible event included.
+
+    Events without an action get theirs from ``classifier`` (None = the shipped one), unless
+    only the shape of the tests is wanted.
+    """
     found: list[Case] = []
     for document in read_documents(path):
         data = document.data
@@ -97,7 +102,25 @@ def read_cases(path: Path) -> tuple[Case, ...]:
         check(document, data, KEYS)
         for number, test in enumerate(data["tests"]):
             found.append(case(document, data, test, number))
-    return tuple(found)
+    return with_actions(found, classifier) if classified else tuple(found)
+
+
+def with_actions(cases: Sequence[Case], classifier: Classifier | None) -> tuple[Case, ...]:
+    """Classify the events of all cases in one go; an action that a test gives stays."""
+    if not cases:
+        return ()
+    frame = pl.concat([one.events for one in cases])
+    if frame.get_column("action").null_count():
+        known = classify(frame, classifier)
+        frame = frame.with_columns(
+            pl.coalesce(frame.get_column(name), known.get_column(name)).alias(name)
+            for name in ("action", "action_group")
+        )
+    ends = list(accumulate(one.events.height for one in cases))
+    return tuple(
+        replace(one, events=frame.slice(end - one.events.height, one.events.height))
+        for one, end in zip(cases, ends, strict=True)
+    )
 
 
 def check(document: Document, data: Mapping[str, Any], known: frozenset[str], *where: Any) -> None:
@@ -152,12 +175,7 @@ def event_frame(document: Document, entries: Sequence[Any], where: tuple[Any, ..
             row["created_at"] = START + timedelta(seconds=first + n * every)
             rows.append(row)
     frame = pl.DataFrame(rows, schema={n: t for n, t in EVENT_SCHEMA.items() if n != "leaf"})
-    frame = frame.with_columns(pl.col("id").cast(pl.Binary).alias("leaf")).select(
-        list(EVENT_SCHEMA)
-    )
-    known = classify(frame)
-    given = [pl.coalesce(frame.get_column(n), known.get_column(n)).alias(n) for n in CLASSES]
-    return frame.with_columns(given)
+    return frame.with_columns(pl.col("id").cast(pl.Binary).alias("leaf")).select(list(EVENT_SCHEMA))
 
 
 def offset(document: Document, value: Any, *where: Any) -> float:
@@ -267,6 +285,7 @@ def verdict(one: Case, found: pl.DataFrame, learning: int = 0) -> str:
 def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...]:
     """Run the sidecars of every rule of the set that has one, in the order of the rules."""
     results: list[TestResult] = []
+    classifier = load_classifier()
     seen: set[Path] = set()
     for rule in rules.rules:
         path = sidecar_path(rule.path)
@@ -274,7 +293,8 @@ def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...
             continue
         seen.add(path)
         try:
-            results.extend(run_case(rules, one, timezone=timezone) for one in read_cases(path))
+            cases = read_cases(path, classifier=classifier)
+            results.extend(run_case(rules, one, timezone=timezone) for one in cases)
         except DocumentError as error:
             results.append(TestResult(rule.name, "", False, str(error), path, error.line))
     return tuple(results)
