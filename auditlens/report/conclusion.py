@@ -16,7 +16,8 @@ from auditlens.report.content import (
     Span,
     TrustFigure,
 )
-from auditlens.report.facts import STRONGEST_FIRST, Facts
+from auditlens.report.facts import FOR_THE_RECORD, STRONGEST_FIRST, Facts
+from auditlens.report.rule_rows import RAN
 from auditlens.report.sections import Completeness, RuleRow, SignOff
 from auditlens.report.wording import count, local, percent
 
@@ -85,9 +86,9 @@ def conclusion(
         headline=headline,
         trust=trust,
         trust_headline=trust_headline,
-        sentences=sentences(facts, len(rows), len(pending), completeness),
+        sentences=sentences(facts, len(rows), len(pending), completeness, rules),
         levels=levels,
-        decide=tuple(decision(row) for row in pending[:TO_DECIDE]),
+        decide=to_decide(pending),
         undecided=len(pending),
         figures=figures,
     )
@@ -102,24 +103,30 @@ def judged(levels: tuple[LevelCount, ...], total: int, trust: str) -> tuple[str,
     if open_count := sum(pending.values()):
         return "attention", f"{count(open_count, 'finding')} to decide, none high or critical"
     if total:
-        return "clear", f"All {count(total, 'finding')} decided"
+        return "clear", "Nothing left to decide"
     if trust == "bad":
         return "attention", "Nothing found in what was pulled"
     return "clear", "Nothing found"
 
 
 def sentences(
-    facts: Facts, total: int, pending: int, completeness: Completeness
+    facts: Facts,
+    total: int,
+    pending: int,
+    completeness: Completeness,
+    rules: tuple[RuleRow, ...],
 ) -> tuple[str, ...]:
     events, active = completeness.events_in_period, facts.events["sender_number"].n_unique()
     senders = active if facts.events.height else 0
-    ran = facts.health.filter(pl.col("enabled")).height
+    ran = sum(rule.health in RAN for rule in rules)
     first = (
         f"{count(events, 'event')} by {count(senders, 'sender')} were examined with "
         f"{count(ran, 'rule')} and the anomaly model."
     )
     if total:
-        second = f"{count(total, 'finding')} came out; {pending:,} of them still need a decision."
+        record = facts.findings.filter(pl.col("level") == FOR_THE_RECORD).height
+        second = f"{count(total, 'finding')}: {pending:,} to decide"
+        second += f", {record:,} for the record." if record else "."
     else:
         second = "No rule was broken and no sender or resource stood out."
     return first, second, completeness.statement
@@ -144,9 +151,17 @@ def level_counts(
     )
 
 
-def decision(row: FindingRow) -> Decision:
+def to_decide(pending: list[FindingRow]) -> tuple[Decision, ...]:
+    """The first of each rule and subject, most severe first, with how many are alike."""
+    alike: dict[tuple[str, str, str], list[FindingRow]] = {}
+    for row in pending:
+        alike.setdefault((row.level, row.rule_id, row.subject_id), []).append(row)
+    return tuple(decision(rows[0], len(rows) - 1) for rows in list(alike.values())[:TO_DECIDE])
+
+
+def decision(row: FindingRow, alike: int) -> Decision:
     why = row.reasons[0].text if row.reasons else ""
-    return Decision(row.finding_id, row.level, row.title, row.subject_label, why)
+    return Decision(row.finding_id, row.level, row.title, row.subject_label, why, alike)
 
 
 def trust_figures(
@@ -161,17 +176,24 @@ def trust_figures(
         note=word if not missing else f"{word}: {missing:,} missing",
         state=state,
     )
-    failed = sum(rule.health == "failed" for rule in rules)
-    off = sum(rule.health == "off" for rule in rules)
-    notes = [f"{failed:,} could not run"] if failed else []
-    notes += [f"{off:,} switched off"] if off else []
-    ran = TrustFigure(
+    return held, rules_figure(rules), review_figure(sign_off)
+
+
+def rules_figure(rules: tuple[RuleRow, ...]) -> TrustFigure:
+    """How many rules ran, and what kept the others from it."""
+    seen = Counter(rule.health for rule in rules)
+    notes = {
+        "could not run": seen["failed"],
+        "lack a field": seen["partial"],
+        "switched off": seen["off"],
+    }
+    state = "bad" if seen["failed"] or not rules else "warn" if seen["partial"] else "good"
+    return TrustFigure(
         name="Rules run",
-        figure=f"{len(rules) - failed - off:,} of {len(rules):,}",
-        note=", ".join(notes) or "all of them",
-        state="bad" if failed or not rules else "good",
+        figure=f"{sum(seen[word] for word in RAN):,} of {len(rules):,}",
+        note=", ".join(f"{n:,} {word}" for word, n in notes.items() if n) or "all of them",
+        state=state,
     )
-    return held, ran, review_figure(sign_off)
 
 
 def review_figure(sign_off: SignOff) -> TrustFigure:

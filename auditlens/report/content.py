@@ -91,13 +91,14 @@ class LevelCount:
 
 @dataclass(frozen=True)
 class Decision:
-    """One of the findings a reader should decide first."""
+    """One of the findings to decide first; ``alike`` more have its rule, level and subject."""
 
     finding_id: str
     level: str
     title: str
     subject: str
     why: str
+    alike: int
 
 
 @dataclass(frozen=True)

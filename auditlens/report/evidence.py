@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from auditlens.report.facts import Facts
+from auditlens.report.facts import FOR_THE_RECORD, Facts
+from auditlens.report.rule_rows import RAN
 from auditlens.report.sections import Evidence, RuleRow, SignOff
 from auditlens.report.wording import count, local
 
@@ -111,7 +112,7 @@ def review(signed: SignOff) -> State:
 
 def detection(rules: tuple[RuleRow, ...]) -> State:
     failed = sum(rule.health == "failed" for rule in rules)
-    ran = sum(rule.health in ("hit", "quiet") for rule in rules)
+    ran = sum(rule.health in RAN for rule in rules)
     if not ran:
         return "failed", "No rule ran."
     if failed:
@@ -120,7 +121,8 @@ def detection(rules: tuple[RuleRow, ...]) -> State:
 
 
 def disposition(facts: Facts) -> State:
-    total, pending = facts.findings.height, facts.undecided.height
+    asking = facts.findings.filter(facts.findings["level"] != FOR_THE_RECORD)
+    total, pending = asking.height, facts.undecided.height
     if not total:
         return "present", "There was nothing to decide."
     said = f"{total - pending:,} of {count(total, 'finding')} decided."

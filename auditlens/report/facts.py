@@ -21,6 +21,8 @@ from auditlens.report.review import Review
 __all__ = ["Facts", "facts_of", "file_name"]
 
 STRONGEST_FIRST = tuple(reversed(LEVELS))
+FOR_THE_RECORD = LEVELS[0]
+"""The level of findings that ask for no decision."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,11 @@ class Facts:
 
     @cached_property
     def undecided(self) -> pl.DataFrame:
-        """Findings nobody has decided and no exception covers."""
+        """Findings nobody has decided and no exception covers, but for those for the record."""
         decided = [entry.finding_id for entry in self.review.dispositions]
         return self.findings.filter(
             pl.col("disposition").fill_null("").is_in(["", "open", "needs work"])
+            & (pl.col("level") != FOR_THE_RECORD)
             & pl.col("exception_id").is_null()
             & ~pl.col("finding_id").is_in(decided)
         )

@@ -136,7 +136,7 @@ def number(value: float | None, none: str = DASH) -> str:
 
 
 TONES = {
-    "good": ("present", "supported", "active", "complete", "hit", "quiet", "events"),
+    "good": ("present", "supported", "active", "complete", "hit", "quiet", "idle"),
     "warn": ("partial", "partly assessable", "supported with exceptions", "off", "unprovable"),
     "bad": ("failed", "gap", "incomplete"),
 }

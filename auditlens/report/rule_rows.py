@@ -9,10 +9,12 @@ from auditlens.report.facts import STRONGEST_FIRST, Facts
 from auditlens.report.sections import RuleRow
 from auditlens.report.wording import percent
 
-__all__ = ["rule_rows"]
+__all__ = ["RAN", "rule_rows"]
 
 TRUE, FALSE = {"true positive", "needs work", "accepted risk"}, {"benign", "false positive"}
-HEALTH_ORDER = ("failed", "hit", "quiet", "off")
+HEALTH_ORDER = ("failed", "partial", "hit", "quiet", "idle", "off")
+RAN = ("partial", "hit", "quiet", "idle")
+"""The health of rules that ran; ``idle`` had no event of their kind to examine."""
 
 
 def rule_rows(facts: Facts) -> tuple[RuleRow, ...]:
@@ -39,7 +41,7 @@ def rule_row(row: dict[str, Any], rule: Any, precision: float | None) -> RuleRow
         title=row["title"] or "",
         level=row["level"] or "",
         kind=row["kind"] or "rule",
-        health=health(row),
+        health=health(row, rule),
         reason_off=row["reason_off"] or "",
         logic=" ".join(logic.split()),
         digest=(getattr(rule, "digest", "") or "")[:12],
@@ -51,15 +53,19 @@ def rule_row(row: dict[str, Any], rule: Any, precision: float | None) -> RuleRow
     )
 
 
-def health(row: dict[str, Any]) -> str:
-    """One word: off, failed (it could not see what it needs), hit or quiet."""
-    if row["status"] in ("failed", "error", "broken"):
-        return "failed"
+def health(row: dict[str, Any], rule: Any) -> str:
+    """One word: off, failed (blind to all it reads), partial (to some of it), or how it went."""
     if not row["enabled"]:
         return "off"
-    if row["fields_missing"]:
-        return "failed"
-    return "hit" if row["findings"] else "quiet"
+    missing = set(row["fields_missing"] or ())
+    fields = set(getattr(rule, "fields", ()) or missing)
+    if row["findings"] or row["hits"]:
+        return "hit"
+    if not row["examined"]:
+        return "failed" if fields and fields <= missing else "idle"
+    if missing:
+        return "failed" if fields <= missing else "partial"
+    return "quiet"
 
 
 def precisions(facts: Facts) -> dict[str, float]:

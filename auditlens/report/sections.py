@@ -127,7 +127,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class RuleRow:
-    """One rule, hit or not. ``health``: hit, quiet, off or failed."""
+    """One rule, hit or not. ``health``: hit, quiet, idle, partial, failed or off."""
 
     rule_id: str
     name: str

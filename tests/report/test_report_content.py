@@ -42,7 +42,7 @@ def test_decided_findings_need_no_decision(make_audit):
     decided = tuple(Disposition(one, "benign", "R") for one in audit.findings["finding_id"])
     said = content(audit, dispositions=decided)
     assert said.conclusion.verdict == "clear"
-    assert said.conclusion.headline == "All 10 findings decided"
+    assert said.conclusion.headline == "Nothing left to decide"
     assert len(said.findings) == 10
     assert said.conclusion.decide == ()
 
@@ -50,7 +50,9 @@ def test_decided_findings_need_no_decision(make_audit):
 def test_needs_work_is_still_open(make_audit):
     """A finding that needs work is not decided."""
     audit = make_audit(1)
-    audit.findings = audit.findings.with_columns(disposition=pl.lit("needs work"))
+    audit.findings = audit.findings.with_columns(
+        disposition=pl.lit("needs work"), level=pl.lit("low")
+    )
     assert content(audit).conclusion.undecided == 1
 
 
@@ -112,6 +114,7 @@ def test_status_comes_from_the_signatures(make_audit):
 def test_reviewer_with_open_findings_is_named_a_conflict(make_audit):
     """A reviewer who is the subject of an undecided finding is told as such."""
     audit = make_audit(1)
+    audit.findings = audit.findings.with_columns(level=pl.lit("low"))
     name = audit.findings["subject_label"][0]
     said = content(audit, signatures=(Signature("reviewer", name, AT),)).sign_off
     assert said.conflict == "The reviewer is the subject of 1 undecided finding."
@@ -143,15 +146,54 @@ def test_sample_can_be_drawn_again(make_audit):
     assert access.population == len(ids)
 
 
+def with_missing(audit, fields, missing, examined=9):
+    """The first rule reads ``fields``; of these the log has none called ``missing``."""
+    audit.rules.rules[0].fields = fields
+    first = pl.int_range(pl.len()) == 0
+    audit.rule_health = audit.rule_health.with_columns(
+        fields_missing=pl.when(first).then(pl.lit(missing)).otherwise(pl.col("fields_missing")),
+        examined=pl.when(first).then(examined).otherwise("examined"),
+    )
+    return audit
+
+
 def test_rule_that_could_not_run_is_not_a_pass(make_audit):
-    """A rule whose fields are missing is failed, comes first, and costs trust."""
-    audit = make_audit(0)
-    lame = pl.Series([["metadata.role.to"], *[[]] * 23], dtype=pl.List(pl.String))
-    audit.rule_health = audit.rule_health.with_columns(fields_missing=lame)
-    said = content(audit)
+    """A rule whose fields are all missing is failed, comes first, and costs trust."""
+    said = content(with_missing(make_audit(0), ("metadata.role",), ["metadata.role"]))
     assert said.rules[0].health == "failed"
     assert said.conclusion.trust == "warn"
     assert said.conclusion.figures[1].note == "1 could not run, 1 switched off"
+
+
+def test_rule_without_some_of_its_fields_is_partial(make_audit):
+    """A rule that lacks one field of several ran in part, and that is said."""
+    said = content(with_missing(make_audit(0), ("action", "subject"), ["subject"]))
+    assert said.rules[0].health == "partial"
+    assert said.conclusion.figures[1].note == "1 lack a field, 1 switched off"
+
+
+def test_rule_without_events_of_its_kind_is_idle(make_audit):
+    """A rule that had nothing to examine is told apart from one that found nothing."""
+    audit = with_missing(make_audit(0), ("action",), [], examined=0)
+    assert {row.health for row in content(audit).rules} == {"idle", "quiet", "off"}
+
+
+def test_informational_findings_are_for_the_record(make_audit):
+    """Findings of the lowest level ask for no decision and are still listed."""
+    audit = make_audit(6)
+    audit.findings = audit.findings.with_columns(level=pl.lit("informational"))
+    said = content(audit)
+    assert said.conclusion.verdict == "clear"
+    assert said.conclusion.sentences[1] == "6 findings: 0 to decide, 6 for the record."
+    assert len(said.findings) == 6
+
+
+def test_findings_alike_are_one_thing_to_decide(make_audit):
+    """Many findings of one rule about one subject take one line of the first screen."""
+    audit = make_audit(12)
+    same = {"rule_id": "one", "subject_id": "ada", "level": "high"}
+    audit.findings = audit.findings.with_columns(**{k: pl.lit(v) for k, v in same.items()})
+    assert [one.alike for one in content(audit).conclusion.decide] == [11]
 
 
 def test_every_rule_is_listed_with_its_reason_off(make_audit):
