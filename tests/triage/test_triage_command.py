@@ -1,0 +1,182 @@
+"""The triage and exceptions commands, as a person or a script uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from auditlens.cli import auditlens
+from auditlens.simulator import simulate
+
+MONTH = "2026-05"
+
+
+@pytest.fixture(scope="session")
+def small_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty simulated days of four people."""
+    path = tmp_path_factory.mktemp("small") / "log.ndjson"
+    workspace = simulate(7, people=4, services=0, resources=30, days=40, end=date(2026, 6, 1),
+                         incidents={"mass_delete": 1}, incident_days=(20, 35))  # fmt: skip
+    workspace.write_ndjson(path, "legacy")
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")
+
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(auditlens, [str(a) for a in arguments])
+
+    return call
+
+
+def findings(run, log: Path, *more: object) -> dict:
+    done = run("check", log, "--period", MONTH, "--journal", "triage.yml", "--json", *more)
+    return json.loads(done.stdout)
+
+
+def test_a_decision_is_written_carried_over_and_counted(run, small_log):
+    """One line in the journal; the next check has it, and a daily glance leaves it out."""
+    before = findings(run, small_log)["findings"]
+    name = before[0]["finding_id"]
+    done = run("triage", name, small_log, "--period", MONTH, "--journal", "triage.yml", "--as",
+               "true-positive", "--reason", "seen", "--by", "Ana", "--ticket", "SEC-7")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert f"{name}: true positive, by Ana" in done.output
+    assert f"{len(before) - 1} findings of {MONTH} are still open" in done.output
+    after = findings(run, small_log)
+    assert {f["finding_id"]: f["disposition"] for f in after["findings"]}[name] == "true positive"
+    fresh = findings(run, small_log, "--new")
+    assert name not in {f["finding_id"] for f in fresh["findings"]}
+    assert fresh["findings_total"] == len(before)
+    health = {rule["rule_id"]: rule["precision"] for rule in after["rules"]}
+    assert health.get(before[0]["rule_id"], 1.0) == 1.0
+
+
+def test_what_an_exception_expects_neither_fails_nor_vanishes(run, small_log):
+    """It is counted by exception and printed; --fail-on looks at the rest."""
+    levels = {f["level"] for f in findings(run, small_log)["findings"]}
+    assert levels
+    subjects = {(f["subject_kind"], f["subject_id"]) for f in findings(run, small_log)["findings"]}
+    lines = [
+        f'- {{exception: X-{n}, {kind}: "{subject}", owner: ana, approver: bo, reason: test, '
+        "at: 2026-05-01T00:00:00Z, until: 2027-04-30}\n"
+        for n, (kind, subject) in enumerate(sorted(subjects))
+    ]
+    Path("triage.yml").write_text("".join(lines), encoding="utf-8")
+    held = findings(run, small_log)
+    assert all(f["exception_id"] for f in held["findings"])
+    assert sum(one["hidden"] for one in held["exceptions"]) == len(held["findings"])
+    done = run("check", small_log, "--period", MONTH, "--journal", "triage.yml",
+               "--fail-on", "informational")  # fmt: skip
+    assert done.exit_code == 0
+    assert f"Hidden by exceptions: {len(held['findings'])}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["F-AAAAAAAAAA", "--as", "benign"], "A decision needs --as, --reason and --by"),
+        (["--as", "benign"], "--as needs the finding it is about"),
+    ],
+)
+def test_a_decision_without_its_parts_is_refused(run, small_log, arguments, told):
+    """Nothing is written, and the message says what is missing."""
+    done = run("triage", *arguments, small_log, "--period", MONTH, "--journal", "triage.yml")
+    assert told in str(done.exception)
+    assert not Path("triage.yml").exists()
+
+
+def test_a_finding_that_is_not_there_is_refused(run, small_log):
+    """A decision about nothing would be silent."""
+    done = run("triage", "F-AAAAAAAAAA", small_log, "--period", MONTH, "--journal", "triage.yml",
+               "--as", "benign", "--reason", "x", "--by", "Ana")  # fmt: skip
+    assert "No finding 'F-AAAAAAAAAA'" in str(done.exception)
+    assert not Path("triage.yml").exists()
+
+
+def test_without_a_terminal_the_open_findings_are_listed(run, small_log):
+    """A script never hangs on a question."""
+    done = run("triage", small_log, "--period", MONTH, "--journal", "triage.yml")
+    assert done.exit_code == 0, done.output
+    assert f"findings of {MONTH} are open" in done.stdout
+
+
+def test_an_exception_needs_a_scope_and_two_people(run):
+    """Refused before any month is looked at."""
+    base = ["exceptions", "add", "--owner", "ana", "--reason", "why"]
+    done = run(*base, "--approver", "bo")
+    assert "would hide everything" in str(done.exception)
+    done = run(*base, "--approver", "Ana ", "--sender", "u-1")
+    assert "Owner and approver are the same" in str(done.exception)
+    done = run(*base, "--approver", "bo", "--sender", "*")
+    assert "would hide everything" in str(done.exception)
+    done = run(*base, "--approver", "bo", "--sender", "u-1", "--until", "2030-01-01")
+    assert "not within 365 days" in str(done.exception)
+    assert not Path("triage.yml").exists()
+
+
+def test_exceptions_are_listed_and_checked(run):
+    """Ended ones stay; one that needs a look makes the exit code 1."""
+    Path("triage.yml").write_text(
+        "- {exception: X-old, sender: u-1, owner: ana, approver: bo, reason: why, "
+        "at: 2026-01-01T00:00:00Z, until: 2026-02-01}\n"
+        "- {exception: X-typo, rule: sender-dayz, owner: ana, approver: bo, reason: why, "
+        "at: 2026-09-01T00:00:00Z, until: 2027-02-01}\n",
+        encoding="utf-8",
+    )
+    listed = json.loads(run("exceptions", "list", "--json").stdout)["exceptions"]
+    assert [one["status"][:5] for one in listed] == ["ended", "no ru"]
+    done = run("exceptions", "check")
+    assert done.exit_code == 1
+    assert "did you mean 'sender-day'?" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_the_walk_takes_one_key_a_finding(small_log, tmp_path):
+    """On a pseudo-terminal: benign with a reason, skip, quit; the decision is in the journal."""
+    import pty
+
+    from auditlens.triage import read_journal
+
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "auditlens", "triage", str(small_log), "--period", MONTH,
+               "--journal", "triage.yml", "--by", "Ana", "-q"]  # fmt: skip
+    environment = {**os.environ, "TERM": "dumb", "SOURCE_DATE_EPOCH": "1790000000"}
+    with subprocess.Popen(command, cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave,
+                          env=environment) as process:  # fmt: skip
+        os.close(slave)
+        shown = talk(master, [(b"[q]uit", b"b"), (b"Reason", b"night job\r"), (b"Ticket", b"\r"),
+                              (b"[q]uit", b"s"), (b"[q]uit", b"q")])  # fmt: skip
+        assert process.wait(timeout=60) == 0, shown
+    os.close(master)
+    (decision,) = read_journal(tmp_path / "triage.yml").dispositions
+    assert (decision.verdict, decision.reviewer, decision.reason) == ("benign", "Ana", "night job")
+    assert b"1 of " in shown
+    assert b"still open" in shown
+
+
+def talk(master: int, script: list[tuple[bytes, bytes]]) -> bytes:
+    """Wait for each text in turn and answer it; then read to the end."""
+    shown, seen = b"", 0
+    for wanted, answer in script:
+        while wanted not in shown[seen:]:
+            shown += os.read(master, 4096)
+        seen = shown.index(wanted, seen) + len(wanted)
+        os.write(master, answer)
+    try:
+        while part := os.read(master, 4096):
+            shown += part
+    except OSError:
+        pass
+    return shown
