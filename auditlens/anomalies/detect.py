@@ -170,7 +170,7 @@ class Run:
         self.facts[channel.name] = facts | {"prior": prior is not None}
         if model is None and not self.notes:
             self.notes.append(too_little(channel, known))
-        if prior is not None:
+        if prior is not None and channel.column == "score":
             self.notes.append(
                 f"Only {len(known)} {channel.name}s can be compared, so the forest that comes "
                 "with AuditLens, grown on simulated workspaces, is used."
@@ -183,7 +183,7 @@ class Run:
         facts = self.facts[channel.name]
         if isinstance(facts, dict):
             facts["drift"] = dict(drift)
-        if warning:
+        if warning and channel.column == "score":
             self.notes.append(f"Drift of {channel.name}s: {warning}")
 
 

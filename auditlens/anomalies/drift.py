@@ -8,7 +8,7 @@ from auditlens.anomalies.windows import Floats
 
 __all__ = ["Drift", "measure_drift"]
 
-FEWEST = 100
+FEWEST = 300
 USUAL = 0.99
 WARN = 0.03
 

@@ -60,7 +60,7 @@ class DayModel:
 
     def lift(self, table: pl.DataFrame) -> Floats:
         """Share (0..1) of the way to a score of one that a leap without precedent goes."""
-        if "surge" not in table.columns:
+        if "surge" not in table.columns or "self" not in self.families:
             return np.zeros(len(table))
         beyond = np.maximum(table["surge"].to_numpy() / self.usual_surge, 1.0)
         if "muted" in table.columns:

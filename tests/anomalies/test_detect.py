@@ -1,12 +1,13 @@
 """What detect promises for any log: the seam, repeatability, and honest silence."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
-from auditlens.anomalies import detect
+from auditlens.anomalies import Mute, baseline_bands, detect, hour_grid, sender_timeline
+from auditlens.errors import UsageError
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.findings import FINDING_SCHEMA
 from auditlens.period import Period
@@ -127,9 +128,56 @@ def test_shuffled_rows_change_nothing(spiked, outcome):
     assert again.model == outcome.model
 
 
-def test_at_most_the_budget_is_shown(spiked):
+@pytest.fixture(scope="module")
+def small():
+    """Too few days for a forest of its own."""
+    return office(people=5, spike=(50, 3))
+
+
+def test_a_small_log_is_scored_with_the_bundled_forest(small):
+    """Five people are enough for findings, and the notes say by which forest."""
+    outcome = detect(small, PERIOD)
+    assert outcome.flagged["subject_id"][0] == "p03"
+    assert "the forest that comes with AuditLens" in outcome.model["notes"][0]
+
+
+def test_a_muted_family_lowers_the_score_and_is_named(small):
+    """A reviewer's decision changes the ranking where it applies and says so."""
+    mutes = [Mute("p03", family, date(2026, 4, 1)) for family in ("self", "novelty", "slow")]
+    outcome, again = detect(small, PERIOD), detect(small, PERIOD, mutes=mutes)
+    where = {"sender_id": "p03", "day": date(2026, 3, 22)}
+    before, after = (each.sender_days.filter(**where)["score"][0] for each in (outcome, again))
+    assert after < before - 0.05
+    others = pl.col("sender_id") != "p03"
+    assert again.sender_days.filter(others)["muted"].list.len().sum() == 0
+    found = again.flagged.filter(subject_id="p03")
+    assert all("reviewer" in reasons[-1]["text"] for reasons in found["reasons"].to_list())
+
+
+def test_explaining_a_sender_gives_days_hours_and_bands(spiked):
+    """Timeline, hour-of-week grid and baseline bands show the odd day among the usual ones."""
+    odd = date(2026, 3, 22)
+    assert sender_timeline(spiked, "p03")["events"].sum() == len(spiked.filter(sender_id="p03"))
+    grid = hour_grid(spiked, "p03", [odd])
+    assert len(grid) == 168
+    assert grid["now"].sum() == len(
+        spiked.filter(pl.col("created_at").dt.date() == odd, sender_id="p03")
+    )
+    day = baseline_bands(spiked, "p03", "export").filter(day=odd).row(0, named=True)
+    assert day["value"] > 10 * (day["high"] + 1)
+
+
+def test_an_unknown_sender_or_count_is_an_error(spiked):
+    """The message names what would be right."""
+    with pytest.raises(UsageError, match="sender"):
+        sender_timeline(spiked, "nobody")
+    with pytest.raises(UsageError, match="Use one of"):
+        baseline_bands(spiked, "p03", "nonsense")
+
+
+def test_at_most_the_budget_is_shown(small):
     """Budgets of senders hold for the day and for the month."""
-    few = detect(spiked, PERIOD, senders_a_day=1, senders_a_month=1).flagged
+    few = detect(small, PERIOD, senders_a_day=1, senders_a_month=1).flagged
     assert len(few.filter(model="sender-day")) <= 1
 
 

@@ -1,0 +1,139 @@
+"""Budget, reasons, mutes, drift and the page of features."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies import Mute
+from auditlens.anomalies.budget import Candidates, within_budget
+from auditlens.anomalies.catalogue import NOUNS
+from auditlens.anomalies.channels import CHANNELS
+from auditlens.anomalies.drift import measure_drift
+from auditlens.anomalies.feature_docs import feature_page
+from auditlens.anomalies.mutes import mark_muted
+from auditlens.anomalies.priors import prior_model
+from auditlens.anomalies.reasons import NO_DRIVER, Baselines, reasons_of
+
+ROOT = Path(__file__).parents[2]
+FEATURES = CHANNELS[0].features
+
+
+def candidates(rows, gate=0.5, model="sender-day"):
+    frame = pl.DataFrame(rows, schema=["sender_id", "day", "score"], orient="row")
+    return Candidates(model, "sender_id", frame, gate)
+
+
+def test_a_day_shows_its_highest_three():
+    """The budget is a number of senders a day."""
+    days = candidates([(f"s{n}", date(2026, 3, 2), 0.6 + n / 100) for n in range(9)])
+    assert within_budget([days], a_day=3, a_month=30)["sender_id"].to_list() == ["s8", "s7", "s6"]
+
+
+def test_a_sender_has_one_entry_a_week_with_its_days_merged():
+    """Monday to Sunday are one entry; the next week is another."""
+    monday = date(2026, 3, 2)
+    days = candidates([("s1", monday + timedelta(days=n), 0.7 + n / 100) for n in (0, 2, 6, 7)])
+    shown = within_budget([days], a_day=3, a_month=30).sort("day")
+    assert shown["days"].list.len().to_list() == [3, 1]
+    assert shown["day"][0] == monday + timedelta(days=6)
+
+
+def test_a_month_shows_no_more_than_its_budget():
+    """The highest entries of the month stay."""
+    rows = [(f"s{n:02}", date(2026, 3, 1 + n % 28), 0.6 + n / 1000) for n in range(80)]
+    shown = within_budget([candidates(rows)], a_day=3, a_month=10)
+    assert len(shown) == 10
+    assert shown["score"].is_sorted(descending=True)
+
+
+def test_below_the_gate_nothing_is_shown():
+    """A quiet month may show nothing."""
+    days = candidates([("s1", date(2026, 3, 2), 0.49)])
+    assert len(within_budget([days], a_day=3, a_month=30)) == 0
+
+
+def test_the_second_model_takes_only_what_the_first_leaves():
+    """Both models share one budget, and a day is shown once."""
+    day = date(2026, 3, 2)
+    first = candidates([("s1", day, 0.6), ("s2", day, 0.6)])
+    second = candidates([("s1", day, 0.9), ("s3", day, 0.9), ("s4", day, 0.9)], model="identity")
+    shown = within_budget([first, second], a_day=3, a_month=30)
+    assert shown.select("sender_id", "model").rows() == [
+        ("s1", "sender-day"),
+        ("s2", "sender-day"),
+        ("s3", "identity"),
+    ]
+
+
+def told(name, value, own, credit=1.0):
+    place = [feature.name for feature in FEATURES].index(name)
+    gain, away = np.zeros(len(FEATURES)), np.zeros(len(FEATURES))
+    gain[place], away[place] = credit, 20.0
+    count = FEATURES[place].count
+    known = Baselines({count: value}, {count: own}, {count: 7.0}, "peers'")
+    return reasons_of(FEATURES, gain, away, known)
+
+
+def test_a_reason_says_value_own_habit_and_peers():
+    """One sentence with the count, the own range, the peers' day and how rare it is."""
+    (reason,) = told("export_z", 88, [1, 0, 2, 1, 5])
+    assert reason["text"] == (
+        "88 exports (own typical day 1, range 0 to 5; peers' 95 % day 7): UNSEEN"
+    )
+    assert (reason["family"], reason["share"], reason["label"]) == ("self", 1.0, "UNSEEN")
+    assert (reason["value"], reason["own_baseline"], reason["peer_baseline"]) == (88.0, 1.0, 7.0)
+
+
+def test_thousandths_are_told_in_percent():
+    """A reader never sees the unit of the arithmetic."""
+    (reason,) = told("own_unlike_self", 980, [400, 500])
+    assert reason["text"].startswith("98 % away from the own last 12 weeks")
+    assert reason["value"] == 98.0
+
+
+def test_no_clear_driver_is_an_answer():
+    """Without credit there is no made-up reason."""
+    assert told("export_z", 88, [1], credit=0.0)[0]["text"] == NO_DRIVER
+
+
+def test_a_mute_ends_on_its_date():
+    """A muted family is left out before the date only, and for that sender only."""
+    table = pl.DataFrame(
+        {"sender_id": ["a", "a", "b"], "day": [date(2026, 3, n) for n in (1, 9, 1)]}
+    )
+    muted = mark_muted(table, [Mute("a", "novelty", date(2026, 3, 9))])
+    assert muted["muted"].to_list() == [["novelty"], [], []]
+
+
+def test_drift_is_told_only_when_it_is_there():
+    """Two samples of one distribution do not warn; a shifted one does."""
+    rng = np.random.default_rng(0)
+    same, other = rng.normal(size=(2, 2000))
+    assert measure_drift(same, other)[1] == ""
+    drift, warning = measure_drift(same, other + 1)
+    assert "earlier 99 % day" in warning
+    assert drift["ks"] > 0.3
+
+
+def test_every_feature_can_be_told():
+    """Each count has a noun for one and for many, and no name is used twice in a model."""
+    for channel in CHANNELS:
+        names = [feature.name for feature in channel.features]
+        assert len(names) == len(set(names))
+        for feature in channel.features:
+            assert len(NOUNS[feature.count].split("|")) == 2
+            assert feature.definition
+
+
+def test_the_feature_page_is_current():
+    """docs/features.md is what the code writes."""
+    assert (ROOT / "docs" / "features.md").read_text("utf-8") == feature_page()
+
+
+def test_the_bundled_forests_fit_the_features():
+    """Changing features without rebuilding the prior is noticed here."""
+    for channel in CHANNELS:
+        names = tuple(feature.name for feature in channel.features)
+        assert prior_model(channel.name, names) is not None
