@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from auditlens.archive import Archive
     from auditlens.audit import Audit
+    from auditlens.period import Period
     from auditlens.rules import RuleSet
     from auditlens.sources import Log
 
@@ -104,6 +105,15 @@ def rules_of(settings: Settings, rules_path: Path | None) -> RuleSet | None:
     return load_rules(path, placeholders=settings.placeholders)
 
 
+def period_of(text: str, settings: Settings) -> Period:
+    """Read a period; ``last`` counts from the time of the run, SOURCE_DATE_EPOCH included."""
+    from auditlens.period import Period, zone
+    from auditlens.provenance import run_time
+
+    today = run_time().astimezone(zone(settings.timezone)).date()
+    return Period.parse(text, timezone=settings.timezone, today=today)
+
+
 def make_audit(
     files: tuple[Path, ...], *, archive: Path | None, period: str, timezone: str | None,
     rules_path: Path | None, journal: Path | None, profile: str, seed: int | None,
@@ -111,12 +121,11 @@ def make_audit(
 ) -> Audit:  # fmt: skip
     """Run the audit the shared options ask for, with progress on stderr."""
     from auditlens.cli.terminal import progress
-    from auditlens.period import Period
 
     settings = settings_of(
         archive=archive, timezone=timezone, seed=seed, fail_on=fail_on, journal=journal
     )
-    chosen = Period.parse(period, timezone=settings.timezone)
+    chosen = period_of(period, settings)
     rules = rules_of(settings, rules_path)
     with progress(f"reading the log for {chosen}", quiet=quiet) as say:
         log = log_of(files, profile, settings)
