@@ -27,8 +27,10 @@ EVENTS = 1_000_000
 RULES = 100
 
 COMMON = ["viewed", "searched", "queried", "monitor_ran", "job_completed", "automation_triggered"]
-RARE = ["resource_deleted", "archived", "tag_removed", "role_changed", "team_changed",
-        "pii_removed", "lineage_deleted", "integration_changed", "policy_deleted", "made_public"]  # fmt: skip
+RARE = [
+    "resource_deleted", "archived", "tag_removed", "role_changed", "team_changed",
+    "pii_removed", "lineage_deleted", "integration_changed", "policy_deleted", "made_public",
+]  # fmt: skip
 PERIOD = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), "2026")
 
 
