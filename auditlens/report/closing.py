@@ -13,15 +13,23 @@ from auditlens.report.wording import count, percent
 
 __all__ = ["appendix", "exceptions", "method", "sign_off"]
 
-LIMITS = (
-    "A log shows that a control operated. It does not show design, approval or intent.",
+BLIND = (
     "The source records no outcome: an attempt that failed looks like one that worked.",
     "The source records no address, device or session: where an act came from cannot be told.",
+)
+OTHER_SOURCE = (
+    "Outcome, address and device are not assessed, whether or not this source records them.",
+)
+LIMITS = (
+    "A log shows that a control operated. It does not show design, approval or intent.",
     "How far back the source keeps its log is not known; what was never pulled is not here.",
     "One bulk act may be recorded once or once a resource: counts of acts are a lower bound.",
     "Rank and percentile say how unusual a day is among the days compared, not how likely harm is.",
     "A sender or resource without a history has no baseline; peers stand in for it.",
 )
+LISTED = 6
+"""How many members of a list the model's settings spell out."""
+
 ROLES = ("preparer", "reviewer", "approver")
 STATEMENTS = {
     "preparer": "Drawn up by the tool from the inputs named in the appendix.",
@@ -53,7 +61,7 @@ def method(facts: Facts) -> Method:
     return Method(
         model=settings,
         notes=tuple(str(note) for note in notes) if isinstance(notes, list | tuple) else (),
-        limits=LIMITS,
+        limits=(*(BLIND if facts.catalog else OTHER_SOURCE), *LIMITS),
     )
 
 
@@ -67,7 +75,9 @@ def model_rows(key: str, value: Any) -> list[tuple[str, str]]:
 def in_words(value: Any) -> str:
     """One setting of the model as text."""
     if isinstance(value, list | tuple):
-        return ", ".join(in_words(one) for one in value) or "none"
+        first = ", ".join(in_words(one) for one in value[:LISTED]) or "none"
+        more = len(value) - LISTED
+        return f"{first} and {more:,} more" if more > 0 else first
     if isinstance(value, dict):
         return ", ".join(f"{key}: {in_words(one)}" for key, one in sorted(value.items()))
     if isinstance(value, float):

@@ -35,6 +35,7 @@ NOT_RECORDED = (
     ("Outcome (success or failure)", "The source sends no outcome in any documented record."),
     ("Source address or device", "The source sends no address, device or session."),
 )
+NOT_ASSESSED = "The report does not read it from this source."
 BLANK = ("", "unknown", "None")
 
 
@@ -75,7 +76,7 @@ def completeness(facts: Facts, evidence: tuple[Evidence, ...]) -> Completeness:
         pulls_total=len(held.pulls),
         head=held.head or "",
         input_digest=held.input_digest,
-        fields=field_fill(facts.events),
+        fields=field_fill(facts.events, catalog=facts.catalog),
         evidence=evidence,
     )
 
@@ -100,14 +101,16 @@ def gaps_of(facts: Facts) -> tuple[tuple[date, date], ...]:
     )
 
 
-def field_fill(events: pl.DataFrame) -> tuple[FieldFill, ...]:
+def field_fill(events: pl.DataFrame, *, catalog: bool) -> tuple[FieldFill, ...]:
     """How full each attribute an auditor asks for is; what the log never has is said too."""
     rows = []
     for question, column in QUESTIONS:
         rate = fill_percent(events, column)
         state = "present" if rate == 100 else "partial" if rate else "not recorded"
         rows.append(FieldFill(question, column, rate, state if events.height else "partial", ""))
-    rows += [FieldFill(question, "", None, "not recorded", why) for question, why in NOT_RECORDED]
+    for question, why in NOT_RECORDED:
+        state, note = ("not recorded", why) if catalog else ("not assessed", NOT_ASSESSED)
+        rows.append(FieldFill(question, "", None, state, note))
     return tuple(rows)
 
 

@@ -50,7 +50,7 @@ def evidence_states(
         "E03": span(facts),
         "E04": (
             "partial",
-            "What, when, who and on what are recorded; outcome and address are not.",
+            "What, when, who and on what are compared; outcome and address are not.",
         ),
         "E05": time_basis(facts),
         "E06": review(signed),

@@ -56,6 +56,11 @@ class Facts:
         return self.identity != "aggregate"
 
     @cached_property
+    def catalog(self) -> bool:
+        """Whether every record is one of the data catalog's own, whose blind spots are known."""
+        return set(self.events["generation"].unique()) <= {"legacy", "current"}
+
+    @cached_property
     def run_id(self) -> str:
         """``R-`` and 12 hex digits over everything that decides the findings."""
         parts = [self.coverage.input_digest, self.rules_digest, self.period.label]

@@ -246,3 +246,12 @@ def test_days_and_hours_are_local(make_audit):
     counted = content(audit).activity
     assert sum(sum(s.counts) for s in counted.series) == 300
     assert sum(map(sum, counted.hours)) == 300
+
+
+def test_other_sources_are_not_told_blind(make_audit):
+    """What the catalog's log lacks is not claimed of another source."""
+    audit = make_audit(0)
+    audit.events = audit.events.with_columns(generation=pl.lit("cloudtrail"))
+    said = content(audit)
+    assert not any("records no outcome" in line for line in said.method.limits)
+    assert {one.state for one in said.completeness.fields[-2:]} == {"not assessed"}
