@@ -1,0 +1,99 @@
+"""Measures agree with their definitions on cases small enough to work out by hand."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from auditlens.evaluate.measures import area_under_curve, average_precision, judge
+from auditlens.evaluate.steady import Spike, steady_log
+from auditlens.evaluate.switch import Switch, exchanged
+
+FIRST = date(2026, 6, 1)
+
+
+def test_average_precision_is_the_mean_precision_at_each_hit():
+    """Hits at places 1 and 4 give (1/1 + 2/4) / 2."""
+    assert average_precision(np.array([True, False, False, True])) == 0.75
+    assert average_precision(np.array([False, False])) == 0.0
+
+
+def test_area_counts_pairs_and_half_of_ties():
+    """One of two comparisons is won, one tied."""
+    area = area_under_curve(np.array([True, False, False]), np.array([0.5, 0.5, 0.1]))
+    assert area == 0.75
+
+
+def days_of(scores):
+    rows = [(f"s{n}", FIRST + timedelta(days=day), x) for (n, day), x in scores.items()]
+    return pl.DataFrame(rows, schema=["sender_id", "day", "score"], orient="row")
+
+
+def test_an_incident_is_found_when_one_of_its_days_is_in_a_top_three():
+    """Four senders a day: the fourth is not found, unless another day of it is."""
+    scores = {(n, day): 0.9 - n / 10 for n in range(4) for day in range(2)}
+    labels = pl.DataFrame(
+        {
+            "incident_id": ["i1", "i2"],
+            "kind": ["quiet", "loud"],
+            "sender_id": ["s3", "s0"],
+            "days": [[FIRST], [FIRST, FIRST + timedelta(days=1)]],
+        }
+    )
+    outcome = judge(days_of(scores), labels, "sender_id", FIRST)
+    assert outcome.by_kind == {"loud": 1.0, "quiet": 0.0}
+    assert outcome.found == 0.5
+    scores[3, 0] = 0.95
+    assert judge(days_of(scores), labels, "sender_id", FIRST).found == 1.0
+
+
+def test_switched_senders_act_in_each_others_name_for_thirty_days():
+    """Events inside the span change hands, those outside do not."""
+    days = [FIRST, FIRST + timedelta(days=29), FIRST + timedelta(days=30)]
+    placed = pl.DataFrame({"sender_id": ["a", "b", "a"], "day": days})
+    assert exchanged(placed, [Switch(FIRST, "a", "b")])["sender_id"].to_list() == ["b", "a", "a"]
+
+
+def test_a_spike_is_four_times_the_usual_maximum():
+    """Nothing else in the log changes."""
+    calm = steady_log(1, senders=20, days=12)
+    loud = steady_log(1, senders=20, days=12, spike=Spike(4, 7, "export"))
+    day = date(2026, 4, 8)
+    export = pl.col("action_group") == "export"
+    mine = (pl.col("sender_id") == "s00004") & export
+    per_day = calm.filter(mine).group_by(pl.col("created_at").dt.date()).len()
+    spiked = loud.filter(mine, pl.col("created_at").dt.date() == day)
+    assert len(spiked) == 4 * max(2, per_day["len"].max() or 0)
+
+
+@pytest.mark.slow
+def test_planted_incidents_are_found_in_a_simulated_workspace():
+    """A third-size workspace: most incidents in the top three of a day, naive counts find few."""
+    from auditlens.evaluate import plant
+
+    found = plant(21, people=120)
+    assert found.senders.found >= 0.85
+    assert found.senders_with_rules.found >= found.senders.found
+    assert found.resources.found >= 0.7
+    assert found.senders.precision > 5 * found.naive.precision
+
+
+@pytest.mark.slow
+def test_reasons_name_what_was_pushed():
+    """The planted feature and family are among the first three nearly always."""
+    from auditlens.actions import classify
+    from auditlens.anomalies.channels import CHANNELS
+    from auditlens.anomalies.ledger import open_ledger
+    from auditlens.anomalies.model import fit_days
+    from auditlens.anomalies.tables import day_tables
+    from auditlens.evaluate.faithful import judge_reasons
+    from auditlens.events import conform
+    from auditlens.simulator import simulate
+
+    workspace = simulate(31, people=100, resources=2000)
+    ledger = open_ledger(classify(conform(workspace.events)), until=workspace.end)
+    days = day_tables(ledger)[0].filter(pl.col("state") == "scored")
+    faithful = judge_reasons(fit_days(days, CHANNELS[0].features, seed=0), days)
+    assert faithful.feature >= 0.85
+    assert faithful.family >= 0.9
