@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -136,10 +137,8 @@ def silence(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, in
         )
         gaps = pl.concat([gaps, open_end.select(gaps.columns)])
     gaps = gaps.with_columns((pl.col("time") - pl.col("before")).alias("gap"))
-    long = gaps.filter(pl.col("gap") > settings["for"] * SECOND)
-    if not long.height:
-        return evidence(long.with_columns(episode=0, value=0.0, expected=0.0)), 0
-    judged = against_past(watched, settings, gaps, long)
+    judged = against_past(watched, settings, gaps)
+    judged = judged.filter(pl.col("gap") > settings["for"] * SECOND)
     found = judged.filter(pl.col("known") & (pl.col("gap") > pl.col("limit")))
     found = found.sort(*groups, "time").with_row_index("episode")
     found = found.with_columns(
@@ -153,29 +152,27 @@ def silence(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, in
     ).height
 
 
-def against_past(
-    watched: Watched, settings: Mapping[str, Any], gaps: pl.DataFrame, long: pl.DataFrame
-) -> pl.DataFrame:
+def against_past(watched: Watched, settings: Mapping[str, Any], gaps: pl.DataFrame) -> pl.DataFrame:
     """Add ``limit`` (the longest earlier gap times the factor, at least ``for``) and ``known``."""
     groups = watched.groups
-    earlier = gaps.select(*groups, pl.col("time").alias("then"), pl.col("gap").alias("was"))
-    joined = (
-        long.join(earlier, on=groups, how="left") if groups else long.join(earlier, how="cross")
+    # The gap before ended where this one began: the row before holds all that was earlier.
+    longest = (
+        pl.col("gap")
+        .rolling_max_by("ended", window_size=timedelta(seconds=settings["history"]), closed="both")
+        .shift(1)
     )
-    inside = (pl.col("then") <= pl.col("before")) & (
-        pl.col("then") >= pl.col("before") - settings["history"] * SECOND
+    born = pl.col("before").min()
+    judged = gaps.sort(*groups, "time").with_columns(
+        pl.from_epoch("time", time_unit="us").alias("ended")
     )
-    longest = pl.col("was").filter(inside).max().fill_null(0)
-    born = watched.hits.group_by(groups).agg(pl.col("time").min().alias("born")) if groups else None
-    judged = joined.group_by(long.columns, maintain_order=True).agg(longest.alias("longest"))
-    if born is None:
-        judged = judged.with_columns(pl.lit(watched.first).alias("born"))
-    else:
-        judged = judged.join(born, on=groups, how="left")
+    judged = judged.with_columns(
+        (longest.over(groups) if groups else longest).fill_null(0).alias("longest"),
+        (born.over(groups) if groups else born).alias("born"),
+    )
     allowed = pl.max_horizontal(
         (pl.col("longest") * settings["factor"]).cast(pl.Int64), pl.lit(settings["for"] * SECOND)
     )
-    age = pl.col("before") - pl.col("born")
+    age = pl.col("before") - (pl.col("born") if groups else pl.lit(watched.first))
     return judged.with_columns(
         allowed.alias("limit"), (age >= settings["min-history"] * SECOND).alias("known")
     )

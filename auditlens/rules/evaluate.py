@@ -237,11 +237,13 @@ def health(
 def missing_fields(rules: RuleSet, frame: pl.DataFrame) -> frozenset[str]:
     """Return the fields that rules read and no event has a value for."""
     names = sorted({name for rule in rules.rules for name in rule.fields})
-    empty = set()
-    for name in names:
-        column = column_of(frame.head(20_000), name)
-        if column is None or column.null_count() == len(column):
-            whole = column_of(frame, name)
-            if whole is None or whole.null_count() == len(whole):
-                empty.add(name)
-    return frozenset(empty)
+    return frozenset(name for name in names if not any_value(frame, name))
+
+
+def any_value(frame: pl.DataFrame, name: str) -> bool:
+    """Say whether some event has the field, looking at few events first."""
+    for rows in (1_000, frame.height):
+        column = column_of(frame.head(rows), name)
+        if column is not None and column.null_count() < len(column):
+            return True
+    return False

@@ -8,7 +8,7 @@ can hold, and text columns are read only there. So a hundred rules cost little m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -26,6 +26,9 @@ __all__ = ["BUDGET_SECONDS", "Hits", "scan_rules"]
 
 KIND_COLUMNS = 2
 KIND_VALUES = 4096
+WIDE = 0.25
+"""A rule that may hold on more than this share of the rows is tried apart."""
+
 BUDGET_SECONDS = 60.0
 """How long the patterns of one rule may run; engines are linear, so this is rarely met."""
 
@@ -151,12 +154,32 @@ def scan_rules(
         rule_id: possible(body.condition, small, known, everything)[0]
         for rule_id, body in bodies.items()
     }
+    size = np.bincount(kinds.of_row, minlength=kinds.frame.height)
+    wide = {one for one in bodies if size[wanted[one]].sum() > WIDE * frame.height}
+    # A few rules may hold anywhere; the others must not read text everywhere for their sake.
+    hits: dict[str, Hits] = {}
+    for some in (wide, bodies.keys() - wide):
+        chosen = {rule_id: body for rule_id, body in bodies.items() if rule_id in some}
+        hits |= tried(chosen, frame, kinds, wanted, small, budget)
+    return hits
+
+
+def tried(
+    bodies: Mapping[str, Detection],
+    frame: pl.DataFrame,
+    kinds: Kinds,
+    wanted: Mapping[str, Mask],
+    small: Scan,
+    budget: float,
+) -> dict[str, Hits]:
+    """Try these rules on the rows any of them wants, and each on its own."""
     union = np.zeros(kinds.frame.height, dtype=np.bool_)
-    for one in wanted.values():
-        union |= one
+    for rule_id in bodies:
+        union |= wanted[rule_id]
     routes = Routes.over(kinds, union)
     whole = frame.select(columns_read(frame, [body.condition for body in bodies.values()]))
-    part = Scan(whole if len(routes.kept) == frame.height else whole[routes.kept], timezone)
+    part = Scan(whole if len(routes.kept) == frame.height else whole[routes.kept], small.timezone)
+    known = frozenset(small.frame.columns)
     hits: dict[str, Hits] = {}
     for rule_id, body in bodies.items():
         start = perf_counter()

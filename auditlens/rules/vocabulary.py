@@ -133,7 +133,17 @@ def json_path(column: pl.Series, path: str) -> pl.Series:
         f".{step}" if PATH_STEP.fullmatch(step) else f"['{step}']"
         for step in path.replace("'", "").split(".")
     )
-    found = column.str.json_path_match(f"${steps}")
+    # Reading JSON costs far more than looking for the name, and most rows have no such field.
+    named = column.str.contains_any([f'"{path.rpartition(".")[2]}"', "\\u"]).fill_null(False)
+    if not path.isascii():
+        named = column.is_not_null()
+    rows = named.arg_true()
+    if len(rows) * 2 > len(column):
+        found = column.str.json_path_match(f"${steps}")
+    else:
+        read = column.gather(rows).str.json_path_match(f"${steps}")
+        found = pl.Series(column.name, [None], dtype=pl.String).new_from_index(0, len(column))
+        found = found.scatter(rows, read)
     arrays = found.str.starts_with("[").fill_null(False)
     return json_members(found, arrays) if arrays.any() else found
 
