@@ -137,7 +137,8 @@ def walk(source: Source, intake: Intake, steps: Steps, found: Walk, until: datet
     page = source.page(1)
     taken = begin(source, intake, found, page)
     while True:
-        ended = page.last or not page.records or page.number >= (page.total_pages or MAX_PAGES)
+        # A total may stop at a ceiling; only the source's word or an empty page is the end.
+        ended = page.last or not page.records
         # Where each page decides whether to go on it is looked into at once; else in batches.
         if ended or until or intake.due:
             taken = found.settle(intake) or taken
