@@ -29,10 +29,23 @@ __all__ = ["report"]
     show_default=True,
     help="How people are named.",
 )
+@click.option(
+    "--also",
+    type=click.Choice(("ndjson", "ocsf", "oscal", "pdf")),
+    multiple=True,
+    help="A further form to write; may be given more than once.",
+)
 @quiet_option
 @click.pass_context
 def report(
-    ctx: click.Context, /, out: Path, edition: str, identity: str, allow_gaps: bool, **options: Any
+    ctx: click.Context,
+    /,
+    out: Path,
+    edition: str,
+    identity: str,
+    also: tuple[str, ...],
+    allow_gaps: bool,
+    **options: Any,
 ) -> None:
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
     from auditlens.cli.sign_off import rules_root
@@ -40,6 +53,6 @@ def report(
 
     audit = make_audit(**options)
     root = rules_root(audit, options["rules_path"])
-    for path in write_report(audit, out, Making(edition, identity), root):
+    for path in write_report(audit, out, Making(edition, identity, also), root):
         click.echo(out / path.name)
     ctx.exit(exit_code(audit, allow_gaps=allow_gaps))
