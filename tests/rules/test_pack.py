@@ -1,0 +1,237 @@
+"""The shipped rules: each passes its own tests, reads as agreed, and is quiet in quiet times."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+import polars as pl
+import pytest
+
+from auditlens.actions import classify
+from auditlens.events import decode_records
+from auditlens.period import Period
+from auditlens.report.frameworks import load_pack, pack_names
+from auditlens.rules import evaluate, load_rules
+from auditlens.rules.check import check_rules
+from auditlens.rules.rule import Correlation, Detection, RuleSet
+from auditlens.rules.sidecar import read_cases, run_case, sidecar_path
+from auditlens.simulator import simulate
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKS = {product: load_rules(product=product) for product in ("secoda", "cloudtrail")}
+RULES = [
+    pytest.param(product, rule, id=rule.name)
+    for product, rules in PACKS.items()
+    for rule in rules.rules
+]
+THEMES = {"identity", "privilege", "exposure", "tampering", "configuration", "quality",
+          "governance"}  # fmt: skip
+MACHINES = ("system", "automation", "monitor", "integration")
+ALSO_MACHINES = {
+    "secoda_admin_role_granted", "secoda_change_without_person",
+    "secoda_endless_access_to_sensitive_data", "secoda_own_request_approved",
+}  # fmt: skip
+"""Rules that hold whoever acts: a grant by provisioning is as grave as one by hand."""
+
+FOUND = {
+    "api_key_bulk": "correlation_secoda_key_then_bulk_change",
+    "dormant_return": "secoda_dormant_account_returns",
+    "gone_but_active": "correlation_secoda_removed_account_active",
+    "mass_delete": "correlation_secoda_mass_deletion",
+    "permission_churn": "correlation_secoda_rights_churn",
+    "pii_stripped": "correlation_secoda_pii_marks_stripped",
+    "privilege_chain": "secoda_own_role_raised",
+    "self_approval": "secoda_own_request_approved",
+}
+"""Planted incidents that leave evidence in the log as it is known, and the rule for each."""
+
+
+def told(name: str) -> set[str]:
+    """The beginnings of a text's words, those that every text has left out."""
+    words = re.findall(r"[a-z]{3,}", name.lower())
+    return {word[:4] for word in words} - {"corr", "seco", "clou", "detects"}
+
+
+@pytest.mark.parametrize(("product", "rule"), RULES)
+def test_rule_passes_the_tests_beside_it(product, rule):
+    """Every case of the sidecar, run by the real engine; at least a match and a no-match."""
+    cases = read_cases(sidecar_path(rule.path))
+    results = [run_case(PACKS[product], case) for case in cases]
+    assert [f"{one.name}: {one.message}" for one in results if not one.passed] == []
+    assert {"match", "no_match"} <= {case.expect for case in cases}
+    assert {case.rule for case in cases} == {rule.name}
+
+
+@pytest.mark.parametrize(("product", "rule"), RULES)
+def test_sidecar_has_the_cases_its_kind_asks_for(product, rule):
+    """Windows are tried from both sides, other groups and orders; habits from a cold start."""
+    cases = read_cases(sidecar_path(rule.path))
+    kinds = {case.kind for case in cases}
+    if isinstance(rule.body, Correlation):
+        wanted = {"just inside", "just outside", "other group"}
+        wanted |= {"wrong order"} if rule.body.type == "temporal_ordered" else set()
+        if rule.name != "correlation_secoda_sensitive_resources_published":
+            outside = [case for case in cases if case.kind == "just outside"]
+            assert all(case.expect == "no_match" for case in outside)
+        assert wanted <= kinds
+    elif rule.kind == "behaviour":
+        assert "learning" in {case.expect for case in cases}
+        assert {"cold start", "just inside", "just outside"} <= kinds
+
+
+@pytest.mark.parametrize(("product", "rule"), RULES)
+def test_name_file_title_and_description_guess_each_other(product, rule):
+    """Who knows one of them finds the rule."""
+    assert rule.path.name.split(".")[0] == rule.name
+    assert re.fullmatch(rf"(correlation_)?{product}_[a-z0-9_]+", rule.name)
+    assert rule.name.startswith("correlation_") == (rule.kind == "correlation")
+    assert rule.path.name.endswith(".behaviour.yml") == (rule.kind == "behaviour")
+    assert 10 <= len(rule.path.name) <= 70
+    assert rule.path.parent.name in THEMES
+    assert 2 * len(told(rule.name) & told(rule.title)) >= len(told(rule.name))
+    assert rule.description.startswith("Detects ")
+    assert len(rule.title) <= 110
+
+
+@pytest.mark.parametrize(("product", "rule"), RULES)
+def test_rule_says_what_a_reader_of_a_finding_needs(product, rule):
+    """Date, author, false positives, a reason in plain words, and clauses of shipped frameworks."""
+    assert rule.author == "AuditLens"
+    assert rule.status == "experimental"
+    assert rule.falsepositives
+    assert rule.references
+    if rule.level != "informational":
+        assert rule.reason
+        assert rule.controls
+    unknown = {control.casefold().replace(":a.", ":") for control in rule.controls} - clauses()
+    assert not unknown
+
+
+@cache
+def clauses() -> frozenset[str]:
+    """Every clause of the shipped frameworks, as rules cite them."""
+    return frozenset(
+        f"{alias}:{clause.clause}".casefold()
+        for name in pack_names()
+        for alias in load_pack(name).aliases
+        for clause in load_pack(name).clauses
+    )
+
+
+@pytest.mark.parametrize("product", PACKS)
+def test_ids_are_random_uuids_and_unique(product):
+    """Ids come from nobody's counter; findings and decisions hang on them."""
+    ids = [UUID(rule.id) for pack in PACKS.values() for rule in pack.rules]
+    assert {one.version for one in ids} == {4}
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("product", PACKS)
+def test_inputs_make_no_findings_and_the_others_do(product):
+    """Level informational means input: it feeds a rule that is on, and is not reported itself."""
+    rules = PACKS[product]
+    internal = rules.internal
+    for rule in rules.rules:
+        if rule.enabled:
+            assert (rule.level == "informational") == (rule.id in internal), rule.name
+
+
+@pytest.mark.parametrize("product", PACKS)
+def test_rules_check_finds_nothing_to_remark(product):
+    """Errors and warnings, those of the offline SigmaHQ validators included."""
+    found = check_rules(product=product).problems
+    assert [str(one) for one in found if one.severity != "note"] == []
+
+
+def test_pack_is_as_large_and_as_broad_as_promised():
+    """At least 45 rules over seven themes and every kind, and 12 for the second product."""
+    secoda = [rule for rule in PACKS["secoda"].rules if rule.level != "informational"]
+    assert len(secoda) >= 45
+    assert {rule.path.parent.name for rule in secoda} == THEMES
+    types = {rule.body.type for rule in secoda if not isinstance(rule.body, Detection)}
+    assert types >= {"event_count", "value_count", "temporal_ordered", "first_seen",
+                     "dormant_return", "off_hours", "deviation", "silence"}  # fmt: skip
+    assert len([r for r in PACKS["cloudtrail"].rules if r.level != "informational"]) >= 12
+
+
+def test_rules_without_evidence_in_the_log_are_off_and_say_why():
+    """Exports, views and failed logins were seen in no record."""
+    for rule in PACKS["secoda"].rules:
+        assert rule.enabled == (not rule.reason_off)
+        if rule.data == "C":
+            assert not rule.enabled, rule.name
+
+
+def test_rules_about_people_do_not_fire_on_machines():
+    """What makes a rule on single events fire is tried again with a machine as its sender."""
+    rules = PACKS["secoda"]
+    for rule in rules.rules:
+        if rule.level == "informational" or rule.kind != "rule" or rule.name in ALSO_MACHINES:
+            continue
+        for case in read_cases(sidecar_path(rule.path)):
+            for kind in MACHINES:
+                events = case.events.with_columns(pl.lit(kind).alias("sender_kind"))
+                assert not hits(rules, rule.name, events), f"{rule.name} fires on {kind}"
+
+
+def hits(rules: RuleSet, name: str, events: pl.DataFrame) -> int:
+    return rules.only(name).match(events).filter(rule_id=rules[name].id).height
+
+
+def test_both_generations_of_record_give_the_same_findings():
+    """What a rule finds does not hang on which API the workspace has."""
+    workspace = simulate(3, people=12, days=45, resources=400, incidents=1)
+    found = [
+        evaluate(PACKS["secoda"], classify(decode_records(workspace.records(generation)).events),
+                 Period.parse("2026-06")).episodes
+        for generation in ("legacy", "current")
+    ]  # fmt: skip
+    assert found[0].height > 0
+    assert found[0].drop("reason").equals(found[1].drop("reason"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_month_without_incidents_is_readable(seed):
+    """Sixty people: at most seven findings of medium or above, and forty in all."""
+    people = 60
+    workspace = simulate(seed, people=people, days=90, incidents=False)
+    events = classify(decode_records(workspace.records()).events)
+    found = evaluate(PACKS["secoda"], events, Period.parse("2026-06")).episodes
+    counts = Counter(found["level"].to_list())
+    assert counts["medium"] + counts["high"] + counts["critical"] <= people / 10 + 1, counts
+    assert found.height <= 45
+
+
+@pytest.mark.slow
+def test_planted_incidents_with_evidence_are_found():
+    """For each kind the rule that is meant for it names the sender or the resource."""
+    workspace = simulate(0, people=60, days=90)
+    events = classify(decode_records(workspace.records()).events)
+    period = Period.parse("2026-04-02..2026-06-30")
+    found = evaluate(PACKS["secoda"], events, period).episodes
+    rules = PACKS["secoda"]
+    for label in workspace.labels.iter_rows(named=True):
+        if label["kind"] in FOUND:
+            mine = found.filter(rule_id=rules[FOUND[label["kind"]]].id)
+            days = mine.filter(
+                pl.col("first_at") <= label["end"], pl.col("last_at") >= label["start"]
+            )
+            assert days.height, label["kind"]
+
+
+def test_page_of_the_pack_is_current():
+    """Run ``python3 dev docs`` when this fails."""
+    place = ROOT / "tests" / "docs" / "rules_pack.py"
+    spec = importlib.util.spec_from_file_location("rules_pack", place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (ROOT / "docs" / "rules-pack.md").read_text(encoding="utf-8")
+    assert module.with_tables(page) == page
+    for placeholder in re.findall(r"^\| `(\w+)` \| `\w+` \| the", page, flags=re.MULTILINE):
+        assert any(placeholder in rule.reason_off for rule in PACKS["secoda"].rules)
