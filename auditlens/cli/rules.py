@@ -1,38 +1,69 @@
-"""``auditlens rules``: list, show, check and test rules."""
+"""``auditlens rules``: list, show, explain, check, test, try and map rules."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditlens.cli.options import json_option, settings_of
+from auditlens.cli.options import json_option, log_of, settings_of
+from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
     from auditlens.rules import RuleSet
 
 __all__ = ["rules"]
 
-paths_argument = click.argument(
+PRODUCTS = ("secoda", "cloudtrail")
+
+path_argument = click.argument(
     "path", required=False, type=click.Path(path_type=Path), metavar="[PATH]"
+)
+product_option = click.option(
+    "--product",
+    type=click.Choice(PRODUCTS),
+    default="secoda",
+    show_default=True,
+    help="Whose shipped rules, when no PATH is given.",
 )
 
 
 @click.group()
 def rules() -> None:
-    """List, show, check and test rules."""
+    """List, show, explain, check, test, try and map rules."""
+
+
+def loaded(path: Path | None, product: str) -> RuleSet:
+    """The rules of PATH, of the settings, or the shipped ones of a product."""
+    from auditlens.rules import load_rules
+
+    settings = settings_of()
+    return load_rules(path or settings.rules, product=product, placeholders=settings.placeholders)
+
+
+def known(found: RuleSet, name: str) -> str:
+    """``name`` when it is a rule's name or id. Raises UsageError with the nearest otherwise."""
+    import difflib
+
+    names = [rule.name for rule in found.rules]
+    if name in names or name in {rule.id for rule in found.rules}:
+        return name
+    near = difflib.get_close_matches(name, names, n=1)
+    fix = f"Did you mean '{near[0]}'?" if near else "See 'auditlens rules list'"
+    raise UsageError(f"No rule is called {name!r}", fix=fix)
 
 
 @rules.command("list")
-@paths_argument
+@path_argument
+@product_option
 @json_option
-def list_rules(path: Path | None, as_json: bool) -> None:
+def list_rules(path: Path | None, product: str, as_json: bool) -> None:
     """List the shipped rules, or those of PATH."""
     from auditlens.cli.terminal import print_json, table
 
-    found = loaded(path)
-    names = ("id", "name", "level", "kind", "enabled", "title", "tags", "controls")
+    found = loaded(path, product)
+    names = ("id", "name", "level", "kind", "enabled", "reason_off", "title", "tags", "controls")
     rows = [{name: getattr(rule, name) for name in names} for rule in found.rules]
     if as_json:
         print_json({"rules": rows, "digest": found.digest})
@@ -42,48 +73,221 @@ def list_rules(path: Path | None, as_json: bool) -> None:
         ("name", "level", "kind", "on", "title"),
         [(r["name"], r["level"], r["kind"], on[r["enabled"]], r["title"]) for r in rows],
     )
-    click.echo(f"{len(rows)} rules")
+    click.echo(f"{len(rows)} rules, {sum(r['enabled'] for r in rows)} on")
 
 
 @rules.command("show")
 @click.argument("name")
-@paths_argument
-def show_rule(name: str, path: Path | None) -> None:
+@path_argument
+@product_option
+def show_rule(name: str, path: Path | None, product: str) -> None:
     """Print the rule called NAME (or with that id) as it is written."""
-    from auditlens.errors import UsageError
+    from auditlens.rules.draft import rule_source
 
-    found = [rule for rule in loaded(path).rules if name in (rule.name, rule.id)]
-    if not found:
-        raise UsageError(f"No rule is called {name!r}", fix="See 'auditlens rules list'")
-    click.echo(found[0].path.read_text(encoding="utf-8"), nl=False)
+    found = loaded(path, product)
+    click.echo(rule_source(found, known(found, name))[1], nl=False)
+
+
+@rules.command("explain")
+@click.argument("name")
+@path_argument
+@product_option
+def explain_rule(name: str, path: Path | None, product: str) -> None:
+    """Say in plain English what the rule called NAME looks for, and what it is built on."""
+    from auditlens.rules.english import explain
+
+    found = loaded(path, product)
+    click.echo(explain(found, known(found, name)))
+
+
+@rules.command("check")
+@path_argument
+@product_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("table", "json", "sarif", "junit")),
+    default="table",
+    show_default=True,
+    help="How problems are written.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "note")),
+    default="error",
+    show_default=True,
+    help="Exit 1 on problems of this severity or above.",
+)
+@click.pass_context
+def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fail_on: str) -> None:  # fmt: skip
+    """Look for faults, doubtful places and departures from convention in rules."""
+    from auditlens.cli.terminal import print_json, visible
+    from auditlens.rules.check import check_rules
+
+    settings = settings_of()
+    found = check_rules(path or settings.rules, product=product, placeholders=settings.placeholders)
+    if form == "json":
+        print_json({"problems": found.table().to_dicts(), "rules": found.rule_table().to_dicts()})
+    elif form in ("sarif", "junit"):
+        click.echo(found.sarif() if form == "sarif" else found.junit())
+    else:
+        for problem in found.problems:
+            click.echo(visible(problem))
+        held = len(found.rules.rules) if found.rules else 0
+        click.echo(f"{held} rules, {len(found.problems)} problems")
+    order = ("note", "warning", "error")
+    worst = found.worst()
+    ctx.exit(1 if worst and order.index(worst) >= order.index(fail_on) else 0)
 
 
 @rules.command("test")
-@paths_argument
+@path_argument
+@product_option
+@click.option("--coverage", is_flag=True, help="Which parts of a rule no test answers both ways.")
+@click.option("--mutate", is_flag=True, help="Change each part and demand that a test fails.")
 @json_option
 @click.pass_context
-def test_rules(ctx: click.Context, /, path: Path | None, as_json: bool) -> None:
+def test_rules(
+    ctx: click.Context, /, path: Path | None, product: str, coverage: bool, mutate: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Run the tests that stand beside the rules, with the real engine."""
     from dataclasses import asdict
 
-    from auditlens.cli.terminal import print_json, visible
+    from auditlens.cli.terminal import print_json
     from auditlens.rules.sidecar import run_tests
 
-    results = run_tests(loaded(path))
+    found = loaded(path, product)
+    results = run_tests(found)
     failed = [result for result in results if not result.passed]
+    document: dict[str, Any] = {"tests": [asdict(one) for one in results], "failed": len(failed)}
+    if coverage:
+        document["uncovered"] = uncovered(found)
+    if mutate:
+        document["mutants"] = mutants(found)
     if as_json:
-        print_json({"tests": [asdict(result) for result in results], "failed": len(failed)})
+        print_json(document)
     else:
-        for result in failed:
-            where = f"{result.path}:{result.line}: {result.rule}: {result.name}"
-            click.echo(f"{visible(where)}: {visible(result.message)}")
-        click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+        tell(document)
     ctx.exit(1 if failed else 0)
 
 
-def loaded(path: Path | None) -> RuleSet:
-    """The rules of PATH, of the settings, or the shipped ones."""
-    from auditlens.rules import load_rules
+def uncovered(found: RuleSet) -> list[dict[str, Any]]:
+    from dataclasses import asdict
 
-    settings = settings_of()
-    return load_rules(path or settings.rules, placeholders=settings.placeholders)
+    from auditlens.rules.cover import leaf_cover
+
+    covers = [one for rule in found.rules for one in leaf_cover(found, rule)]
+    return [asdict(one) for one in covers if not one.covered]
+
+
+def mutants(found: RuleSet) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from auditlens.rules.mutate import mutate
+
+    return [asdict(one) for rule in found.rules for one in mutate(found, rule)]
+
+
+def tell(document: dict[str, Any]) -> None:
+    """Print failures with the leaves that were true or false, then counts."""
+    from auditlens.cli.terminal import visible
+
+    for result in document["tests"]:
+        if not result["passed"]:
+            where = f"{result['path']}:{result['line']}: {result['rule']}: {result['name']}"
+            click.echo(f"{visible(where)}: {visible(result['message'])}")
+            for line in result["detail"].splitlines():
+                click.echo(f"    {visible(line)}")
+    for one in document.get("uncovered", ()):
+        seen = "true" if one["times_true"] else "false"
+        click.echo(f"{one['rule']}: only ever {seen}: {visible(one['words'])}")
+    if "mutants" in document:
+        alive = [one for one in document["mutants"] if not one["killed"]]
+        for one in alive:
+            click.echo(f"{one['rule']}: no test notices: {visible(one['change'])}")
+        click.echo(f"{len(document['mutants']) - len(alive)} of {len(document['mutants'])} killed")
+    click.echo(f"{len(document['tests']) - document['failed']} passed, {document['failed']} failed")
+
+
+@rules.command("backtest")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day.")
+@click.option("--rules", "path", type=click.Path(path_type=Path), help="A rule file or folder.")
+@click.option("--archive", type=click.Path(path_type=Path), help="Folder of the archive.")
+@product_option
+@json_option
+def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Path | None,
+             product: str, as_json: bool) -> None:  # fmt: skip
+    """Show what rules would have found in the archive, or in log FILEs, week by week."""
+    from datetime import UTC
+
+    from auditlens.archive import Archive
+    from auditlens.cli.terminal import print_json, table
+    from auditlens.rules.backtest import backtest as run
+
+    log = log_of(files, "auto", settings_of(archive=archive))
+    events = log.events() if isinstance(log, Archive) else log.events
+    found = run(loaded(path, product), events, since.replace(tzinfo=UTC))
+    if as_json:
+        print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts()})
+        return
+    weeks = ("title", "level", "week", "episodes", "events")
+    table(weeks, found.weeks.select(weeks).iter_rows(), title="Findings a week")
+    senders = ("title", "subject_label", "episodes", "events")
+    table(senders, found.senders.select(senders).iter_rows(), title="Most often")
+
+
+@rules.command("coverage")
+@path_argument
+@product_option
+@click.option("--navigator", is_flag=True, help="An ATT&CK Navigator layer on stdout.")
+@json_option
+def coverage(path: Path | None, product: str, navigator: bool, as_json: bool) -> None:
+    """Map the rules to ATT&CK techniques and framework clauses."""
+    import json
+
+    from auditlens.cli.terminal import print_json, table
+    from auditlens.rules.reach import attack_map, framework_map, navigator_layer
+
+    found = loaded(path, product)
+    if navigator:
+        click.echo(json.dumps(navigator_layer(found), indent=2, sort_keys=True))
+        return
+    techniques, clauses = attack_map(found), framework_map(found)
+    if as_json:
+        print_json({"attack": techniques.to_dicts(), "clauses": clauses.to_dicts()})
+        return
+    table(
+        ("technique", "name", "rules"),
+        [(r["technique"], r["name"], len(r["rules"])) for r in techniques.iter_rows(named=True)],
+    )
+    table(
+        ("framework", "clause", "rules on", "rules off"),
+        [(r["framework"], r["clause"], len(r["rules"]), len(r["off"]))
+         for r in clauses.iter_rows(named=True)],
+    )  # fmt: skip
+
+
+@rules.command("new")
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(("rule", "correlation", "behaviour")),
+    default="rule",
+    show_default=True,
+    help="Which kind of document.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("rules"),
+    show_default=True,
+    help="Where to write it.",
+)
+def new_rule(name: str, kind: str, folder: Path) -> None:  # fmt: skip
+    """Write a rule called NAME, with its tests, to start from."""
+    from auditlens.rules.draft import draft_rule
+
+    for path in draft_rule(name, folder, kind=kind):
+        click.echo(path)
