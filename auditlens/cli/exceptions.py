@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from auditlens.cli.options import archive_option, json_option, opened, rules_of, settings_of
+from auditlens.cli.options import (
+    archive_option,
+    journal_path,
+    json_option,
+    opened,
+    rules_of,
+    settings_of,
+)
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -168,10 +175,6 @@ def matching(scope: Mapping[str, str | None]) -> dict[str, str]:
             fix="Name at least one of --rule, --sender, --resource, --family",
         )
     return match
-
-
-def journal_path(settings: Settings) -> Path:
-    return settings.journal or settings.archive.absolute().parent / "triage.yml"
 
 
 def journal_of(settings: Settings) -> Journal:

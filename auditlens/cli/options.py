@@ -75,6 +75,11 @@ def settings_of(**given: Any) -> Settings:
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
+def journal_path(settings: Settings) -> Path:
+    """The triage journal: the one in the settings, else the one beside the archive."""
+    return settings.journal or settings.archive.absolute().parent / "triage.yml"
+
+
 def opened(settings: Settings, *, must_exist: bool = True) -> Archive:
     """Open the archive the settings name. Raises UsageError when there is none."""
     from auditlens.archive import Archive

@@ -70,7 +70,7 @@ def triage(
     if named:
         made = Decision((verdict or "").replace("-", "_"), reviewer, reason, ticket, owner)
         for finding_id in named:
-            decide(audit, path, finding_of(audit, finding_id), made)
+            decide(path, finding_of(audit, finding_id), made)
         after(audit, path)
     elif no_input or not sys.stdin.isatty():
         list_open(audit)
@@ -95,12 +95,17 @@ def finding_of(audit: Audit, finding_id: str) -> dict[str, Any]:
     )
 
 
-def decide(audit: Audit, path: Path, finding: dict[str, Any], made: Decision) -> None:
+def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
     """Write one decision and say so."""
-    from auditlens.provenance import run_time
-    from auditlens.triage import add_entry, decision_words
+    from datetime import timedelta
 
-    now = max(run_time(), audit.run_at)
+    from auditlens.provenance import run_time
+    from auditlens.triage import add_entry, decision_words, read_journal
+
+    now = run_time()
+    if history := read_journal(path).history(finding["finding_id"]):
+        # The latest time decides, so a second thought within one second needs a later one.
+        now = max(now, history[-1].at + timedelta(seconds=1))
     add_entry(
         path,
         {
@@ -157,7 +162,7 @@ def walk(audit: Audit, path: Path, reviewer: str) -> None:
             continue
         reason = ask("Reason", reason)
         ticket = ask("Ticket (Enter: none)", "")
-        decide(audit, path, finding, Decision(KEYS[key], reviewer, reason, ticket))
+        decide(path, finding, Decision(KEYS[key], reviewer, reason, ticket))
 
 
 def ask(text: str, default: str | None = None) -> str:

@@ -9,6 +9,7 @@ import click
 
 from auditlens.cli.options import (
     archive_option,
+    journal_path,
     json_option,
     log_of,
     opened,
@@ -83,14 +84,21 @@ def check_archive(settings: Settings, against: str | None, *, as_json: bool, qui
     import dataclasses
 
     from auditlens.cli.terminal import print_json, progress, visible
+    from auditlens.triage import read_ledger
+    from auditlens.triage.seals import FOLDER, sealed_findings
 
     store = opened(settings)
     with progress("verifying the archive", quiet=quiet):
         found = store.verify(against=against)
+        signed = read_ledger(journal_path(settings).parent / FOLDER)
+        for seal in signed.seals:
+            sealed_findings(seal)
     if as_json:
-        print_json({"ok": found.ok, **dataclasses.asdict(found)})
+        print_json({"ok": found.ok, "signed": len(signed.seals), **dataclasses.asdict(found)})
     elif found.ok:
         click.echo(f"intact: {found.records:,} records, head {found.head}")
+        if signed.seals:
+            click.echo(f"intact: {len(signed.seals)} sign-offs, last seal {signed.head}")
     else:
         for problem in found.problems:
             place = (
@@ -108,16 +116,10 @@ def judge(
     import dataclasses
 
     from auditlens.cli.terminal import print_json, progress, visible
-    from auditlens.shipped import rules_folder
-    from auditlens.signoff.folder import open_folder
     from auditlens.signoff.reperform import Originals
     from auditlens.signoff.verify import verify_report
 
-    held, _ = open_folder(report)
-    product = held.record.data["product"] if held else "secoda"
-    root = root or rules_folder() / product
-    journal = settings.journal or settings.archive.absolute().parent / "triage.yml"
-    originals = Originals(settings, journal, root)
+    originals = Originals(settings, journal_path(settings), root)
     with progress("doing the report again", quiet=quiet):
         source = log_of(files, "auto", settings)
         found = verify_report(report, source, originals, sealed_rules=sealed_rules, against=against)

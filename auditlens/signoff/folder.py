@@ -67,13 +67,15 @@ def open_folder(path: Path) -> tuple[ReportFolder | None, tuple[Difference, ...]
             seal = parse_seal(path / SEAL)
             found.extend(against_seal(files, seal))
         except IntegrityError as error:
-            found.append(Difference(SEAL, error.message))
+            told = error.message.removeprefix(f"{path / SEAL}").removeprefix(": ").strip()
+            found.append(Difference(SEAL, told))
     try:
         if RECORD not in files:
             raise IntegrityError("is not there, so the run cannot be done again")
         record = parse_record(files[RECORD], path / RECORD)
     except IntegrityError as error:
-        found.append(Difference(RECORD, error.message))
+        told = error.message.removeprefix(f"{path / RECORD}").removeprefix(": ").strip()
+        found.append(Difference(RECORD, told))
         return None, tuple(found)
     if record.making.reviewer and SEAL not in files:
         found.append(Difference(SEAL, "the report says it was signed, but its seal is not there"))

@@ -53,6 +53,11 @@ class Record:
         return self.making.identity != "full"
 
     @property
+    def shipped_rules(self) -> str:
+        """Which of the shipped folders of rules was used; empty for rules of one's own."""
+        return str(self.data["shipped_rules"])
+
+    @property
     def settings(self) -> Settings | None:
         """The settings of the run; None in a veiled record."""
         held = self.data["settings"]
@@ -83,7 +88,7 @@ def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
     open_ = making.identity == "full"
     texts = rule_texts(rules_root)
     journal = audit.journal
-    lines = sorted(sha256(line) for line in journal.text.splitlines() if line.strip())
+    lines = sorted(sha256(line) for line in journal.text.splitlines(keepends=True))
     about = {
         "format": RECORD_FORMAT,
         "period": period_data(audit.period),
@@ -93,8 +98,7 @@ def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
         | {"signed_at": making.signed_at and making.signed_at.isoformat()},
         "provenance": dict(audit.provenance),
         "source": "archive" if audit.coverage.head else "files",
-        "product": next((rule.product for rule in audit.rules.rules), "secoda"),
-        "shipped_rules": rules_root.is_relative_to(rules_folder()),
+        "shipped_rules": shipped_name(rules_root),
         "rules": {
             name: {"sha256": sha256(text), "text": text if open_ else None}
             for name, text in texts.items()
@@ -104,12 +108,24 @@ def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
             "digest": journal.digest,
             "entries": sorted(sha256(said) for said in journal.said),
             "lines": lines,
+            "characters": len(journal.text),
+            "sha256": sha256(journal.text),
             "text": journal.text if open_ else None,
         },
         "earlier": [month_data(month) for month in audit.earlier] if open_ else None,
         "earlier_seals": [month.seal for month in audit.earlier],
     }
     return canonical(about)
+
+
+def rule_folders() -> list[str]:
+    return [path.name for path in rules_folder().iterdir() if path.is_dir()]
+
+
+def shipped_name(root: Path) -> str:
+    """Which of the shipped folders of rules this is; empty for rules of one's own."""
+    inside = root.absolute().is_relative_to(rules_folder().absolute())
+    return root.absolute().relative_to(rules_folder().absolute()).as_posix() if inside else ""
 
 
 def parse_record(raw: bytes, path: Path) -> Record:
@@ -132,6 +148,7 @@ def parse_record(raw: bytes, path: Path) -> Record:
         # Each is read now, so that a fault shows here and not in the middle of a run.
         assert record.settings is None or record.settings.timezone
         assert record.earlier is None or isinstance(data["journal"]["lines"], list)
+        assert record.shipped_rules in ("", *rule_folders())
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError):
         raise IntegrityError(
             f"{path}: is no record of ours, or was edited", fix="Restore the report from a copy"

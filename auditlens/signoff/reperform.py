@@ -17,6 +17,7 @@ from auditlens.provenance import LIBRARIES
 from auditlens.report.folder import MANIFEST
 from auditlens.rules import RuleSet, load_rules
 from auditlens.settings import Settings
+from auditlens.shipped import rules_folder
 from auditlens.signoff.folder import Difference, ReportFolder
 from auditlens.signoff.making import RECORD, files_of, sha256
 from auditlens.signoff.past import as_of
@@ -36,10 +37,16 @@ SHOWN = 60
 class Originals:
     """What a veiled record leaves out: settings, journal and signed months of this machine."""
 
-    def __init__(self, settings: Settings, journal: Path, rules_root: Path) -> None:
+    def __init__(self, settings: Settings, journal: Path, rules_root: Path | None) -> None:
         self.settings = settings
         self.journal_path = journal
         self.rules_root = rules_root
+
+    def rules(self, record: Record) -> Path | None:
+        """Where the rules of today are; None when the report had rules of its own, unnamed here."""
+        if self.rules_root is not None:
+            return self.rules_root
+        return rules_folder() / record.shipped_rules if record.shipped_rules else None
 
     def journal(self, record: Record) -> Journal:
         """The journal as it stood: what was added since is left aside."""
@@ -99,7 +106,7 @@ def rules_of(
 ) -> tuple[RuleSet, Path]:
     """The rules the record holds, written out to be read by the one reader there is."""
     texts = {name: text for name, (_, text) in record.rules.items() if text is not None}
-    root = originals.rules_root
+    root = originals.rules(record) or folder
     if texts:
         root = folder / "rules"
         for name, text in texts.items():

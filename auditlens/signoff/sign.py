@@ -70,6 +70,11 @@ def sign_off(audit: Audit, rules_root: Path, out: Path, terms: Terms) -> Seal:
         raise UsageError(
             "Only a period of an archive can be signed", fix="Pull the log with 'auditlens sync'"
         )
+    if audit.period.end > audit.run_at:
+        raise UsageError(
+            f"{audit.period} is not over before {audit.period.end:%Y-%m-%d %H:%M} UTC",
+            fix="Sign it when it is",
+        )
     terms = replace(terms, reviewer=terms.reviewer.strip(), statement=terms.statement.strip())
     found = obstacles(audit, terms.reviewer, terms.level)
     refuse(found, terms)

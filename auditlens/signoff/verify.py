@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditlens.archive import Archive
+from auditlens.archive.chain import HEAD, Problem
 from auditlens.errors import AuditLensError, UsageError
 from auditlens.provenance import describe_run
-from auditlens.signoff.folder import Difference, ReportFolder, open_folder
+from auditlens.signoff.folder import SEAL, Difference, ReportFolder, open_folder
 from auditlens.signoff.reperform import VERSIONS, Originals, compare, reperform
 from auditlens.signoff.surroundings import compare_journal, compare_ledger, compare_rules
 from auditlens.sources import Log
@@ -59,8 +60,11 @@ def verify_report(
         differences.append(Difference("seal.json", f"is not the seal {against[:16]}…"))
     if isinstance(source, Archive):
         differences += archive_differences(source, folder)
-    if not sealed_rules:
-        differences += compare_rules(folder.record, originals.rules_root)
+    rules = originals.rules(folder.record)
+    if rules is None:
+        notes.append("the rules of today were not compared: name their folder with --rules")
+    elif not sealed_rules:
+        differences += compare_rules(folder.record, rules)
     notes += versions(folder)
     beside, told = around(folder, originals)
     differences += beside
@@ -86,7 +90,7 @@ def around(folder: ReportFolder, originals: Originals) -> tuple[list[Difference]
         told = "no journal beside the archive: the one in the report was used"
         found, notes = [], [told] if held["lines"] else []
     if folder.seal is None:
-        notes = ["this report is not signed"]
+        notes = [] if SEAL in folder.files else ["this report is not signed"]
         return [], [*notes, f"since this draft was made: {found[0]}"] if found else notes
     beside, told_too = compare_ledger(folder, path)
     return [*found, *beside], [*notes, *told_too]
@@ -114,13 +118,14 @@ def archive_differences(archive: Archive, folder: ReportFolder) -> list[Differen
             fix="Name the files: auditlens verify --report OUT FILE…",
         )
     found = archive.verify(against=head)
+    lost = [] if (archive.path / HEAD).is_file() else [Problem(HEAD, "", "is missing")]
     return [
         Difference(
             f"{archive.path / problem.file}"
             + (f", records {problem.records}" if problem.records else ""),
             problem.text,
         )
-        for problem in found.problems
+        for problem in (*found.problems, *lost)
     ]
 
 

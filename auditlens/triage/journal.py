@@ -74,7 +74,8 @@ def read_journal(path: Path) -> Journal:
         return Journal(path)
     try:
         documents = read_documents(path, date_keys=DATE_KEYS)
-        text = path.read_text(encoding="utf-8")
+        # As bytes: line ends are kept as they are, since a signature covers them.
+        text = path.read_bytes().decode("utf-8")
     except DocumentError as fault:
         raise DocumentErrors([with_fix(fault)]) from None
     return journal_of(documents, path, text)

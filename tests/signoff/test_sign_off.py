@@ -176,3 +176,12 @@ def test_later_pulls_and_later_decisions_leave_a_signed_month_alone(signed, pull
     found = signed.verify()
     assert found.differences == ()
     assert any("1 entry was added" in note for note in found.notes)
+
+
+def test_a_month_that_is_not_over_cannot_be_signed(pulled):
+    """There is still time for it to change."""
+    import dataclasses
+
+    early = dataclasses.replace(pulled.audit(), run_at=datetime(2026, 5, 31, 23, 59, tzinfo=UTC))
+    with pytest.raises(UsageError, match="not over before 2026-06-01 00:00 UTC"):
+        pulled.sign(early)

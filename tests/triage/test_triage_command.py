@@ -180,3 +180,13 @@ def talk(master: int, script: list[tuple[bytes, bytes]]) -> bytes:
     except OSError:
         pass
     return shown
+
+
+def test_a_second_thought_within_the_same_second_counts(run, small_log):
+    """The clock may stand still; the later of two decisions still wins."""
+    name = findings(run, small_log)["findings"][0]["finding_id"]
+    for verdict in ("true-positive", "benign"):
+        run("triage", name, small_log, "--period", MONTH, "--journal", "triage.yml", "--as",
+            verdict, "--reason", "seen", "--by", "Ana")  # fmt: skip
+    held = {f["finding_id"]: f["disposition"] for f in findings(run, small_log)["findings"]}
+    assert held[name] == "benign"
