@@ -119,7 +119,7 @@ def explain_rule(name: str, path: Path | None, product: str) -> None:
     help="Exit 1 on problems of this severity or above.",
 )
 @click.pass_context
-def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fail_on: str) -> None:  # fmt: skip
+def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fail_on: str) -> None:
     """Look for faults, doubtful places and departures from convention in rules."""
     from auditlens.cli.terminal import print_json, visible
     from auditlens.rules.check import check_rules
