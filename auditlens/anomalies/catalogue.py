@@ -67,6 +67,8 @@ NOUNS = {
     "sensitive_foreign": "sensitive resource foreign to sender and peers"
     "|sensitive resources foreign to sender and peers",
     "sensitive_export": "export of sensitive resources|exports of sensitive resources",
+    "share_14": "share in 14 days|shares in 14 days",
+    "risky_14": "risky action in 14 days|risky actions in 14 days",
     "export_14": "export in 14 days|exports in 14 days",
     "sensitive_export_14": "export of sensitive resources in 14 days"
     "|exports of sensitive resources in 14 days",

@@ -20,8 +20,11 @@ __all__ = ["FEWEST_ROWS", "DayModel", "comparable", "describe", "fit_days", "mat
 FEWEST_ROWS = 10
 """Below so many comparable days nothing is unusual or usual."""
 
-USUAL_SURGE = 1.5
+USUAL_LEAP = 1.5
 """No leap below this is without precedent, however calm the log."""
+
+MOST_LIFT = 0.7
+"""A leap alone never reaches a score of one."""
 
 LIFT_CREDIT = 10.0
 """Path length that a full lift stands for."""
@@ -36,8 +39,8 @@ GATE_SPREADS = 5.0
 class DayModel:
     """A fitted scaler and forest with the names and families of their columns.
 
-    ``usual_surge`` is the leap that one in a thousand of the days it was fitted on exceeds,
-    ``gate`` the score far outside the bulk of them.
+    ``usual_leaps`` says of each count the leap that one in a thousand of the days it was fitted
+    on exceeds, ``gate`` is the score far outside the bulk of them.
     """
 
     features: tuple[str, ...]
@@ -45,7 +48,7 @@ class DayModel:
     scaler: Scaler
     forest: Forest
     seed: int
-    usual_surge: float
+    usual_leaps: dict[str, float]
     gate: float
 
     def scores(self, table: pl.DataFrame) -> Floats:
@@ -59,13 +62,19 @@ class DayModel:
         return np.round(plain + (1 - plain) * self.lift(table), 6)
 
     def lift(self, table: pl.DataFrame) -> Floats:
-        """Share (0..1) of the way to a score of one that a leap without precedent goes."""
-        if "surge" not in table.columns or "self" not in self.families:
-            return np.zeros(len(table))
-        beyond = np.maximum(table["surge"].to_numpy() / self.usual_surge, 1.0)
+        """Share of the way to a score of one that a leap without precedent goes."""
+        beyond = np.maximum(self.leaps(table).max(axis=1), 1.0)
+        return np.asarray(MOST_LIFT * (1 - 1 / beyond), np.float64)
+
+    def leaps(self, table: pl.DataFrame) -> Floats:
+        """Each count's leap over the usual one: rows x counts; zero where "self" is muted."""
+        if not self.usual_leaps:
+            return np.zeros((len(table), 1))
+        found = matrix(table, [f"{name}_leap" for name in self.usual_leaps])
+        ratio: Floats = found / np.array(list(self.usual_leaps.values()))
         if "muted" in table.columns:
-            beyond = np.where(table["muted"].list.contains("self").to_numpy(), 1.0, beyond)
-        return np.asarray(1 - 1 / beyond, np.float64)
+            ratio[table["muted"].list.contains("self").to_numpy()] = 0.0
+        return ratio
 
     def scaled(self, table: pl.DataFrame) -> NDArray[np.float32]:
         rows = self.scaler.scaled(matrix(table, self.features), services(table))
@@ -87,11 +96,13 @@ class DayModel:
     def credit(self, table: pl.DataFrame) -> Floats:
         """Path credit by feature; what a leap lifted is credited to the leaping count."""
         credit = self.forest.credit(self.scaled(table))
+        leaps, names = self.leaps(table), list(self.usual_leaps)
         lift = self.lift(table)
         for row in np.flatnonzero(lift > 0).tolist():
-            name = f"{table['surge_of'][row]}_z"
-            if name in self.features:
-                credit[row, self.features.index(name)] += LIFT_CREDIT * lift[row]
+            # Of equal leaps the last: a group of actions tells more than all events.
+            column = f"{names[len(names) - 1 - int(np.argmax(leaps[row, ::-1]))]}_z"
+            if column in self.features:
+                credit[row, self.features.index(column)] += LIFT_CREDIT * lift[row]
         return credit
 
 
@@ -109,11 +120,22 @@ def fit_days(
     raw = matrix(table, names)
     scaler = fit_scaler(raw, services(table))
     forest = fit_forest(scaler.scaled(raw, services(table)), seed=seed, trees=trees)
-    surges = table["surge"].to_numpy() if "surge" in table.columns else np.zeros(1)
-    usual = max(USUAL_SURGE, float(np.quantile(surges, 0.999, method="higher")))
     families = tuple(feature.family for feature in features)
-    model = DayModel(names, families, scaler, forest, seed, round(usual, 6), 1.0)
+    model = DayModel(names, families, scaler, forest, seed, usual_leaps(table, families), 1.0)
     return replace(model, gate=gate(model.scores(table)))
+
+
+def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
+    """By count, the leap that one day in a thousand exceeds; a model without "self" has none."""
+    names = sorted(name for name in table.columns if name.endswith("_leap"))
+    if "self" not in families:
+        return {}
+    return {
+        name.removesuffix("_leap"): round(
+            max(USUAL_LEAP, float(np.quantile(table[name].to_numpy(), 0.999, method="higher"))), 6
+        )
+        for name in names
+    }
 
 
 def matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
@@ -170,7 +192,7 @@ def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:
         "scored": True,
         "days": len(known),
         "gate": fitted.gate,
-        "usual_surge": fitted.usual_surge,
+        "usual_leaps": fitted.usual_leaps,
         "first_day": span[0].isoformat(),
         "last_day": span[-1].isoformat(),
         "trees": len(fitted.forest.feature),

@@ -22,7 +22,6 @@ __all__ = [
     "SELF_SURPRISES",
     "SLOW_COUNTS",
     "SURGE_COUNTS",
-    "largest_leap",
     "with_baselines",
 ]
 
@@ -48,7 +47,7 @@ SURGE_COUNTS = (
 
 SLOW_COUNTS = (
     "export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources",
-    "alien_resources",
+    "alien_resources", "share", "risky",
 )  # fmt: skip
 RECENT = ("export", "foreign_resources", "rare_kinds", "sensitive")
 
@@ -75,7 +74,7 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     for name in SELF_SURPRISES:
         levels = values[name] / 1000.0
         made[f"{name}_self"] = deviation(levels, trail(levels, first))
-    leaps = {name: leap(values[name], first) for name in SURGE_COUNTS}
+    made |= {f"{name}_leap": leap(values[name], first) for name in SURGE_COUNTS}
     for name in PEER_COUNTS:
         usual = values[f"usual_{name}"]
         ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
@@ -88,23 +87,9 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     made["sensitive_export_days_14"] = sum_of_days(days, s, d)
     for name in RECENT:
         made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
-    columns = [
+    return table.with_columns(
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
-    ]
-    return table.with_columns(*columns, *largest_leap(leaps))
-
-
-def largest_leap(leaps: dict[str, Floats]) -> tuple[pl.Series, pl.Series]:
-    """``surge``, the largest leap of each row, and ``surge_of``, the count that leapt.
-
-    Of equal leaps the last is named: a group of actions tells more than all events.
-    """
-    names, sizes = list(leaps), np.stack(list(leaps.values()))
-    last = len(names) - 1 - np.argmax(sizes[::-1], axis=0)
-    return (
-        pl.Series("surge", np.round(sizes.max(axis=0), 6)),
-        pl.Series("surge_of", np.array(names, dtype=object)[last], dtype=pl.String),
     )
 
 

@@ -8,7 +8,6 @@ import polars as pl
 from auditlens.anomalies.counts import foreign_folders
 from auditlens.anomalies.high_days import HighDays
 from auditlens.anomalies.ledger import NOTHING, Ledger
-from auditlens.anomalies.relative import largest_leap
 from auditlens.anomalies.sender_days import Comparison
 from auditlens.anomalies.windows import ENOUGH, Ints, deviation, first_rows, stabilised, trail
 
@@ -46,7 +45,6 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
         "days_before": rows - first,
         "idle_days": np.where(rows > first, d - np.roll(d, 1), 0),
     } | {f"usual_{name}": high for name, high in usual.items()}
-    leaps = {}
     for count in OWN_COUNTS:
         values = table[count].to_numpy()
         # One of something, or none, is never more than usual; most resource-days are that.
@@ -58,7 +56,7 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
             made[f"type_{count}"] = ratio
             z = np.where((rows - first < ENOUGH) & several, ratio / YOUNG, z)
             own = trail(stabilised(values), first, only=several)
-            leaps[count] = np.minimum(
+            made[f"{count}_leap"] = np.minimum(
                 np.maximum(stabilised(values) - stabilised(high), 0.0),
                 np.where(own.days >= ENOUGH, stabilised(values) - own.highest, np.inf),
             )
@@ -66,11 +64,10 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     unusual = table["audience_mean"].to_numpy() / 1000.0
     visited = table["new_senders"].to_numpy() > 0
     made["audience_self"] = deviation(unusual, trail(unusual, first, only=visited))
-    columns = [
+    return table.with_columns(
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
-    ]
-    return table.with_columns(*columns, *largest_leap(leaps))
+    )
 
 
 def visits(seen: Comparison) -> pl.DataFrame:

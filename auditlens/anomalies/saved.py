@@ -28,7 +28,7 @@ def save_model(model: DayModel, path: Path | str) -> Path:
         "families": model.families,
         "seed": model.seed,
         "samples": model.forest.samples,
-        "usual_surge": model.usual_surge,
+        "usual_leaps": model.usual_leaps,
         "gate": model.gate,
     }
     try:
@@ -71,6 +71,6 @@ def load_model(path: Path | str) -> DayModel:
         Scaler(arrays["median"], arrays["spread"]),
         forest,
         facts["seed"],
-        facts["usual_surge"],
+        facts["usual_leaps"],
         facts["gate"],
     )

@@ -23,7 +23,7 @@ def forest(rows):
 
 def model_of(forest):
     names = tuple("abcdef")
-    return DayModel(names, names, Scaler(np.zeros((2, 6)), np.ones((2, 6))), forest, 3, 1.5, 0.6)
+    return DayModel(names, names, Scaler(np.zeros((2, 6)), np.ones((2, 6))), forest, 3, {}, 0.6)
 
 
 def test_scores_are_those_of_the_library(rows, forest):
