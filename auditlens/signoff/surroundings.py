@@ -14,6 +14,7 @@ from auditlens.signoff.making import sha256
 from auditlens.signoff.record import Record, rule_texts
 from auditlens.signoff.signatures import ENDINGS
 from auditlens.triage import parse_journal
+from auditlens.triage.append import HEADER
 from auditlens.triage.entry import Disposition, FindingException
 from auditlens.triage.journal import saying
 from auditlens.triage.seals import FOLDER, read_ledger, sealed_findings
@@ -69,7 +70,9 @@ def compare_journal(
     if gone:
         found.append(Difference(str(path), f"signed entries were changed or removed: {len(gone)}"))
     elif not still_there(held, text):
-        found.append(Difference(str(path), "signed lines were changed, cut or moved apart"))
+        found.append(
+            Difference(str(path), "signed lines were changed, or what was added is no entry")
+        )
     entries: tuple[Disposition | FindingException, ...]
     entries = (*journal.dispositions, *journal.exceptions)
     added = [entry for entry in entries if sha256(saying(entry)) not in set(held["entries"])]
@@ -87,17 +90,31 @@ def compare_journal(
 
 
 def still_there(held: Mapping[str, Any], text: str) -> bool:
-    """Whether what was signed is still in the journal to the byte.
+    """Whether what was signed is still in the journal to the byte, and only entries came after.
 
     Normally it is its beginning. Where git joined two branches the lines lie apart: then each
-    must be there, and no blank line more.
+    must be there.
     """
+    signed = Counter(held["lines"])
     if sha256(text[: held["characters"]]) == held["sha256"]:
-        return True
-    lines = text.splitlines(keepends=True)
-    signed, today = Counter(held["lines"]), Counter(sha256(line) for line in lines)
-    blank = {sha256(line) for line in lines if not line.strip()}
-    return signed <= today and all(today[line] == signed[line] for line in blank)
+        added = text[held["characters"] :].splitlines(keepends=True)
+    else:
+        lines = text.splitlines(keepends=True)
+        if not signed <= Counter(sha256(line) for line in lines):
+            return False
+        added = []
+        for line in lines:
+            if signed[sha256(line)]:
+                signed[sha256(line)] -= 1
+            else:
+                added.append(line)
+    # The end of a last line that had none is no line of its own.
+    rest = added[1:] if added and not ends_line(text[: held["characters"]]) else added
+    return all(line == HEADER or (line.strip() and line.lstrip()[0] != "#") for line in rest)
+
+
+def ends_line(text: str) -> bool:
+    return not text or text.endswith("\n")
 
 
 def compare_ledger(folder: ReportFolder, journal: Path) -> tuple[list[Difference], list[str]]:

@@ -109,9 +109,10 @@ def hint(
         "exception": exception_id(match, now),
         **match,
         "owner": last.reviewer,
-        "approver": "WHO APPROVES",
         "reason": f"{len(alarms)} of {count} decided findings were benign",
         "at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "until": f"{(now + timedelta(days=DAYS)).date()}",
     }
-    return Tuning(rule, count, len(alarms), match.get("sender", ""), entry_line(entry).rstrip())
+    # Without an approver the journal refuses the line: somebody has to put a name there.
+    line = entry_line(entry).rstrip().replace(', reason: "', ', approver: "", reason: "', 1)
+    return Tuning(rule, count, len(alarms), match.get("sender", ""), line)

@@ -259,3 +259,14 @@ def test_the_journal_of_a_signed_month_is_read_at_its_time(signed):
     folder, _ = open_folder(signed.out)
     assert folder.record.making.signed_at == datetime(2026, 6, 3, 9, 30, tzinfo=UTC)
     assert folder.record.journal.digest == folder.seal.digests["journal"]
+
+
+def test_a_journal_begun_after_the_signature_is_no_fault(pulled):
+    """Its first line is the tool's own; a comment or a blank line of anybody else's is told."""
+    pulled.sign(pulled.audit())
+    add_entry(pulled.journal, {"finding": "F-AAAAAAAAAA", "as": "benign", "by": "Bo",
+                               "reason": "June", "at": "2026-07-02T00:00:00Z"})  # fmt: skip
+    assert pulled.verify().differences == ()
+    with pulled.journal.open("a", encoding="utf-8") as stream:
+        stream.write("\n")
+    assert "what was added is no entry" in str(pulled.verify().differences[0])

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
+from auditlens.errors import DocumentErrors
 from auditlens.findings import FINDING_SCHEMA
 from auditlens.triage import (
     SealedMonth,
@@ -151,16 +152,20 @@ def test_five_false_alarms_call_for_tuning_with_a_ready_exception():
     five = journal(*(decision(letter) for letter in LETTERS[:5]))
     (told,) = tuning_hints(rows, five, AT)
     assert (told.false_alarms, told.decided, told.subject) == (5, 5, "u-1")
-    (ready,) = journal(told.line[3:-1]).exceptions
+    with pytest.raises(DocumentErrors, match="'approver' is missing"):
+        journal(told.line[3:-1])
+    line = told.line.replace('approver: ""', "approver: bo")[3:-1]
+    (ready,) = journal(line).exceptions
     assert dict(ready.match) == {"rule": "r-1", "sender": "u-1"}
-    assert apply_journal(rows, journal(told.line[3:-1]))["exception_id"].null_count() == 0
+    assert apply_journal(rows, journal(line))["exception_id"].null_count() == 0
 
 
 def test_false_alarms_about_many_make_an_exception_for_the_rule_alone():
     """No one person is singled out for what the rule gets wrong."""
     rows = frame(*(finding(letter, subject=f"u-{letter}") for letter in LETTERS[:6]))
     (told,) = tuning_hints(rows, journal(*(decision(letter) for letter in LETTERS[:6])), AT)
-    assert dict(journal(told.line[3:-1]).exceptions[0].match) == {"rule": "r-1"}
+    line = told.line.replace('approver: ""', "approver: bo")[3:-1]
+    assert dict(journal(line).exceptions[0].match) == {"rule": "r-1"}
 
 
 def month(label: str, *rows: dict) -> SealedMonth:
