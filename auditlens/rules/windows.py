@@ -182,7 +182,9 @@ def temporal(rule: Correlation, line: Timeline, ruler: Ruler, span: int) -> Anch
     needed = math.floor(threshold.value) + 1 if threshold.op == "gt" else math.ceil(threshold.value)
     found = []
     for chosen in itertools.islice(itertools.combinations(slots, max(1, needed)), MAX_SUBSETS):
-        at = np.flatnonzero(chain(line, ruler, span, keys, list(chosen)))
+        held, began = chain(line, ruler, span, keys, list(chosen))
+        at = np.flatnonzero(held)
+        low = ruler.first_from(line.group, began)
         found.append(Anchors(at, metric[at], low[at], high[at]))
     return merged(found) if found else Anchors(low[:0], metric[:0], low[:0], high[:0])
 
@@ -192,10 +194,13 @@ def occurs(ruler: Ruler, line: Timeline, keys: Ints, start: Ints, end: Ints) -> 
     return ruler.first_after(line.group, end, keys) > ruler.first_from(line.group, start, keys)
 
 
-def chain(line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: list[int]) -> Mask:
+def chain(
+    line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: list[int]
+) -> tuple[Mask, Ints]:
     """Say at which hits of the last slot the slots occurred in order, each strictly later.
 
-    The latest possible start is carried from stage to stage: a later hit never has an earlier one.
+    The latest possible start is carried from stage to stage: a later hit never has an earlier
+    one. It is returned as well, so that the evidence begins with the first step.
     """
     width = len(ruler.times) + 1
     never = np.int64(-1)
@@ -213,7 +218,9 @@ def chain(line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: list
     last = np.flatnonzero(line.slot == slots[-1])
     began = np.where(starts >= 0, ruler.times[np.maximum(starts, 0)], 0)
     held[last] = (starts >= 0) & (began >= line.time[last] - span)
-    return held
+    since = line.time - span
+    since[last] = np.where(held[last], began, since[last])
+    return held, since
 
 
 def term(
@@ -237,18 +244,18 @@ def term(
     if forward:
         held &= end <= line.horizon
     if rule.type == "temporal_ordered" and len(present) > 1:
-        held &= ordered(line, ruler, span, keys, present, forward=forward)
+        if forward:
+            held &= followed(line, ruler, span, keys, present)
+        else:
+            in_order, start = chain(line, ruler, span, keys, present)
+            held &= in_order
     low, high = ruler.first_from(line.group, start), ruler.first_after(line.group, end)
     at = np.flatnonzero(held)
     return Anchors(at, np.full(len(at), float(len(present))), low[at], high[at])
 
 
-def ordered(
-    line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: list[int], *, forward: bool
-) -> Mask:
-    """Say where the slots occur in order: up to a hit of the last, or from a hit of the first."""
-    if not forward:
-        return chain(line, ruler, span, keys, slots)
+def followed(line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: list[int]) -> Mask:
+    """Say from which hits of the first slot the others follow in order."""
     width = len(ruler.times) + 1
     first = np.flatnonzero(line.slot == slots[0])
     key = keys[slots[0]]
