@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "Write a settings file to start from.",
     "report": "Write the compliance report of a period.",
     "rules": "List, show, check and test rules.",
+    "run": "Sync, verify, and report each month that is due.",
     "sign-off": "Sign a month: bind reviewer and time to everything it rests on.",
     "simulate": "Serve a made-up workspace over HTTP.",
     "status": "Say what the archive holds and what is at risk.",

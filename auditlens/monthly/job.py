@@ -1,0 +1,244 @@
+"""The job: what ``auditlens run`` does. Read :func:`run_job` from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from auditlens.archive import Archive, ArchiveStatus
+from auditlens.archive.lock import writer
+from auditlens.archive.sync import Flag
+from auditlens.audit import Audit, run_audit
+from auditlens.errors import (
+    AuditLensError,
+    IntegrityError,
+    Interrupted,
+    KeyRefused,
+    SourceError,
+    UsageError,
+)
+from auditlens.findings import LEVELS
+from auditlens.monthly.last_run import LastRun, compared_before, write_last_run
+from auditlens.monthly.months import due_at, ended_months, first_whole_month
+from auditlens.monthly.shelf import FINDINGS, Issue, Shelf, findings_digest
+from auditlens.pages import Source
+from auditlens.period import Period
+from auditlens.population import draw_population
+from auditlens.provenance import run_time
+from auditlens.report.folder import write_folder
+from auditlens.rules import RuleSet, load_rules
+from auditlens.settings import Settings
+from auditlens.shipped import rules_folder
+from auditlens.signoff.making import Making, files_of
+from auditlens.signoff.record import make_record
+
+__all__ = ["PATIENCE", "Job", "run_job"]
+
+PATIENCE = timedelta(days=7)
+"""How long a report that is due waits for a sync that is known to miss events."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is told.
+
+    ``source`` makes the source to pull from; None pulls nothing. ``period`` is ``last`` for every
+    month that is due, or one month. ``tell`` is called with each sentence a person may want to
+    read, ``stop`` is asked between any two steps, ``now`` is the time.
+    """
+
+    settings: Settings
+    out: Path
+    source: Callable[[], Source] | None = None
+    period: str = "last"
+    grace_days: int = 3
+    tell: Callable[[str], None] = lambda _: None
+    stop: Flag | None = None
+    now: Callable[[], datetime] = run_time
+
+    @cached_property
+    def rules(self) -> RuleSet:
+        """The rules of the settings, read when the first month needs them."""
+        return load_rules(self.settings.rules, placeholders=self.settings.placeholders)
+
+    @property
+    def rules_root(self) -> Path:
+        """Where the rules are read from."""
+        return self.settings.rules or rules_folder() / "secoda"
+
+    @property
+    def archive(self) -> Archive:
+        return Archive(self.settings.archive)
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.out)
+
+    def go_on(self) -> None:
+        """Raise Interrupted when the run was asked to stop."""
+        if self.stop is not None and self.stop.is_set():
+            raise Interrupted("Stopped as asked; what was finished is saved")
+
+
+def run_job(job: Job) -> LastRun:
+    """Sync, verify, and write the report of every month that is due and has none.
+
+    Holds a lock on the folder of reports throughout, and leaves ``last-run.json`` there whatever
+    happens. A sync that fails for now (SourceError, KeyRefused) is told by the exit code, and
+    the months the archive already holds still come out. Raises LockHeld, at once and without a
+    trace, when another run has the folder; UsageError, IntegrityError, DocumentErrors and
+    Interrupted as its steps do.
+    """
+    job.shelf.prepare(job.settings.archive)
+    with writer(job.out):
+        run = LastRun(started=job.now(), compared=dict(compared_before(job.out)))
+        finished = False
+        try:
+            job.shelf.tidy()
+            sync(job, run)
+            verify(job, run)
+            report(job, run)
+            finished = True
+        except AuditLensError as error:
+            run.worsen(error.exit_code, str(error))
+            finished = True
+            raise
+        finally:
+            if not finished:
+                run.worsen(130, "The run was broken off")
+            run.ended = job.now()
+            write_last_run(job.out, run)
+    return run
+
+
+def sync(job: Job, run: LastRun) -> None:
+    """Pull what is new; a source that fails now may answer tomorrow."""
+    if job.source is None:
+        return
+    try:
+        done = job.archive.sync(job.source(), stop=job.stop, now=job.now)
+    except (SourceError, KeyRefused) as error:
+        run.outcome = "failed"
+        run.worsen(error.exit_code, str(error))
+        job.tell(f"sync failed: {error}")
+        return
+    run.outcome = done.outcome
+    for name in ("new", "seen", "changed", "late", "quarantined", "pages"):
+        run.counts[name] = getattr(done, name)
+    job.tell(f"sync: {done.new:,} new events; {done.statement}")
+    if done.outcome == "incomplete":
+        run.worsen(3, done.statement)
+
+
+def verify(job: Job, run: LastRun) -> None:
+    """Check every byte of the archive. Raises IntegrityError for the first that changed."""
+    job.go_on()
+    if job.source is not None and not job.settings.archive.is_dir():
+        return
+    found = job.archive.verify()
+    run.head = found.head
+    run.counts["verified"] = found.records
+    if found.problems:
+        problem = found.problems[0]
+        raise IntegrityError(
+            f"{problem.file}: {problem.text} ({len(found.problems)} problems)",
+            fix="Run 'auditlens verify' and restore the archive from a copy",
+        )
+    job.tell(f"verified: {found.records:,} records, head {found.head}")
+
+
+def report(job: Job, run: LastRun) -> None:
+    """Write what is due: first reports, and amendments of those that late events changed."""
+    if not job.settings.archive.is_dir():
+        return
+    status = job.archive.status(job.now())
+    held = job.shelf.issues()
+    for month in months(job, status, tuple(held)):
+        job.go_on()
+        label = month.label
+        if issue := held.get(label):
+            compare(job, run, month, issue)
+        elif reason := not_yet(job, month, status):
+            run.waiting[label] = reason
+            job.tell(f"{label} waits: {reason}")
+        else:
+            audit = audited(job, month)
+            write(job, run, audit, Making(), draft(job, audit, Making()))
+
+
+def months(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterator[Period]:
+    """The months to look at: those asked for, else all since the first report or whole month."""
+    if job.period != "last":
+        yield Period.parse(job.period, timezone=job.settings.timezone)
+    elif reported or status.first_at is not None:
+        assert reported or status.first_at is not None
+        zone = job.settings.timezone
+        first = reported[0] if reported else first_whole_month(status.first_at, zone)  # type: ignore[arg-type]
+        yield from ended_months(first, job.now(), zone)
+
+
+def not_yet(job: Job, month: Period, status: ArchiveStatus) -> str:
+    """Why the report of a month must wait; empty when it need not."""
+    due = due_at(month, job.grace_days)
+    if job.now() < due:
+        return f"it is due on {due:%Y-%m-%d %H:%M} UTC"
+    if status.last_pull_at is None or status.last_pull_at < due:
+        return f"no sync came to its end since {due:%Y-%m-%d %H:%M} UTC"
+    if status.last_outcome == "incomplete" and job.now() < due + PATIENCE:
+        return f"the last sync misses events; it waits until {due + PATIENCE:%Y-%m-%d} at most"
+    return ""
+
+
+def compare(job: Job, run: LastRun, month: Period, issue: Issue) -> None:
+    """Amend a report when other events came in since, and they change what was found."""
+    digest, findings = issue.digests()
+    _, coverage = draw_population(job.archive, month, job.settings)
+    drawn = coverage.input_digest
+    if drawn in (digest, run.compared.get(issue.month)):
+        return
+    making = Making(amendment=issue.amendment + 1)
+    audit = audited(job, month)
+    files = draft(job, audit, making)
+    if findings_digest(files[FINDINGS]) == findings:
+        job.tell(f"{issue.month}: late events change no finding; the report stays")
+        run.compared[issue.month] = drawn
+    else:
+        run.compared.pop(issue.month, None)
+        write(job, run, audit, making, files)
+
+
+def audited(job: Job, month: Period) -> Audit:
+    return run_audit(job.archive, job.rules, period=month, settings=job.settings, now=job.now())
+
+
+def draft(job: Job, audit: Audit, making: Making) -> dict[str, bytes]:
+    return files_of(audit, making, make_record(audit, making, job.rules_root))
+
+
+def write(job: Job, run: LastRun, audit: Audit, making: Making, files: dict[str, bytes]) -> None:
+    """Put one report on the shelf, where nothing stands yet, and note what it means."""
+    folder = job.shelf.place(audit.period.label, making.amendment)
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} holds something that is no report",
+            fix="Move it away; the job needs the name",
+        )
+    write_folder(folder, files)
+    run.months.append(folder.name)
+    job.tell(f"{folder.name}: {audit.findings.height} findings, {audit.coverage.outcome}: {folder}")
+    if audit.coverage.outcome == "incomplete":
+        run.worsen(3, f"{folder.name}: {audit.coverage.statement}")
+    elif counts(audit):
+        run.worsen(1, f"{folder.name} has findings at {audit.settings.fail_on} or above")
+
+
+def counts(audit: Audit) -> bool:
+    """Whether a finding that no exception expects reaches ``fail_on``."""
+    if not audit.settings.fail_on:
+        return False
+    reached = LEVELS[LEVELS.index(audit.settings.fail_on) :]
+    expected = audit.findings["exception_id"].is_not_null()
+    return bool((audit.findings["level"].is_in(reached) & ~expected).any())

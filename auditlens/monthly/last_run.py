@@ -1,0 +1,73 @@
+"""``last-run.json``: what the last run did, for monitors, and what it need not compare again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from auditlens.archive.disk import put
+
+__all__ = ["FILE_NAME", "LastRun", "compared_before", "write_last_run"]
+
+FILE_NAME = "last-run.json"
+FORMAT = "auditlens.last-run/1"
+
+
+@dataclass
+class LastRun:
+    """One run while it goes on.
+
+    ``exit_code`` is the worst so far and ``error`` its message. ``counts`` are of the sync and
+    of verify; ``months`` the folders written, ``waiting`` the months that are not due with the
+    reason. ``compared`` holds, by month, the digest of events its report was last compared with.
+    """
+
+    started: datetime
+    ended: datetime | None = None
+    exit_code: int = 0
+    error: str = ""
+    outcome: str = ""
+    head: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    months: list[str] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+    compared: dict[str, str] = field(default_factory=dict)
+
+    def worsen(self, code: int, message: str = "") -> None:
+        """Keep the worse exit code and the message that came with it."""
+        if code > self.exit_code:
+            self.exit_code, self.error = code, message or self.error
+
+
+def write_last_run(folder: Path, run: LastRun) -> None:
+    """Replace the file in one step. Raises as ``archive.disk.put`` does."""
+    shown = {
+        "format": FORMAT,
+        "started_at": stamp(run.started),
+        "ended_at": run.ended and stamp(run.ended),
+        "exit_code": run.exit_code,
+        "error": run.error,
+        "sync": run.outcome,
+        "head": run.head,
+        "counts": run.counts,
+        "months_written": run.months,
+        "waiting": run.waiting,
+        "compared": run.compared,
+    }
+    put(folder / FILE_NAME, (json.dumps(shown, indent=2, sort_keys=True) + "\n").encode())
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def compared_before(folder: Path) -> Mapping[str, str]:
+    """What the run before compared. Empty when its file is not there or not readable."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        held = json.loads((folder / FILE_NAME).read_bytes())
+        return {str(month): str(digest) for month, digest in held["compared"].items()}
+    return {}

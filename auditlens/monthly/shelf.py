@@ -1,0 +1,97 @@
+"""The shelf: one folder a report, ``2026-10`` and its amendments ``2026-10.a1``, ``.a2``."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from auditlens.archive.disk import make_folder, sweep
+from auditlens.errors import IntegrityError, UsageError
+from auditlens.report.folder import MANIFEST
+from auditlens.signoff.folder import open_folder
+
+__all__ = ["Issue", "Shelf", "findings_digest"]
+
+NAME = re.compile(r"(\d{4}-\d{2})(?:\.a([1-9]\d*))?", re.ASCII)
+UNFINISHED = re.compile(r"\.\d{4}-\d{2}(\.a\d+)?-.+", re.ASCII)
+FINDINGS = "findings.parquet"
+OF_THE_RUN = ("detected_at", "state", "disposition", "exception_id")
+"""What a finding owes to the time of the run and to its review, not to the log."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One report on the shelf: its month, and how many came before it (0 for the first)."""
+
+    month: str
+    amendment: int
+    folder: Path
+
+    def digests(self) -> tuple[str, str]:
+        """Digest of the events the report was made from, and of its findings (hex).
+
+        Raises IntegrityError when the folder's bytes are not those that were written.
+        """
+        _, differences = open_folder(self.folder)
+        if differences:
+            raise IntegrityError(
+                f"{self.folder}: {differences[0]}",
+                fix="Restore the folder from a copy; the job never writes over a report",
+            )
+        listed = json.loads((self.folder / MANIFEST).read_bytes())
+        found = findings_digest((self.folder / FINDINGS).read_bytes())
+        return str(listed["input_digest"]), found
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folder all reports stand in."""
+
+    folder: Path
+
+    def prepare(self, archive: Path) -> None:
+        """Make the folder. Raises UsageError when it is the archive's or inside it."""
+        place, held = self.folder.resolve(), archive.resolve()
+        if place == held or held in place.parents:
+            raise UsageError(
+                f"{self.folder} is in the archive, where nothing else may stand",
+                fix="Name a folder beside it with --out",
+            )
+        make_folder(self.folder)
+
+    def tidy(self) -> None:
+        """Remove what killed runs left unfinished. Only the holder of the lock may."""
+        sweep(self.folder)
+        for path in self.folder.iterdir():
+            if UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+
+    def issues(self) -> Mapping[str, Issue]:
+        """The latest report of each month, in the order of the months."""
+        latest: dict[str, Issue] = {}
+        for path in sorted(self.folder.iterdir()):
+            match = NAME.fullmatch(path.name)
+            if match is None or not (path / MANIFEST).is_file():
+                continue
+            issue = Issue(match[1], int(match[2] or 0), path)
+            if issue.month not in latest or latest[issue.month].amendment < issue.amendment:
+                latest[issue.month] = issue
+        return latest
+
+    def place(self, month: str, amendment: int) -> Path:
+        """Where a report of a month belongs."""
+        return self.folder / (f"{month}.a{amendment}" if amendment else month)
+
+
+def findings_digest(parquet: bytes) -> str:
+    """SHA-256 (hex) over what the log says in a report's findings: not when, nor who decided."""
+    found = pl.read_parquet(io.BytesIO(parquet)).drop(OF_THE_RUN, strict=False)
+    return hashlib.sha256(found.sort("finding_id").write_ndjson().encode()).hexdigest()
