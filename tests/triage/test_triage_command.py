@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -167,19 +168,29 @@ def test_the_walk_takes_one_key_a_finding(small_log, tmp_path):
 
 
 def talk(master: int, script: list[tuple[bytes, bytes]]) -> bytes:
-    """Wait for each text in turn and answer it; then read to the end."""
-    shown, seen = b"", 0
+    """Wait for each text in turn and answer it; then read to the end.
+
+    A key pressed just before the program listens for keys is dropped by the terminal, so a
+    single key is pressed again when nothing follows.
+    """
+    shown, seen, pressed = b"", 0, b""
     for wanted, answer in script:
         while wanted not in shown[seen:]:
-            shown += os.read(master, 4096)
+            if select.select([master], [], [], 3)[0]:
+                shown += os.read(master, 4096)
+            elif pressed:
+                os.write(master, pressed)
         seen = shown.index(wanted, seen) + len(wanted)
+        pressed = answer if len(answer) == 1 else b""
         os.write(master, answer)
     try:
-        while part := os.read(master, 4096):
-            shown += part
+        while True:
+            if select.select([master], [], [], 3)[0]:
+                shown += os.read(master, 4096)
+            else:
+                os.write(master, pressed)
     except OSError:
-        pass
-    return shown
+        return shown
 
 
 def test_a_second_thought_within_the_same_second_counts(run, small_log):
