@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from auditlens.anomalies import detect
+from auditlens.anomalies import AnomalyOutcome, detect
 from auditlens.archive import Archive
 from auditlens.cells import cell_table
 from auditlens.coverage import Coverage
@@ -117,14 +117,7 @@ def run_audit(
     if rules is None:
         rules = load_rules(product=product(events), placeholders=settings.placeholders)
     verdict = evaluate(rules, events, period, timezone=period.timezone)
-    unusual = detect(
-        events,
-        period,
-        seed=settings.seed if seed is None else seed,
-        timezone=period.timezone,
-        senders_a_day=settings.senders_a_day,
-        senders_a_month=settings.senders_a_month,
-    )
+    unusual = stand_outs(events, period, settings, seed)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
     audit = Audit(
         period=period,
@@ -141,6 +134,20 @@ def run_audit(
         provenance=describe_run(coverage, rules.digest, settings, period),
     )
     return reviewed(audit, journal, earlier)
+
+
+def stand_outs(
+    events: pl.DataFrame, period: Period, settings: Settings, seed: int | None
+) -> AnomalyOutcome:
+    """What the model says, with the seed and the alert budget of the settings."""
+    return detect(
+        events,
+        period,
+        seed=settings.seed if seed is None else seed,
+        timezone=period.timezone,
+        senders_a_day=settings.senders_a_day,
+        senders_a_month=settings.senders_a_month,
+    )
 
 
 def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SealedMonth] = ()) -> Audit:
