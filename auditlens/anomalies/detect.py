@@ -29,6 +29,9 @@ from auditlens.period import Period
 
 __all__ = ["REFERENCE_DAYS", "AnomalyOutcome", "detect"]
 
+HISTORY_DAYS = 400
+"""Events older than this before the period are left out: habits of years ago are none."""
+
 REFERENCE_DAYS = 60
 """Days before the period whose scores the period's days are compared with."""
 
@@ -69,7 +72,8 @@ def detect(
     the more history, up to about 90 days, the better. Rows may come in any order. ``mutes`` leave
     a family of features out of a sender's score until a date, and findings say so.
     """
-    ledger = open_ledger(events, until=period.end, timezone=timezone)
+    since = period.start - timedelta(days=HISTORY_DAYS)
+    ledger = open_ledger(events, until=period.end, since=since, timezone=timezone)
     senders, resources = day_tables(ledger)
     senders = mark_muted(senders, mutes)
     run = Run(period, events, timezone, seed, degenerate(ledger))

@@ -54,6 +54,7 @@ def flagged_rows(
     credit, away = fitted.credit(days), fitted.deviations(days)
     counts = sorted({"events", *(feature.count for feature in features)})
     peers = peer_days(table, counts)
+    held = events_of(events, subject, days, timezone)
     rows = []
     for at, entry in enumerate(days.iter_rows(named=True)):
         own = own_days(table, subject, entry, counts)
@@ -61,9 +62,9 @@ def flagged_rows(
         whose = "peers'" if subject == "sender_id" else "resources'"
         why = reasons_of(features, credit[at], away[at], Baselines(entry, own, peer, whose))
         why += [muted_reason(family) for family in entry.get("muted") or ()]
-        evidence = evidence_of(events, subject, entry, timezone)
+        evidence = evidence_of(held, entry[subject], entry["days"])
         typical = float(np.median(own["events"])) if own["events"] else None
-        label = entry.get("subject_label") or title_of(events, entry[subject])
+        label = entry.get("subject_label") or title_of(held, entry[subject])
         rows.append(
             {
                 "model": model,
@@ -120,25 +121,32 @@ def peer_days(table: pl.DataFrame, counts: Sequence[str]) -> dict[bool, dict[str
     }
 
 
-def on_days(subject: str, entry: dict[str, Any], timezone: str) -> pl.Expr:
+def events_of(
+    events: pl.DataFrame, subject: str, days: pl.DataFrame, timezone: str
+) -> pl.DataFrame:
+    """The chosen subjects' events in order: ``who``, ``day``, ``created_at``, ``id``, title."""
     local = pl.col("created_at").dt.convert_time_zone(timezone).dt.date()
     who = pl.coalesce("resource_id", "entity_id") if subject == "resource_id" else pl.col(subject)
-    return who.eq(pl.lit(entry[subject])).and_(local.is_in(list(entry["days"])))
+    return (
+        events.lazy()
+        .select("created_at", "id", "resource_title", "sender_id", who=who)
+        .filter(pl.col("who").is_in(days[subject].to_list()), pl.col("sender_id").is_not_null())
+        .with_columns(day=local)
+        .sort("created_at", "id")
+        .collect()
+    )
 
 
-def evidence_of(
-    events: pl.DataFrame, subject: str, entry: dict[str, Any], timezone: str
-) -> dict[str, Any]:
-    held = events.filter(on_days(subject, entry, timezone)).sort("created_at", "id")
+def evidence_of(held: pl.DataFrame, who: str, days: Sequence[date]) -> dict[str, Any]:
+    mine = held.filter(pl.col("who") == who, pl.col("day").is_in(list(days)))
     return {
-        "first_at": held["created_at"][0],
-        "last_at": held["created_at"][-1],
-        "event_count": len(held),
-        "event_ids": held["id"].head(MAX_EVIDENCE).to_list(),
+        "first_at": mine["created_at"][0],
+        "last_at": mine["created_at"][-1],
+        "event_count": len(mine),
+        "event_ids": mine["id"].head(MAX_EVIDENCE).to_list(),
     }
 
 
-def title_of(events: pl.DataFrame, resource: str) -> str:
-    who = pl.coalesce("resource_id", "entity_id")
-    name = events.filter(who == resource)["resource_title"].max()
+def title_of(held: pl.DataFrame, resource: str) -> str:
+    name = held.filter(pl.col("who") == resource)["resource_title"].max()
     return str(name) if name is not None else resource

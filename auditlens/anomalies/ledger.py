@@ -16,6 +16,11 @@ NOTHING = -1
 """The code of a value the event does not have."""
 
 CONTAINERS = ("container", "container_id", "parent_id", "schema_id", "database_id")
+NEEDED = (
+    "created_at", "event", "action", "action_group", "sender_id", "sender_email", "sender_name",
+    "sender_kind", "resource_id", "resource_type", "entity_type", "entity_id", "metadata",
+    "parent_id",
+)  # fmt: skip
 HUMAN_KINDS = ("user", "unknown")
 
 
@@ -45,9 +50,17 @@ class Ledger:
         return self.rows.group_by("s", "d").agg(events=pl.len().cast(pl.Int64)).sort("s", "d")
 
 
-def open_ledger(events: pl.DataFrame, *, until: datetime, timezone: str = "UTC") -> Ledger:
-    """Code the events before ``until`` that have a sender; days and hours are ``timezone``'s."""
-    events = events.filter(pl.col("sender_id").is_not_null(), pl.col("created_at") < until)
+def open_ledger(
+    events: pl.DataFrame, *, until: datetime, since: datetime | None = None, timezone: str = "UTC"
+) -> Ledger:
+    """Code the events from ``since`` to before ``until`` that have a sender.
+
+    Days and hours are those of ``timezone``.
+    """
+    inside = pl.col("sender_id").is_not_null() & (pl.col("created_at") < until)
+    if since is not None:
+        inside &= pl.col("created_at") >= since
+    events = events.lazy().select(NEEDED).filter(inside).collect()
     local = pl.col("created_at").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
     named = events.select(
         "sender_id",

@@ -9,7 +9,7 @@ from auditlens.anomalies.high_days import HighDays
 from auditlens.anomalies.ledger import NOTHING, Ledger
 from auditlens.anomalies.pairs import week_of
 from auditlens.anomalies.peers import Sparse, Week, unit_rows, weeks
-from auditlens.anomalies.windows import Ints
+from auditlens.anomalies.windows import Floats, Ints
 
 __all__ = ["PEER_COUNTS", "compare_with_others"]
 
@@ -104,13 +104,21 @@ def resembled(week: Week, things: Places, size: int) -> pl.DataFrame:
     alike = (vectors @ week.profile.T).tocsr()
     mine = day // DAY_SPAN
     own = np.asarray(alike[np.arange(len(day)), mine]).ravel()
-    row = np.repeat(np.arange(len(day)), np.diff(alike.indptr))
-    other = alike.indices != mine[row]
-    row, column, like = row[other], alike.indices[other], np.round(alike.data[other], 3)
-    order = np.lexsort((column, -like, row))
-    row, column, like = row[order], column[order], like[order]
-    first = np.flatnonzero(np.diff(row, prepend=-1))
-    best, who = np.zeros(len(day)), np.full(len(day), NOTHING, np.int64)
-    best[row[first]], who[row[first]] = like[first], column[first]
+    best, who = best_other(alike, mine)
     thousandths = [np.round(1000 * each).astype(np.int64) for each in (own, best)]
     return pl.DataFrame(dict(zip(DAYS, (mine, day % DAY_SPAN, *thousandths, who), strict=True)))
+
+
+def best_other(alike: Sparse, mine: Ints) -> tuple[Floats, Ints]:
+    """By row, the highest value outside the own column, and its column; of equals the first."""
+    alike.sort_indices()
+    row = np.repeat(np.arange(len(mine)), np.diff(alike.indptr))
+    like = np.where(alike.indices == mine[row], 0.0, np.round(alike.data, 3))
+    best, who = np.zeros(len(mine)), np.full(len(mine), NOTHING, np.int64)
+    some = np.flatnonzero(np.diff(alike.indptr))
+    if len(some):
+        best[some] = np.maximum.reduceat(like, alike.indptr[some])
+        hit = np.flatnonzero((like == best[row]) & (like > 0))
+        first = hit[np.flatnonzero(np.diff(row[hit], prepend=-1))]
+        who[row[first]] = alike.indices[first]
+    return best, who

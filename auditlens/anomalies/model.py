@@ -32,6 +32,7 @@ LIFT_CREDIT = 10.0
 FEWEST_REFERENCE = 30
 """With fewer earlier days the period is its own reference."""
 
+GATE_ROWS = 3000
 GATE_SPREADS = 5.0
 
 
@@ -122,7 +123,9 @@ def fit_days(
     forest = fit_forest(scaler.scaled(raw, services(table)), seed=seed, trees=trees)
     families = tuple(feature.family for feature in features)
     model = DayModel(names, families, scaler, forest, seed, usual_leaps(table, families), 1.0)
-    return replace(model, gate=gate(model.scores(table)))
+    # Median and spread of every n-th day are those of all days.
+    few = table.gather_every(max(1, len(table) // GATE_ROWS))
+    return replace(model, gate=gate(model.scores(few)))
 
 
 def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
