@@ -133,7 +133,7 @@ def silence(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, in
         open_end = last.with_columns(
             pl.col("time").alias("before"),
             pl.col("row").alias("start"),
-            pl.lit(watched.last).alias("time"),
+            pl.lit(watched.last, pl.Int64).alias("time"),
         )
         gaps = pl.concat([gaps, open_end.select(gaps.columns)])
     gaps = gaps.with_columns((pl.col("time") - pl.col("before")).alias("gap"))
