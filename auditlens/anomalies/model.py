@@ -23,6 +23,10 @@ FEWEST_ROWS = 10
 USUAL_LEAP = 1.5
 """No leap below this is without precedent, however calm the log."""
 
+WORK = ("events", "read", "write", "senders", "top_events", "new_senders")
+WORK_LEAPS = 0.0001
+RISKY_LEAPS = 0.001
+
 MOST_LIFT = 0.7
 """A leap alone never reaches a score of one."""
 
@@ -129,16 +133,22 @@ def fit_days(
 
 
 def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
-    """By count, the leap that one day in a thousand exceeds; a model without "self" has none."""
-    names = sorted(name for name in table.columns if name.endswith("_leap"))
+    """By count, the leap only the highest days exceed; a model without "self" has none.
+
+    One day in a thousand for risky actions, one in ten thousand for ordinary work, and always
+    two days at least, so that a single day without precedent is not its own.
+    """
     if "self" not in families:
         return {}
-    return {
-        name.removesuffix("_leap"): round(
-            max(USUAL_LEAP, float(np.quantile(table[name].to_numpy(), 0.999, method="higher"))), 6
-        )
-        for name in names
-    }
+    names = sorted(name for name in table.columns if name.endswith("_leap"))
+    usual = {}
+    for name in names:
+        count = name.removesuffix("_leap")
+        share = WORK_LEAPS if count in WORK else RISKY_LEAPS
+        sizes = np.sort(table[name].to_numpy())
+        place = 1 + max(2, int(len(sizes) * share))
+        usual[count] = round(max(USUAL_LEAP, float(sizes[-min(place, len(sizes))])), 6)
+    return usual
 
 
 def matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
