@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from auditlens.evaluate.measures import area_under_curve, average_precision, judge
+from auditlens.evaluate.measures import Outcome, area_under_curve, average_precision, judge
+from auditlens.evaluate.page import Case, evaluation_page
+from auditlens.evaluate.planted import Planted
 from auditlens.evaluate.steady import Spike, steady_log
 from auditlens.evaluate.switch import Switch, exchanged
 
@@ -65,6 +67,15 @@ def test_a_spike_is_four_times_the_usual_maximum():
     per_day = calm.filter(mine).group_by(pl.col("created_at").dt.date()).len()
     spiked = loud.filter(mine, pl.col("created_at").dt.date() == day)
     assert len(spiked) == 4 * max(2, per_day["len"].max() or 0)
+
+
+def test_the_page_prints_figures_beside_goals():
+    """One row a measure, and one row a kind of incident."""
+    found = Outcome(2, 0.5, 0.5, 0.75, 0.9, 1.0, {"quiet": 0.0, "loud": 1.0})
+    run = Planted(found, found, found, found, rule_alerts=3, shown=4)
+    page = evaluation_page([Case("Standard", {"average precision": 0.7}, [run, run])])
+    assert "| average precision | 0.750 | 0.70 |" in page
+    assert "| quiet | 0.00 |" in page
 
 
 @pytest.mark.slow
