@@ -79,15 +79,30 @@ def pair_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> list[pl
     ``had`` says of each pair how many peers had the value before. A resource is foreign when
     neither the sender nor a peer ever touched it, and alien when that is true of its folder too.
     """
-    n, first, p = pl.col("n"), pl.col("first"), pl.col("p") > 0
-    risky = pl.col("risky")
+    first = pl.col("first")
+    types = pairs["k"].group_by("s", "d").agg(new_types=first.sum())
+    tables = (
+        resource_counts(pairs, had),
+        kind_counts(pairs["e"]),
+        types,
+        folder_counts(pairs["c"]),
+    )
+    return [each.with_columns(pl.exclude("s", "d").cast(pl.Int64)) for each in tables]
+
+
+def resource_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> pl.DataFrame:
+    first, p, risky = pl.col("first"), pl.col("p") > 0, pl.col("risky")
     foreign = first & (pl.col("had") <= 0)
     alien = first & pl.col("alien")
-    aliens = foreign_folders(pairs["c"], had["c"])
-    resources = (
+    return (
         pairs["r"]
         .with_columns(had=pl.Series(had["r"]))
-        .join(aliens, on=["s", "d", "folder"], how="left", maintain_order="left")
+        .join(
+            foreign_folders(pairs["c"], had["c"]),
+            on=["s", "d", "folder"],
+            how="left",
+            maintain_order="left",
+        )
         .with_columns(pl.col("alien").fill_null(value=False))
         .group_by("s", "d")
         .agg(
@@ -107,31 +122,25 @@ def pair_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> list[pl
             sensitive_export=pl.col("export_p").sum(),
         )
     )
-    rare = pl.col("own") * RARE < pl.col("own_all")
-    kinds = (
-        pairs["e"]
-        .group_by("s", "d")
-        .agg(
-            new_kinds=first.sum(),
-            rare_kinds=n.filter(rare).sum(),
-            new_risky_kinds=(first & (pl.col("risky") > 0)).sum(),
-            **mixture(),
-        )
+
+
+def kind_counts(kinds: pl.DataFrame) -> pl.DataFrame:
+    first, rare = pl.col("first"), pl.col("own") * RARE < pl.col("own_all")
+    return kinds.group_by("s", "d").agg(
+        new_kinds=first.sum(),
+        rare_kinds=pl.col("n").filter(rare).sum(),
+        new_risky_kinds=(first & (pl.col("risky") > 0)).sum(),
+        **mixture(),
     )
-    types = pairs["k"].group_by("s", "d").agg(new_types=first.sum())
-    folders = (
-        pairs["c"]
-        .group_by("s", "d")
-        .agg(
-            new_containers=first.sum(),
-            strange_container_events=n.filter(first).sum(),
-            strange_share=n.filter(first).sum() * 1000 // n.sum(),
-        )
+
+
+def folder_counts(folders: pl.DataFrame) -> pl.DataFrame:
+    n, first = pl.col("n"), pl.col("first")
+    return folders.group_by("s", "d").agg(
+        new_containers=first.sum(),
+        strange_container_events=n.filter(first).sum(),
+        strange_share=n.filter(first).sum() * 1000 // n.sum(),
     )
-    return [
-        each.with_columns(pl.exclude("s", "d").cast(pl.Int64))
-        for each in (resources, kinds, types, folders)
-    ]
 
 
 def foreign_folders(folders: pl.DataFrame, had: Ints) -> pl.DataFrame:
