@@ -69,7 +69,7 @@ def flagged_rows(
             {
                 "model": model,
                 "title": title(model, why, entry["days"]),
-                "level": level(entry),
+                "level": level(entry, fitted.gate),
                 "subject_kind": subject.removesuffix("_id"),
                 "subject_id": entry[subject],
                 "subject_label": label,
@@ -92,10 +92,12 @@ def title(model: str, why: Sequence[dict[str, Any]], days: Sequence[date]) -> st
     return f"{span}: {families}" if families != "none" else f"{span}: no clear driver"
 
 
-def level(entry: dict[str, Any]) -> str:
-    return (
-        "high" if entry["percentile"] >= 99.9 else "medium" if entry["percentile"] >= 99 else "low"
-    )
+def level(entry: dict[str, Any], gate: float) -> str:
+    """By how far the score passed the gate, or by rarity: small logs have no 99.9 % day."""
+    passed = (entry["score"] - gate) / (1 - gate)
+    if passed >= 0.4 or entry["percentile"] >= 99.9:
+        return "high"
+    return "medium" if passed >= 0.2 or entry["percentile"] >= 99 else "low"
 
 
 def own_days(
