@@ -41,6 +41,9 @@ PATIENCE = timedelta(days=7)
 """How long a report that is due waits for a sync that is known to miss events."""
 
 
+FAILED = "the sync failed"
+
+
 @dataclass(frozen=True)
 class Job:
     """What a run is told.
@@ -69,7 +72,7 @@ class Job:
         """Where the rules are read from."""
         return self.settings.rules or rules_folder() / "secoda"
 
-    @property
+    @cached_property
     def archive(self) -> Archive:
         return Archive(self.settings.archive)
 
@@ -87,10 +90,11 @@ def run_job(job: Job) -> LastRun:
     """Sync, verify, and write the report of every month that is due and has none.
 
     Holds a lock on the folder of reports throughout, and leaves ``last-run.json`` there whatever
-    happens. A sync that fails for now (SourceError, KeyRefused) is told by the exit code, and
-    the months the archive already holds still come out. Raises LockHeld, at once and without a
-    trace, when another run has the folder; UsageError, IntegrityError, DocumentErrors and
-    Interrupted as its steps do.
+    happens. A sync that fails for now (SourceError, KeyRefused) is told by the exit code; the
+    archive is verified all the same, and reports wait for the next run.
+
+    Raises LockHeld, at once and without a trace, when another run has the folder; UsageError,
+    IntegrityError, DocumentErrors and Interrupted as its steps do.
     """
     job.shelf.prepare(job.settings.archive)
     with writer(job.out):
@@ -116,6 +120,7 @@ def run_job(job: Job) -> LastRun:
 
 def sync(job: Job, run: LastRun) -> None:
     """Pull what is new; a source that fails now may answer tomorrow."""
+    job.go_on()
     if job.source is None:
         return
     try:
@@ -159,9 +164,11 @@ def report(job: Job, run: LastRun) -> None:
     for month in months(job, status, tuple(held)):
         job.go_on()
         label = month.label
+        reason = FAILED if run.outcome == "failed" else not_yet(job, month, status)
         if issue := held.get(label):
-            compare(job, run, month, issue)
-        elif reason := not_yet(job, month, status):
+            if reason != FAILED:
+                compare(job, run, month, issue)
+        elif reason:
             run.waiting[label] = reason
             job.tell(f"{label} waits: {reason}")
         else:

@@ -1,0 +1,199 @@
+"""The job: every month once, nothing overwritten, and the truth about each run."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from auditlens.archive import Archive
+from auditlens.archive.lock import writer
+from auditlens.errors import IntegrityError, Interrupted, LockHeld, SourceError, UsageError
+from auditlens.monthly.job import PATIENCE, Job, not_yet, run_job
+from auditlens.period import Period
+from auditlens.settings import Settings
+from auditlens.sources import SecodaSource
+
+
+def test_missed_months_come_out_once_each(reported):
+    """Two months were due at once; a second run leaves every byte alone."""
+    before = reported.bytes()
+    assert {name.partition("/")[0] for name in before} == {"2025-09", "2025-10"}
+    assert reported.run().months == []
+    assert reported.bytes() == before
+
+
+def test_a_month_waits_for_its_days_of_grace(reported):
+    """November is due on the fourth of December, not before."""
+    waiting = reported.at(2025, 12, 3).run()
+    assert waiting.months == []
+    assert waiting.waiting == {"2025-11": "it is due on 2025-12-04 00:00 UTC"}
+    assert reported.at(2025, 12, 4).run().months == ["2025-11"]
+
+
+def test_a_month_that_was_moved_away_comes_out_again_alone(reported):
+    """Gaps are filled, and only months since the first report count."""
+    before = reported.bytes()
+    (reported.out / "2025-10").rename(reported.home / "elsewhere")
+    done = reported.run(period="2025-10", source=None)
+    assert done.months == ["2025-10"]
+    assert reported.bytes() == before
+
+
+def test_late_events_amend_a_report_and_leave_the_first_alone(reported):
+    """What came later makes 2025-10.a1; the run after that writes nothing."""
+    whole = reported.records
+    october = [at.month == 10 and b"resource" in raw for at, raw in whole]
+    first = october.index(True)
+    (reported.home / "reports-out").rename(reported.home / "away")
+    (reported.home / "archive").rename(reported.home / "old")
+    reported.list([one for n, one in enumerate(whole) if not october[n] or n > first + 9])
+    assert reported.run().months == ["2025-09", "2025-10"]
+    before = reported.bytes()
+
+    done = reported.at(2025, 11, 7).run()
+    assert done.months == ["2025-10.a1"]
+    after = reported.bytes()
+    assert {name: after[name] for name in before} == before
+    assert after["2025-10.a1/findings.csv"] != after["2025-10/findings.csv"]
+    assert reported.run().months == []
+    assert reported.bytes() == after
+
+
+def test_a_source_that_is_down_is_told_and_nothing_half_pulled_comes_out(reported):
+    """Exit 3, a message, and no report of a month that was not pulled to its end."""
+    name = SecodaSource(reported.server.url, reported.server.key).name
+
+    class Down:
+        def __init__(self):
+            self.name = name
+
+        def page(self, _):
+            raise SourceError("The workspace does not answer")
+
+    done = reported.at(2025, 12, 5).run(source=Down)
+    assert (done.exit_code, done.error) == (3, "The workspace does not answer")
+    assert done.months == []
+    assert done.waiting == {"2025-11": "the sync failed"}
+    assert reported.last_run()["exit_code"] == 3
+    assert reported.run().months == ["2025-11"]
+
+
+def test_a_refused_key_exits_with_4(reported):
+    """The worst code of the run is the one that counts."""
+    url, key = reported.server.url, reported.server.viewer_key
+    done = reported.run(source=lambda: SecodaSource(url, key))
+    assert (done.exit_code, done.outcome) == (4, "failed")
+
+
+def test_findings_at_the_level_exit_with_1_once(reported):
+    """A report that stands already is no news."""
+    settings = {"fail_on": "medium"}
+    assert reported.at(2025, 12, 5).run(settings=settings).exit_code == 1
+    assert reported.run(settings=settings).exit_code == 0
+
+
+def test_an_edited_report_stops_the_job(reported):
+    """It is not overwritten, and the run says which folder and file."""
+    page = reported.out / "2025-09" / "report.html"
+    page.write_bytes(page.read_bytes() + b" ")
+    with pytest.raises(IntegrityError, match=r"2025-09: report\.html"):
+        reported.run()
+    assert reported.last_run()["exit_code"] == 5
+
+
+def test_a_damaged_archive_gives_no_report(reported):
+    """Verify comes before any report."""
+    segment = next((reported.archive / "evidence").iterdir())
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.chmod(0o600)
+    segment.write_bytes(data)
+    reported.at(2025, 12, 5)
+    with pytest.raises(IntegrityError):
+        reported.run(source=None)
+    assert reported.last_run()["exit_code"] == 5
+    assert not (reported.out / "2025-11").exists()
+
+
+def test_a_month_needs_a_sync_after_its_days_of_grace(reported):
+    """Without one, the archive cannot know what came late."""
+    done = reported.at(2025, 12, 5).run(source=None)
+    assert done.waiting == {"2025-11": "no sync came to its end since 2025-12-04 00:00 UTC"}
+
+
+def test_a_second_run_is_refused_and_leaves_no_trace(reported):
+    """The run that goes on keeps its last-run.json to itself."""
+    before = (reported.out / "last-run.json").read_bytes()
+    with writer(reported.out), pytest.raises(LockHeld):
+        reported.run()
+    assert (reported.out / "last-run.json").read_bytes() == before
+
+
+def test_a_run_that_is_asked_to_stop_says_so(reported):
+    """130, and the archive and shelf are as after any whole step."""
+    import threading
+
+    stop = threading.Event()
+    stop.set()
+    before = reported.bytes()
+    with pytest.raises(Interrupted):
+        reported.run(stop=stop)
+    assert reported.last_run()["exit_code"] == 130
+    assert reported.bytes() == before
+
+
+def test_what_a_killed_run_left_is_removed(reported):
+    """Unfinished folders go; anything of somebody else's stays."""
+    (reported.out / ".2025-10-abc").mkdir()
+    (reported.out / ".2025-10-abc" / "report.html").write_text("half")
+    (reported.out / "notes").mkdir()
+    reported.run()
+    assert sorted(path.name for path in reported.out.iterdir()) == [
+        "2025-09", "2025-10", "last-run.json", "lock", "notes",
+    ]  # fmt: skip
+
+
+def test_last_run_tells_counts_head_and_months(office):
+    """What a monitor needs, in one file that is replaced whole."""
+    office.records = [one for one in office.records if one[0].month == 1]
+    office.at(2025, 2, 5).run()
+    told = office.last_run()
+    assert told["format"] == "auditlens.last-run/1"
+    assert told["months_written"] == ["2025-01"]
+    assert told["started_at"] == told["ended_at"] == "2025-02-05T00:00:00Z"
+    assert told["counts"]["new"] == told["counts"]["verified"] == len(office.records)
+    assert told["head"] == Archive(office.archive).head
+
+
+def test_a_folder_inside_the_archive_is_refused(reported):
+    """Nothing but evidence may stand there."""
+    job = Job(Settings(archive=reported.archive), reported.archive / "out")
+    with pytest.raises(UsageError, match="in the archive"):
+        run_job(job)
+
+
+def test_a_sync_that_misses_events_holds_a_report_back_for_a_while(reported):
+    """A week of patience, then the report comes out and says that it is incomplete."""
+    from dataclasses import replace
+
+    due = datetime(2025, 12, 4, tzinfo=UTC)
+    month = Period.parse("2025-11")
+    status = replace(
+        Archive(reported.archive).status(due), last_pull_at=due, last_outcome="incomplete"
+    )
+    job = Job(Settings(), reported.out, now=lambda: due + timedelta(days=1))
+    assert "misses events" in not_yet(job, month, status)
+    assert not not_yet(replace(job, now=lambda: due + PATIENCE), month, status)
+
+
+def test_two_commands_at_once_and_the_second_exits_6(reported):
+    """The real command, with its message and without a traceback."""
+    with writer(reported.out):
+        began = time.monotonic()
+        process = reported.start()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 6, told
+    assert "Another run" in told
+    assert time.monotonic() - began < 60
