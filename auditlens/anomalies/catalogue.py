@@ -74,6 +74,8 @@ NOUNS = {
     "|exports of sensitive resources in 14 days",
     "sensitive_export_days_14": "day with sensitive exports in 14 days"
     "|days with sensitive exports in 14 days",
+    "sensitive_foreign_14": "sensitive resource foreign to sender and peers in 14 days"
+    "|sensitive resources foreign to sender and peers in 14 days",
     "sensitive_new_14": "new sensitive resource in 14 days|new sensitive resources in 14 days",
     "new_resources_14": "new resource in 14 days|new resources in 14 days",
     "foreign_resources_14": "foreign resource in 14 days|foreign resources in 14 days",

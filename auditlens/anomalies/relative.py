@@ -47,7 +47,7 @@ SURGE_COUNTS = (
 
 SLOW_COUNTS = (
     "export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources",
-    "alien_resources", "share", "risky",
+    "alien_resources", "share", "risky", "sensitive_foreign",
 )  # fmt: skip
 RECENT = ("export", "foreign_resources", "rare_kinds", "sensitive")
 

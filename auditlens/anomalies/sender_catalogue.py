@@ -159,6 +159,8 @@ SLOW = tuple(
         ("share_14_ratio", f"shares in 14 days, {BEFORE}", "share_14"),
         ("risky_14_ratio", f"risky actions in 14 days, {BEFORE}", "risky_14"),
         ("export_5", "mean of the last 5 days' export_z, clipped to 0..5", "export"),
+        ("sensitive_foreign_14", "foreign sensitive resources in 14 days", "sensitive_foreign_14"),
+        ("sensitive_foreign_14_ratio", BEFORE, "sensitive_foreign_14"),
         ("sensitive_export_14", "sensitive exports in 14 days", "sensitive_export_14"),
         ("sensitive_export_14_ratio", BEFORE, "sensitive_export_14"),
         (
