@@ -15,6 +15,7 @@ from auditlens.rules.condition import Node
 from auditlens.rules.extras import check_keys, extras, text_lists
 from auditlens.rules.rule import Behaviour, Correlation, Detection, LogSource, Rule
 from auditlens.rules.translate import Refused, condition_tree
+from auditlens.settings import LEVELS
 
 __all__ = ["DATE_KEYS", "STRICT_KEYS", "Filter", "parse_rule"]
 
@@ -24,7 +25,6 @@ STRICT_KEYS = frozenset(
 )
 """Where an ambiguous value would change what a rule does."""
 
-LEVELS = ("informational", "low", "medium", "high", "critical")
 BLOCKS = ("detection", "correlation", "filter", "behaviour")
 METADATA = frozenset(
     {"title", "id", "name", "taxonomy", "related", "status", "description", "license", "author",
