@@ -23,7 +23,6 @@ from auditlens.archive.ledger import (
     Keys,
     Ledger,
     Times,
-    canonical,
     contents_of,
     keys_of,
     micros,
@@ -34,7 +33,7 @@ from auditlens.archive.merkle import leaves_of
 from auditlens.archive.rows import CHUNK_ROWS
 from auditlens.archive.segment import FOLDER, pack
 from auditlens.archive.table import Table
-from auditlens.events.decode import decode_records
+from auditlens.events.decode import Rejected, decode_records
 from auditlens.pages import Page
 
 __all__ = ["Intake", "Taken", "Tally"]
@@ -161,33 +160,38 @@ class Intake:
 
     def decoded(self, records: list[bytes], leaves: list[bytes]) -> Taken:
         """Decode records, ask the ledger, and put those that are new into the batch."""
-        result = decode_records(records, source=self.source)
+        result = decode_records(records, source=self.source, leaves=leaves, hashed=True)
         refused = {item.index: item for item in result.rejected}
-        kept = np.array([row for row in range(len(records)) if row not in refused], np.int64)
-        contents = [
-            leaves[row][:16] if row in refused else canonical(record)
-            for row, record in enumerate(records)
-        ]
-        names = [leaves[row].hex() if row in refused else "" for row in range(len(leaves))]
-        keys = keys_of(pl.Series(names, dtype=pl.String)).copy()
+        kept = np.delete(np.arange(len(records)), list(refused))
+        keys, contents = np.empty(len(records), np.uint64), np.empty(len(records), np.uint64)
         times = np.full(len(records), UNTIMED)
         keys[kept] = keys_of(result.events["id"])
+        contents[kept] = contents_of(result.events["canonical"].to_list())
         times[kept] = result.events["created_at"].to_physical().to_numpy()
-        states = self.ledger.take(keys, contents_of(contents), times, leaves)
+        if refused:
+            bad = [leaves[row] for row in refused]
+            keys[list(refused)] = keys_of(pl.Series([leaf.hex() for leaf in bad]))
+            contents[list(refused)] = contents_of(bad)
+        states = self.ledger.take(keys, contents, times, leaves)
         batch = self.batch
-        for row in np.flatnonzero(states != KNOWN).tolist():
-            if item := refused.get(row):
-                leaf = leaves[row].hex()
-                note = QuarantineNote(len(batch.records), leaf, item.reason, item.excerpt)
-                batch.quarantined.append(note)
-                self.tally.quarantined += 1
-            batch.records.append(records[row])
-            batch.leaves.append(leaves[row])
-        rows = result.events.with_columns(
-            pl.Series("canonical", [contents[row] for row in kept.tolist()], pl.Binary)
+        stored = np.flatnonzero(states != KNOWN).tolist()
+        if refused:
+            places = {row: place for place, row in enumerate(stored, len(batch.records))}
+            for row in sorted(refused.keys() & places.keys()):
+                self.quarantine(refused[row], places[row], leaves[row])
+        batch.records.extend(records[row] for row in stored)
+        batch.leaves.extend(leaves[row] for row in stored)
+        new = states[kept] != KNOWN
+        batch.rows.append(
+            result.events if new.all() else result.events.filter(pl.Series(new, dtype=pl.Boolean))
         )
-        batch.rows.append(rows.filter(pl.Series(states[kept] != KNOWN, dtype=pl.Boolean)))
         return Taken(keys, times, states)
+
+    def quarantine(self, refused: Rejected, place: int, leaf: bytes) -> None:
+        """Note the record at ``place`` of the batch as one that is no event."""
+        note = QuarantineNote(place, leaf.hex(), refused.reason, refused.excerpt)
+        self.batch.quarantined.append(note)
+        self.tally.quarantined += 1
 
     def count(self, taken: Taken) -> None:
         """Add a page to the tally; what this sync itself stored is not 'seen' when read again."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -21,7 +19,6 @@ __all__ = [
     "Keys",
     "Ledger",
     "Times",
-    "canonical",
     "contents_of",
     "keys_of",
     "micros",
@@ -39,21 +36,6 @@ Times = npt.NDArray[np.int64]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Numbers keep the text they were written in: two texts of one float are two contents.
-DECODER = msgspec.json.Decoder(float_hook=lambda text: ["number", text])
-
-
-def canonical(record: bytes) -> bytes:
-    """Hash of a record's content, whatever the order of its keys: 16 bytes.
-
-    What is no JSON, or nested too deep, counts by its exact bytes.
-    """
-    try:
-        text = msgspec.json.encode(DECODER.decode(record), order="sorted")
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        text = record
-    return sha256(text).digest()[:16]
-
 
 def keys_of(ids: pl.Series) -> Keys:
     """64-bit keys of ids; equal within one process only."""
@@ -62,7 +44,7 @@ def keys_of(ids: pl.Series) -> Keys:
 
 def contents_of(hashes: Sequence[bytes]) -> Keys:
     """64-bit keys of canonical hashes."""
-    return np.frombuffer(b"".join(item[:8] for item in hashes), dtype="<u8").astype(np.uint64)
+    return halves(hashes)[0]
 
 
 def micros(at: datetime) -> int:
@@ -190,6 +172,8 @@ class Ledger:
 
 
 def halves(leaves: Sequence[bytes]) -> tuple[Keys, Keys]:
-    """The first and the second 64 bits of each leaf."""
-    words = np.frombuffer(b"".join(leaf[:16] for leaf in leaves), dtype="<u8").reshape(-1, 2)
+    """The first and the second 64 bits of each hash; all are of one length, 16 bytes or more."""
+    if not leaves:
+        return np.empty(0, np.uint64), np.empty(0, np.uint64)
+    words = np.frombuffer(b"".join(leaves), dtype="<u8").reshape(len(leaves), -1)
     return words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)

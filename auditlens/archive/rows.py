@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from auditlens.actions import Classifier, classify
-from auditlens.archive.ledger import KNOWN, Ledger, canonical, contents_of, keys_of
+from auditlens.archive.ledger import KNOWN, Ledger, contents_of, keys_of
 from auditlens.archive.manifest import Manifest, SegmentNote
 from auditlens.archive.segment import records_of
 from auditlens.events import EVENT_SCHEMA
@@ -67,13 +67,10 @@ def decoded(archive: Path, segments: Sequence[Sealed]) -> pl.DataFrame:
         records.extend(found)
         numbers.extend([manifest.sequence] * len(found))
     source = segments[0][0].source if segments else ""
-    result = decode_records(records, source=source)
+    result = decode_records(records, source=source, hashed=True)
     refused = {item.index for item in result.rejected}
-    kept = [row for row in range(len(records)) if row not in refused]
-    return result.events.with_columns(
-        pl.Series("canonical", [canonical(records[row]) for row in kept], pl.Binary),
-        pl.Series("segment", [numbers[row] for row in kept], pl.Int32),
-    )
+    kept = [number for row, number in enumerate(numbers) if row not in refused]
+    return result.events.with_columns(pl.Series("segment", kept, pl.Int32))
 
 
 def classified(rows: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:

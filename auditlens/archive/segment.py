@@ -47,21 +47,24 @@ def pack(records: Sequence[bytes], leaves: Sequence[bytes]) -> Packed:
 
     compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
     parts, notes = [], []
+    multiline: list[tuple[int, int]] = []
     for start in range(0, len(records), BLOCK_ROWS):
         some = records[start : start + BLOCK_ROWS]
         raw = b"\n".join(some) + b"\n"
         part = compressor.compress(raw)
         parts.append(part)
         notes.append((len(some), len(part), sha256(part).hexdigest(), len(raw)))
+        if raw.count(b"\n") > len(some):
+            counts = enumerate((record.count(b"\n") for record in some), start)
+            multiline.extend((row, breaks) for row, breaks in counts if breaks)
     data = b"".join(parts)
-    multiline = ((row, record.count(b"\n")) for row, record in enumerate(records))
     return Packed(
         data=data,
         sha256=sha256(data).hexdigest(),
         rows=len(records),
         root=root_of(leaves).hex(),
         blocks=tuple(notes),
-        multiline=tuple((row, breaks) for row, breaks in multiline if breaks),
+        multiline=tuple(multiline),
     )
 
 

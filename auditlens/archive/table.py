@@ -113,7 +113,7 @@ class Table:
         first, last = int(rows["segment"].min()), int(rows["segment"].max())  # type: ignore[arg-type]
         stream = io.BytesIO()
         bound = {"auditlens.segments": f"{first}-{last}", "auditlens.stamp": self.stamp}
-        rows.write_parquet(stream, compression="zstd", metadata=bound)
+        rows.write_parquet(stream, compression="zstd", compression_level=1, metadata=bound)
         data = stream.getvalue()
         digest = sha256(data).hexdigest()
         path = f"{month}/{first:06d}-{last:06d}-{digest[:12]}.parquet"

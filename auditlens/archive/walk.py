@@ -68,7 +68,7 @@ class Walk:
     def see(self, page: Page, leaves: list[bytes]) -> None:
         """Note one page as it came, in the order of the walk."""
         before = len(self.leaves)
-        self.leaves.update(leaf[:16] for leaf in leaves)
+        self.leaves.update(leaves)
         fresh = len(self.leaves) > before
         self.repeats = 0 if fresh or not page.records else self.repeats + 1
         if page.count is not None:

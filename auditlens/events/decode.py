@@ -37,21 +37,34 @@ class Decoded:
 
 
 def decode_records(
-    records: Sequence[bytes], *, source: str = "", profile: Profile | None = None
+    records: Sequence[bytes],
+    *,
+    source: str = "",
+    profile: Profile | None = None,
+    leaves: Sequence[bytes] | None = None,
+    hashed: bool = False,
 ) -> Decoded:
     """Decode records of a Secoda log (both generations), or of another log by its profile.
 
-    ``source`` fills the column of that name. A record that is no JSON object or has no readable
+    ``source`` fills the column of that name; ``leaves`` are the SHA-256 of each record, where
+    the caller has them already; ``hashed`` adds the column ``canonical`` (Binary), the hash of
+    what a record says in whatever order. A record that is no JSON object or has no readable
     time is refused with its reason; its neighbours are kept. A record without id gets
     ``sha256:`` and the hash of its bytes. Never raises on what a record holds.
     """
     if profile is not None and profile.columns:
         kept, frame, refused = profile.rows(records)
     else:
-        kept, frame, refused = secoda_rows(records)
+        kept, frame, refused = secoda_rows(records, hashed=hashed)
     if not kept:
-        return Decoded(empty_events(), refusals(records, refused))
-    leaves = [hashlib.sha256(records[index]).digest() for index in kept]
+        empty = empty_events()
+        if hashed:
+            empty = empty.with_columns(canonical=pl.lit(None, pl.Binary))
+        return Decoded(empty, refusals(records, refused))
+    if leaves is None:
+        leaves = [hashlib.sha256(record).digest() for record in records]
+    if len(kept) < len(records):
+        leaves = [leaves[index] for index in kept]
     frame = frame.with_columns(
         parse_timestamps(frame["created_at"]).alias("created_at"),
         pl.Series("leaf", leaves, dtype=pl.Binary),
@@ -60,13 +73,18 @@ def decode_records(
     unread = frame["created_at"].is_null()
     for row in unread.arg_true().to_list():
         refused[kept[row]] = "no readable time of the event (created_at)"
-    frame = frame.filter(~unread).with_columns(
-        pl.coalesce("id", pl.lit("sha256:") + pl.col("leaf").bin.encode("hex")).alias("id"),
+    if unread.any():
+        frame = frame.filter(~unread)
+    if frame["id"].null_count():
+        named = pl.lit("sha256:") + pl.col("leaf").bin.encode("hex")
+        frame = frame.with_columns(pl.coalesce("id", named).alias("id"))
+    frame = frame.with_columns(
         sender_kind().alias("sender_kind"),
         pl.lit(None, pl.String).alias("action"),
         pl.lit(None, pl.String).alias("action_group"),
     )
-    table = frame.select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
+    schema = {**EVENT_SCHEMA, "canonical": pl.Binary()} if hashed else EVENT_SCHEMA
+    table = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
     return Decoded(table, refusals(records, refused))
 
 

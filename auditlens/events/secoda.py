@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import polars as pl
 
+from auditlens.events.content import content_hash, plain_hash
 from auditlens.events.record import (
     BadRecordError,
     Person,
@@ -38,11 +39,19 @@ THING = ("title", "name", "type")
 PROSE = ("resource_title", "content", "short_summary", "subject")
 
 
-def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
-    """Decode each record; return the positions kept, their columns, and why others are not."""
+def secoda_rows(
+    records: Sequence[bytes], *, hashed: bool = False
+) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
+    """Decode each record; return the positions kept, their columns, and why others are not.
+
+    ``hashed`` adds the column ``canonical``: the content hash of each record.
+    """
     plain = decode_plain(records)
     if plain is not None:
-        return list(range(len(plain))), merge(plain_columns(plain)), {}
+        frame = merge(plain_columns(plain))
+        if hashed:
+            frame = frame.with_columns(canonical=binary(map(plain_hash, plain)))
+        return list(range(len(plain))), frame, {}
     kept: list[int] = []
     found: list[Record] = []
     refused: dict[int, str] = {}
@@ -52,7 +61,14 @@ def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict
             kept.append(index)
         except BadRecordError as error:
             refused[index] = str(error)
-    return kept, merge(columns(found)), refused
+    frame = merge(columns(found))
+    if hashed:
+        frame = frame.with_columns(canonical=binary(content_hash(records[row]) for row in kept))
+    return kept, frame, refused
+
+
+def binary(values: Iterable[bytes]) -> pl.Series:
+    return pl.Series(list(values), dtype=pl.Binary)
 
 
 def plain_columns(found: Sequence[PlainRecord]) -> pl.DataFrame:
@@ -64,8 +80,8 @@ def plain_columns(found: Sequence[PlainRecord]) -> pl.DataFrame:
         pl.Series(f"person_{name}", list(map(attrgetter(name), people)), pl.String)
         for name in PlainPerson.__struct_fields__
     ]
-    texts = [bytes(record.metadata) for record in found]
-    series.append(pl.Series("metadata", [decoded(text) for text in texts], pl.String))
+    texts = [str(record.metadata, "utf-8", "replace") for record in found]
+    series.append(pl.Series("metadata", texts, pl.String))
     given = {column.name for column in series}
     absent = [
         pl.lit(None, pl.String).alias(name)
@@ -74,6 +90,7 @@ def plain_columns(found: Sequence[PlainRecord]) -> pl.DataFrame:
     ]
     return pl.DataFrame(series).with_columns(
         *absent,
+        pl.col("metadata").replace({"": None, "null": None}),
         pl.lit(None, pl.List(pl.String)).alias("related"),
         pl.lit(value=False).alias("is_current"),
     )

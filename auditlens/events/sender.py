@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 __all__ = ["VENDOR_DOMAINS", "sender_kind"]
 
 VENDOR_DOMAINS = ("secoda.co", "secoda.com")
 """Mail domains of the vendor, whose scheduler appears as an ordinary viewer."""
+
+VENDOR = rf"(?i)@({'|'.join(map(re.escape, VENDOR_DOMAINS))})\s*$"
 
 PERFORMERS = {
     "user": "user",
@@ -30,14 +34,14 @@ def sender_kind() -> pl.Expr:
     decides next; a sender without address that is called Automation or Monitor is one; who has
     an address or an id is a ``user``.
     """
-    domain = pl.col("sender_email").str.to_lowercase().str.extract(r"@([^@\s>]+)\s*$")
+    vendor = pl.col("sender_email").str.contains(VENDOR)
     performer = pl.col("performer_type").str.to_lowercase()
     name = pl.col("sender_name").str.to_lowercase().str.strip_chars()
     nobody = pl.all_horizontal(
         pl.col("sender_id", "sender_email", "sender_name", "performer_type").is_null()
     )
     return (
-        pl.when(nobody | domain.is_in(VENDOR_DOMAINS))
+        pl.when(nobody | vendor)
         .then(pl.lit("system"))
         .when(performer.is_not_null())
         .then(performer.replace_strict(PERFORMERS, default="unknown", return_dtype=pl.String))

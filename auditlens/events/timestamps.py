@@ -27,6 +27,9 @@ def parse_timestamps(texts: pl.Series) -> pl.Series:
     point, up to nine decimals (cut to six), leap seconds, 24:00, days alone, and epoch numbers
     in seconds, milliseconds, microseconds or nanoseconds.
     """
+    found = texts.str.to_datetime(ISO, time_unit="us", strict=False)
+    if found.null_count() == texts.null_count():
+        return found
     plain = texts.str.strip_chars().str.replace(" ", "T", literal=True)
     found = plain.str.to_datetime(ISO, time_unit="us", strict=False)
     if found.null_count():
