@@ -17,6 +17,7 @@ from auditlens.shipped import rules_folder
 __all__ = ["load_documents", "load_rules", "rule_files"]
 
 MAX_CHAIN = 8
+YAML_KEYS = {"date_keys": DATE_KEYS, "strict_keys": STRICT_KEYS}
 SKIPPED_FOLDERS = frozenset({"profiles"})
 SKIPPED_FILES = frozenset({"actions.yml"})
 
@@ -43,10 +44,15 @@ def load_rules(
     errors: list[DocumentError] = []
     for file in rule_files(paths):
         try:
-            documents.extend(read_documents(file, date_keys=DATE_KEYS, strict_keys=STRICT_KEYS))
+            documents.extend(filled(read_documents(file, **YAML_KEYS)))
         except DocumentError as error:
             errors.append(error)
     return load_documents(documents, placeholders=placeholders, errors=errors)
+
+
+def filled(documents: tuple[Document, ...]) -> tuple[Document, ...]:
+    """Leave out what is empty beside others: the text after a closing ``---``."""
+    return tuple(one for one in documents if one.data is not None) or documents
 
 
 def rule_files(paths: Iterable[Path]) -> Iterator[Path]:

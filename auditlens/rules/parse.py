@@ -102,9 +102,16 @@ def texts(document: Document, key: str) -> tuple[str, ...]:
     if value is None:
         return ()
     found = value if isinstance(value, list) else [value]
+    if not is_ours(document.data):
+        # A colon in prose makes a mapping of it; in a foreign rule that harms nothing.
+        found = [as_prose(one) if isinstance(one, dict) else one for one in found]
     if not all(isinstance(one, str | int | float) for one in found):
         raise document.error(f"'{key}' must be a list of texts", key)
     return tuple(str(one) for one in found)
+
+
+def as_prose(mapping: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in mapping.items())
 
 
 def with_metadata(
