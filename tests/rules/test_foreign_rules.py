@@ -7,7 +7,7 @@ import pytest
 from documents import rules_of
 
 from auditlens import load_rules
-from auditlens.errors import DocumentErrors
+from auditlens.errors import DocumentErrors, UsageError
 
 HEAD = """
 title: A foreign rule
@@ -107,7 +107,7 @@ def test_what_stands_after_a_closing_line_is_no_rule(tmp_path):
     path.write_text("---\n" + HEAD + PLAIN + "---\n", encoding="utf-8")
     assert len(load_rules(path)) == 1
     path.write_text("", encoding="utf-8")
-    with pytest.raises(DocumentErrors, match="is a mapping"):
+    with pytest.raises(UsageError, match="no rule here"):
         load_rules(path)
 
 
