@@ -3,7 +3,7 @@
 from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS, empty_events
 from auditlens.events.conform import conform
 from auditlens.events.decode import Decoded, Rejected, decode_records
-from auditlens.events.profile import Profile, detect_profile, load_profile
+from auditlens.events.profile import Profile, detect_profile, load_profile, shipped_profiles
 from auditlens.events.timestamps import parse_timestamps
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "empty_events",
     "load_profile",
     "parse_timestamps",
+    "shipped_profiles",
 ]

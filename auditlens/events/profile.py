@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from auditlens.errors import UsageError
 from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS
 from auditlens.shipped import rules_folder
 
-__all__ = ["Profile", "detect_profile", "load_profile"]
+__all__ = ["Profile", "detect_profile", "load_profile", "shipped_profiles"]
 
 GIVEN = frozenset({"action", "action_group", "generation", "source", "leaf", "related_ids"})
 MAPPED = tuple(name for name in EVENT_SCHEMA if name not in GIVEN)
@@ -94,6 +95,12 @@ def load_profile(name: str | Path) -> Profile:
     return read_profile(path)
 
 
+@cache
+def shipped_profiles() -> tuple[Profile, ...]:
+    """All shipped profiles, by name."""
+    return tuple(map(read_profile, sorted((rules_folder() / "profiles").glob("*.yml"))))
+
+
 def read_profile(path: Path) -> Profile:
     documents = read_documents(path)
     if len(documents) != 1 or not isinstance(documents[0].data, dict):
@@ -153,7 +160,7 @@ def detect_profile(records: Sequence[bytes]) -> Profile:
     ``secoda`` when none fits.
     """
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-    profiles = [load_profile(path) for path in sorted((rules_folder() / "profiles").glob("*.yml"))]
+    profiles = shipped_profiles()
     for raw in records[:20]:
         try:
             keys = decoder.decode(raw).keys()

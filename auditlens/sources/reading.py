@@ -12,7 +12,7 @@ import polars as pl
 
 from auditlens.coverage import Quarantined
 from auditlens.errors import UsageError
-from auditlens.events import EVENT_SCHEMA, Profile, decode_records, detect_profile
+from auditlens.events import EVENT_SCHEMA, Profile, decode_records, detect_profile, shipped_profiles
 from auditlens.sources.folders import LogFile
 from auditlens.sources.forms import CSV, DOCUMENT, PARQUET, delimiter, form_of, header_of
 from auditlens.sources.lines import MAX_RECORD, batched_lines, document_records
@@ -86,8 +86,10 @@ class FileReader:
         """Frames of EVENT_SCHEMA, in the order of the file."""
         parts = self.parts()
         head = self.head(parts)
-        columns = self.profile.columns.values() if self.profile else ()
-        known = FIELDS.union(*columns)
+        if self.profile:
+            known = FIELDS.union(*self.profile.columns.values())
+        else:
+            known = FIELDS.union(*(profile.detect for profile in shipped_profiles()))
         form = form_of(head, self.file.name, known)
         whole = chain([head], parts)
         if form == PARQUET:

@@ -280,6 +280,15 @@ def test_cloudtrail_is_recognised(written):
         assert (row["generation"], row["event"], row["id"]) == ("cloudtrail", "CreateUser", "e-1")
 
 
+def test_cloudtrail_is_recognised_in_a_table(written):
+    """A CSV export is known by its header, without being told the profile."""
+    header = "eventID,eventTime,eventName,eventSource,userIdentity"
+    row = """e-1,2023-07-10T11:42:18Z,CreateUser,iam.amazonaws.com,"{""userName"": ""u""}\""""
+    path = written(f"{header}\n{row}\n".encode(), "trail.csv")
+    [event] = read_events(path).to_dicts()
+    assert (event["generation"], event["event"], event["id"]) == ("cloudtrail", "CreateUser", "e-1")
+
+
 NO_LOGS = {
     "empty": b"",
     "blank": b" \n\n ",
