@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.visible import cut
+from auditlens.visible import visible as shown
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,9 +24,7 @@ SCHEMA_VERSION = 1
 
 def visible(text: object, limit: int = 500) -> str:
     """Text from outside as one safe line: controls, escapes and reordering marks are shown."""
-    whole = str(text)
-    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in whole[:limit])
-    return shown if len(whole) <= limit else f"{shown}… ({len(whole) - limit:,} more characters)"
+    return shown(cut(str(text), limit), terminal=True)
 
 
 def moment(value: datetime | None) -> str:

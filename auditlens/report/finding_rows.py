@@ -25,7 +25,7 @@ EVIDENCE_SHOWN = 5
 DETAILED = 25
 """How many findings, most severe first, list their events row by row; the rest list ids."""
 
-IDS_LISTED = 100
+IDS_LISTED = 50
 """How many findings, most severe first, name their first event; the files list all ids."""
 
 MODEL_TITLES = {

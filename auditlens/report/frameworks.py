@@ -29,6 +29,8 @@ STATUSES = (
     "partly assessable",
     "not assessable from this log",
 )
+IN_ORDER = (STATUSES[2], STATUSES[1], STATUSES[3], STATUSES[4], STATUSES[0])
+"""The statuses as a table has them: what asks for a person first."""
 CLAUSE_KEYS = {"id", "words", "evidence", "days", "limit", "ceiling"}
 PACK_KEYS = {"id", "name", "note", "aliases", "clauses"}
 
@@ -172,7 +174,7 @@ def framework_table(
         framework=pack.framework,
         name=pack.name,
         note=pack.note,
-        counts=tuple((status, counted[status]) for status in STATUSES),
+        counts=tuple((status, counted[status]) for status in IN_ORDER),
         clauses=tuple(clauses),
     )
 

@@ -1,20 +1,26 @@
-"""The JSON inside the page: what the page shows, written without repeating itself.
+"""The data inside the page: what the page shows, packed, deflated, in base64.
 
 Rows of one shape become ``{"same": {...}, "columns": [...], "rows": [[...]]}``: a value all rows
 share stands once in ``same``, the rest are lists in the order of ``columns``. Findings stand
-with their rule. ``unpack`` gives back plain rows; ``findings.json`` is never packed.
+with their rule. ``embedded`` is what the page carries, ``read_embedded`` turns it back into
+plain rows; ``findings.json`` is never packed and has everything.
 """
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from auditlens.report.content import Content
+from auditlens.report.text import json_text
 
-__all__ = ["packed", "unpack"]
+__all__ = ["embedded", "packed", "read_embedded", "unpack"]
 
 LEFT_OUT = {
     "findings": (
@@ -26,26 +32,40 @@ LEFT_OUT = {
         "controls",
         "event_ids",
         "evidence",
+        "confidence",
     ),
     "groups": ("finding_ids", "why"),
     "frameworks": ("note",),
-    "rules": ("rule_id", "name", "logic", "kind"),
+    "rules": ("rule_id", "name", "logic", "kind", "title", "level"),
+    "profiles": ("by_day",),
+    "access": ("sample",),
     "method": ("limits",),
     "appendix": ("glossary",),
 }
-"""What the page does not show, shows with the group, or prints alike in every report."""
+"""What the page does not show, shows with the group, prints alike in every report, or has as a
+table already: a rule is known by its digest, and the sample of access changes is on the page."""
 
 FULL_ONLY = ("activity", "profiles", "access", "rules", "method", "exceptions", "appendix")
 """Sections that the brief edition does not show."""
 
 
+def embedded(content: Content) -> str:
+    """The packed data as base64 of deflated JSON: letters that no page can mistake for markup."""
+    return base64.b64encode(zlib.compress(json_text(packed(content)).encode(), 9)).decode()
+
+
+def read_embedded(text: str) -> Any:
+    """Plain rows from the data inside a page."""
+    return unpack(json.loads(zlib.decompress(base64.b64decode(text))))
+
+
 def packed(content: Content) -> Any:
     """The part of ``content`` that the page shows, as plain packed data."""
-    whole: dict[str, Any] = msgspec.to_builtins(content)
-    shown = whole["findings"][: content.shown.shown]
+    shown = content.findings[: content.shown.shown]
+    whole: dict[str, Any] = msgspec.to_builtins(replace(content, findings=shown))
     rows = defaultdict(list)
     titles = {(group.level, group.rule_id): group.title for group in content.groups}
-    for row, plain in zip(content.findings, shown, strict=False):
+    for row, plain in zip(shown, whole.pop("findings"), strict=True):
         plain["title"] = "" if titles[row.level, row.rule_id] == row.title else row.title
         plain["reasons"] = [[one.text, one.share_percent] for one in row.reasons]
         rows[row.level, row.rule_id].append(plain)
@@ -55,7 +75,6 @@ def packed(content: Content) -> Any:
         table["clauses"] = by_status(table["clauses"])
     held = whole["completeness"]
     held["strip"] = [[one["state"], one["events"]] for one in held["strip"]]
-    del whole["findings"]
     if content.cover.edition == "brief":
         whole["completeness"] = {"evidence": held["evidence"]}
         for section in FULL_ONLY:

@@ -1,8 +1,8 @@
 """The page: content through templates into one self-contained file.
 
-This is the one module that marks text as safe. It does so three times, for bytes that are ours
-(the stylesheet, the script) or cannot leave a script block (the JSON). Everything else a
-template prints passes ``shown`` and then Jinja's own escaping.
+This is the one module that marks text as safe. It does so for bytes that are ours (the
+stylesheet, the script), for base64, and for a body that was escaped before it was made smaller.
+Everything else a template prints passes ``shown_text`` and then Jinja's own escaping.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import base64
 import hashlib
 import re
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,16 +20,21 @@ from auditlens.errors import UsageError
 from auditlens.report import charts
 from auditlens.report.content import Content
 from auditlens.report.finding_rows import IDS_LISTED
-from auditlens.report.packed import packed
-from auditlens.report.text import cut, json_text, visible
+from auditlens.report.packed import embedded
+from auditlens.report.stylesheet import classes_of, compact, pruned
 from auditlens.shipped import reports_folder
+from auditlens.visible import cut, visible
 
 __all__ = ["render_page"]
 
-COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-INDENT = re.compile(r"\n\s*")
-OPTIONAL_END = re.compile(r"</(?:td|th|tr|li|dt|dd|tbody|thead)>")
+INDENT = re.compile(r"\s*\n\s*")
+OPTIONAL_END = re.compile(r"</(?:td|th|tr|li|dt|dd|tbody|thead)>\n?")
 """End tags that HTML lets a writer leave out where ours stand."""
+NEEDLESS_QUOTES = re.compile(r'="([\w.#-]+)"(?=[ >])')
+"""Quotes around letters, digits and the like: templates must write them, readers need none.
+
+Text from the log has its own quotes escaped by now, so only ours can match.
+"""
 DASH = "\N{EN DASH}"
 OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
@@ -46,27 +51,28 @@ def render_page(content: Content, *, on_paper: bool = False, own: Path | None = 
 
     shipped = reports_folder() / "templates"
     name = "print.html" if on_paper else "report.html"
-    sheet = own / "report.css" if own and (own / "report.css").is_file() else shipped / "report.css"
     try:
         template = environment(shipped, own).get_template(name)
-        page = template.render(context_of(content, sheet, shipped / "report.js", on_paper=on_paper))
+        page: str = template.render(context_of(content, shipped, own, on_paper=on_paper))
     except TemplateError as error:
         if own is None:
             raise
         raise UsageError(
             f"A template in {own} cannot be used: {error}", fix="Compare it with the shipped one"
         ) from None
-    # Text from the log holds no raw line break by now, so this touches the templates' alone.
-    return OPTIONAL_END.sub("", INDENT.sub("\n", page)) + "\n"
+    return page + "\n"
 
 
-def context_of(content: Content, sheet: Path, program: Path, *, on_paper: bool) -> dict[str, Any]:
+def context_of(
+    content: Content, shipped: Path, own: Path | None, *, on_paper: bool
+) -> dict[str, Any]:
     """Every name a template may use."""
     # What the filter ``safe`` does; templates may not use it.
     from jinja2.filters import do_mark_safe
 
-    style, script = inline(sheet), inline(program)
+    full = content.cover.edition == "full"
     shown = content.findings[: content.shown.shown]
+    script = script_of(shipped, filters=bool(shown), sorts=full)
     return {
         "report": content,
         "cover": content.cover,
@@ -75,13 +81,37 @@ def context_of(content: Content, sheet: Path, program: Path, *, on_paper: bool) 
         "shown_ids": frozenset(row.finding_id for row in shown),
         "open_groups": content.shown.total <= OPEN_UP_TO,
         "on_paper": on_paper,
-        "full": content.cover.edition == "full",
-        "style": do_mark_safe(style.replace("</", "")),  # a stylesheet file
-        "script": do_mark_safe(script),  # our own file
-        "style_hash": policy_hash(style.replace("</", "")),
-        "script_hash": policy_hash(script),
-        "data": do_mark_safe(json_text(packed(content))),  # < > & are escaped in it
+        "full": full,
+        "style_of": partial(style_of, shipped=shipped, own=own),
+        "script": do_mark_safe(script),  # our own files
+        "policy_hash": policy_hash,
+        "data": "" if on_paper else do_mark_safe(embedded(content)),  # base64
     }
+
+
+def script_of(shipped: Path, *, filters: bool, sorts: bool) -> str:
+    """The script that the page can use: the filter of findings, the sorting of rules."""
+    wanted = (("filter.js", filters), ("sort.js", sorts))
+    return "".join(compact(shipped / name) for name, needed in wanted if needed)
+
+
+def style_of(body: str, *, shipped: Path, own: Path | None) -> str:
+    """The stylesheet for ``body``; one of the user's stands as it is."""
+    from jinja2.filters import do_mark_safe
+
+    if own and (own / "report.css").is_file():
+        # Nothing in it may close the element that holds it.
+        return do_mark_safe(compact(own / "report.css").replace("</", ""))
+    return do_mark_safe(pruned(compact(shipped / "report.css"), classes_of(body)))
+
+
+def smaller(body: str) -> str:
+    """``body`` without what HTML does not need. It is escaped; no text of the log can match."""
+    from jinja2.filters import do_mark_safe
+
+    # Text from the log holds no raw line break by now, so this touches the templates' alone.
+    lines = INDENT.sub("\n", body)
+    return do_mark_safe(NEEDLESS_QUOTES.sub(r"=\1", OPTIONAL_END.sub("", lines)).strip())
 
 
 @cache
@@ -110,6 +140,7 @@ def environment(shipped: Path, own: Path | None = None) -> Any:
         lambda context, first, last: stretch(first, last, context["cover"].period.timezone)
     )
     env.filters["tone"] = tone
+    env.filters["smaller"] = smaller
     env.globals.update(
         timeline=charts.timeline,
         spark=charts.spark,
@@ -175,11 +206,6 @@ def stretch(first: datetime | None, last: datetime | None, timezone: str) -> str
     if first.astimezone(zone).utcoffset() == last.astimezone(zone).utcoffset() == timedelta(0):
         return f"{local} UTC"
     return f"{local} ({first:%H:%M} to {last:%H:%M} UTC)"
-
-
-def inline(path: Path) -> str:
-    """A stylesheet or script without comments, indentation and line breaks."""
-    return INDENT.sub("", COMMENT.sub("", path.read_text(encoding="utf-8"))).strip()
 
 
 def policy_hash(text: str) -> str:

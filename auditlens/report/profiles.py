@@ -17,7 +17,7 @@ __all__ = ["profiles"]
 
 SHOWN = 30
 ACTIONS_SHOWN = 4
-FINDINGS_SHOWN = 5
+FINDINGS_SHOWN = 3
 
 
 def profiles(facts: Facts) -> tuple[Profile, ...]:

@@ -15,7 +15,7 @@ def test_escapes_and_reordering_marks_are_shown():
 
 def test_long_text_is_cut_with_a_count():
     """Nothing is hidden without saying how much."""
-    assert visible("x" * 700).endswith("(200 more characters)")
+    assert visible("x" * 700).endswith("[+200 characters]")
 
 
 @given(st.text())

@@ -37,7 +37,7 @@ def test_findings_in_are_rows_out(make_audit, count):
     assert pl.read_parquet(io.BytesIO(out["findings.parquet"])).height == count
     detections = [one for one in lines(out["findings.ocsf.ndjson"]) if one["class_uid"] == 2004]
     assert len(detections) == count
-    assert out["report.html"].decode().count('<tr id="F-') == min(count, 1000)
+    assert out["report.html"].decode().count("<tr id=F-") == min(count, 1000)
 
 
 def test_json_follows_the_published_schema(files):
@@ -63,9 +63,15 @@ def test_ocsf_has_every_required_field(files):
         assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
         assert 1_600_000_000_000 < event["time"] < 2_000_000_000_000
         assert event["metadata"].keys() >= {"product", "version"}
+        assert event["metadata"]["product"]["name"]
         assert event["finding_info"]["uid"]
         if event["class_uid"] == 2003:
             assert event["compliance"]["standards"]
+            assert event["compliance"]["status_id"] in (0, 1, 2, 3)
+        else:
+            assert event["finding_info"]["analytic"]["type_id"] in (1, 4)
+            assert event["status_id"] in (1, 2, 3, 4)
+            assert all(one["data"] for one in event["evidences"])
     assert seen == {2003, 2004}
 
 

@@ -1,4 +1,4 @@
-/* Optional: a filter over the findings and sorting of the rules. Nothing is lost without it. */
+/* Narrows the findings by words and level. The page is whole without it. */
 (() => {
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const form = document.getElementById("filter");
@@ -26,19 +26,4 @@ form.hidden = false;
 form.addEventListener("input", apply);
 form.addEventListener("submit", (event) => event.preventDefault());
 }
-all(".rules thead th").forEach((head, column) => {
-const button = document.createElement("button");
-button.type = "button";
-button.textContent = head.textContent;
-head.replaceChildren(button);
-button.addEventListener("click", () => {
-const up = head.getAttribute("aria-sort") === "descending";
-all("th[aria-sort]", head.parentNode).forEach((other) => other.removeAttribute("aria-sort"));
-head.setAttribute("aria-sort", up ? "ascending" : "descending");
-const body = head.closest("table").tBodies[0];
-const key = (row) => row.cells[column].textContent.replaceAll(",", "");
-const order = (a, b) => key(a).localeCompare(key(b), "en", { numeric: true }) * (up ? 1 : -1);
-body.append(...[...body.rows].sort(order));
-});
-});
 })();

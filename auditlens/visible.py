@@ -1,0 +1,78 @@
+"""Text from outside as a person may see it: nothing hidden, nothing endless.
+
+The stored text is never altered. Control, direction and invisible characters become visible
+escapes, and long fields are cut with a count of what was cut.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["CAP", "cut", "visible"]
+
+CAP = 400
+"""How many characters of one field a page shows."""
+
+JOINERS = "\u200c\u200d"
+SUSPECT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff\ud800-\uf8ff"
+    "\U000e0000-\U0010ffff]"
+)
+SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def escape(char: str) -> str:
+    r"""The visible escape of one character: ``\n``, ``\u202e``, ``\U000e0041``."""
+    if char in SHORT:
+        return SHORT[char]
+    number = ord(char)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def visible(text: str, *, terminal: bool = False) -> str:
+    """Return ``text`` with every control, direction and invisible character escaped.
+
+    A joiner between two characters that are not ASCII is kept: Persian, Hindi and emoji are
+    spelt with it. Anywhere else it is a disguise. For a ``terminal`` nothing stays that Python
+    calls unprintable: joiners, strange spaces and code points nobody has assigned.
+    """
+    if terminal and not text.isprintable():
+        text = "".join(char if char.isprintable() else escape(char) for char in text)
+    if not SUSPECT.search(text):
+        return text
+
+    def shown(match: re.Match[str]) -> str:
+        char, start, end = match[0], match.start(), match.end()
+        joins = char in JOINERS and start > 0 and end < len(text)
+        if joins and ord(text[start - 1]) > 127 and ord(text[end]) > 127:
+            return char
+        return escape(char)
+
+    return SUSPECT.sub(shown, text)
+
+
+def cut(text: str, cap: int = CAP) -> str:
+    """Return at most ``cap`` characters of ``text``, then how many more there were.
+
+    The cut never separates a letter from its accents or an emoji from its parts.
+    """
+    if len(text) <= cap:
+        return text
+    end = cap
+    while end > max(cap - 32, 1) and clings(text, end):
+        end -= 1
+    return f"{text[:end]} [+{len(text) - end} characters]"
+
+
+def clings(text: str, at: int) -> bool:
+    """Whether the character at ``at`` belongs to the one before it."""
+    after, before = text[at], text[at - 1]
+    return (
+        unicodedata.category(after).startswith("M")
+        or after in JOINERS
+        or before in JOINERS
+        or 0x1F3FB <= ord(after) <= 0x1F3FF
+        or 0x1F1E6 <= ord(after) <= 0x1F1FF
+    )
