@@ -179,8 +179,10 @@ class Intake:
             places = {row: place for place, row in enumerate(stored, len(batch.records))}
             for row in sorted(refused.keys() & places.keys()):
                 self.quarantine(refused[row], places[row], leaves[row])
-        batch.records.extend(records[row] for row in stored)
-        batch.leaves.extend(leaves[row] for row in stored)
+        if len(stored) < len(records):
+            records, leaves = [records[row] for row in stored], [leaves[row] for row in stored]
+        batch.records.extend(records)
+        batch.leaves.extend(leaves)
         new = states[kept] != KNOWN
         batch.rows.append(
             result.events if new.all() else result.events.filter(pl.Series(new, dtype=pl.Boolean))

@@ -150,8 +150,9 @@ def decode_plain(records: Sequence[bytes]) -> list[PlainRecord] | None:
     """Decode a batch of plain legacy records; None when one of them is anything else."""
     decode = PLAIN.decode
     try:
-        for raw in records:
-            check_text(raw)
+        if not all(map(bytes.isascii, records)):
+            for raw in records:
+                check_text(raw)
         return [decode(raw) for raw in records]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return None
