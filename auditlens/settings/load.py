@@ -12,18 +12,28 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from auditlens.errors import DocumentError, UsageError
 from auditlens.period import zone
+from auditlens.settings.targets import LEVELS, Target, read_targets
 
-__all__ = ["FILE_NAME", "Settings", "find_file", "load_settings"]
+__all__ = [
+    "FILE_NAME",
+    "LEVELS",
+    "NAMES",
+    "OTHER_VARIABLES",
+    "Settings",
+    "find_file",
+    "load_settings",
+]
 
 FILE_NAME = "auditlens.toml"
-LEVELS = ("informational", "low", "medium", "high", "critical")
-PATHS = ("archive", "rules", "journal")
+PATHS = ("archive", "rules", "journal", "reports", "outbox")
 APIS = ("auto", "current", "legacy")
+IDENTITIES = ("full", "pseudonymous", "aggregate")
 OTHER_VARIABLES = frozenset(
     {"AUDITLENS_IDENTITY_KEY", "AUDITLENS_PAGE_DEADLINE", "AUDITLENS_RETRY_BUDGET"}
 )
@@ -37,7 +47,11 @@ class Settings:
     folders and ``journal`` the triage file, relative to the settings file; ``reviewer`` is who
     decides when the command line does not say. ``placeholders`` fill ``%name%`` in rules.
     ``holidays`` are days without ordinary work. ``senders_a_day`` and ``senders_a_month``
-    bound what the model may flag. ``origins`` says where each value came from; ``unknown`` tells
+    bound what the model may flag. ``reports`` is the folder of the monthly reports and ``outbox``
+    that of what waits to be sent; ``grace_days`` is how long a report waits for late events,
+    ``identity`` and ``also`` are how the monthly report is made. The three heartbeats are asked
+    at the start, after a good end and after a bad one. ``notify`` are the receivers by name.
+    ``origins`` says where each value came from; ``unknown`` tells
     of variables called AUDITLENS_… that set nothing.
     """
 
@@ -58,6 +72,15 @@ class Settings:
     frameworks: tuple[str, ...] = ("nist-800-53-r5", "soc2", "iso27001-2022", "nist-csf-2")
     placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     holidays: tuple[date, ...] = ()
+    reports: Path | None = None
+    outbox: Path | None = None
+    grace_days: int = 3
+    identity: str = "full"
+    also: tuple[str, ...] = ()
+    heartbeat: str = ""
+    heartbeat_start: str = ""
+    heartbeat_fail: str = ""
+    notify: Mapping[str, Target] = field(default_factory=dict)
     path: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
@@ -68,6 +91,10 @@ NAMES = tuple(
     for item in dataclasses.fields(Settings)
     if item.name not in ("path", "origins", "unknown")
 )
+
+
+TABLES = ("notify", "placeholders")
+"""Settings that only a file can hold."""
 
 
 def find_file(start: Path) -> Path | None:
@@ -103,7 +130,7 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] | None =
     for variable, text in sorted(environ.items()):
         if variable.startswith("AUDITLENS_") and variable not in OTHER_VARIABLES:
             name = variable.removeprefix("AUDITLENS_").lower()
-            if name not in NAMES:
+            if name not in NAMES or name in TABLES:
                 unknown.append(f"{variable} is no setting. {suggestion(name)}")
                 continue
             values[name] = checked(name, from_text(name, text), UsageError)
@@ -129,9 +156,12 @@ def read_file(path: Path) -> dict[str, Any]:
             raise DocumentError(
                 f"'{name}' is no setting", path=path, line=line, fix=suggestion(name)
             )
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in data.items():
         fault = lambda m, n=name: DocumentError(m, path=path, line=line_of(path, n))  # noqa: E731
+        if name == "notify":
+            values[name] = read_targets(value, partial(target_fault, path))
+            continue
         values[name] = checked(name, value, fault)
         if name in PATHS:
             values[name] = path.parent / values[name]
@@ -142,6 +172,25 @@ def line_of(path: Path, name: str) -> int:
     """Line in which a setting stands; 0 when it cannot be told."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return next((n for n, line in enumerate(lines, 1) if line.strip(" [").startswith(name)), 0)
+
+
+def target_fault(path: Path, target: str, key: str, message: str) -> DocumentError:
+    """The error for one key of one table ``[notify.NAME]``, with the line it stands in."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    heads = (f"[notify.{target}]", f'[notify."{target}"]', "[notify]", "notify")
+    head = next(
+        (n for n, line in enumerate(lines, 1) if line.split("#")[0].strip().startswith(heads)), 0
+    )
+    below = range(head, len(lines))
+    end = next((n for n in below if lines[n].startswith("[")), len(lines))
+    found = [n + 1 for n in range(head, end) if lines[n].split("=")[0].strip(" \"'") == key]
+    where = f"[notify.{target}]: " if target else ""
+    return DocumentError(
+        f"{where}{message}",
+        path=path,
+        line=found[0] if key and found else head,
+        fix="docs/notifications.md has a table for each kind",
+    )
 
 
 def suggestion(name: str) -> str:
@@ -178,7 +227,7 @@ def checked(name: str, value: Any, fault: Callable[[str], Exception]) -> Any:
 
 def checked_text(name: str, value: str, fault: Callable[[str], Exception]) -> Path | str:
     """Check a setting that is text: a choice, a zone or a path."""
-    allowed = {"api": APIS, "fail_on": ("", *LEVELS)}.get(name)
+    allowed = {"api": APIS, "fail_on": ("", *LEVELS), "identity": IDENTITIES}.get(name)
     if allowed and value not in allowed:
         raise fault(f"'{name}' is {value!r}; use one of {', '.join(filter(None, allowed))}")
     if name == "timezone":

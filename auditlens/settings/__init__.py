@@ -1,0 +1,23 @@
+"""Settings: what can be set, where from, and whom a report is told to."""
+
+from auditlens.settings.load import (
+    FILE_NAME,
+    LEVELS,
+    NAMES,
+    OTHER_VARIABLES,
+    Settings,
+    find_file,
+    load_settings,
+)
+from auditlens.settings.targets import Target
+
+__all__ = [
+    "FILE_NAME",
+    "LEVELS",
+    "NAMES",
+    "OTHER_VARIABLES",
+    "Settings",
+    "Target",
+    "find_file",
+    "load_settings",
+]
