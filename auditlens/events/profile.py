@@ -20,7 +20,9 @@ __all__ = ["Profile", "detect_profile", "load_profile", "shipped_profiles"]
 
 GIVEN = frozenset({"action", "action_group", "generation", "source", "leaf", "related_ids"})
 MAPPED = tuple(name for name in EVENT_SCHEMA if name not in GIVEN)
-KEYS = frozenset({"name", "product", "service", "detect", "columns", "sender_kinds"})
+KEYS = frozenset({"name", "product", "service", "detect", "columns", "sender_kinds", "records"})
+RECORDED = frozenset({"outcome", "address"})
+"""What an auditor asks for that has no column: whether an act failed, and where it came from."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Profile:
 
     ``columns`` maps a column to JSON paths, first match wins; it is empty for ``secoda``, whose
     two generations are read natively. A record that holds every key of ``detect`` is of this
-    profile. ``product`` and ``service`` are the Sigma log source of its rules.
+    profile. ``product`` and ``service`` are the Sigma log source of its rules. ``records`` maps
+    ``outcome`` (a fault, absent where the act worked) and ``address`` to their JSON paths.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Profile:
     detect: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sender_kinds: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rows(self, records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
         """Map records to columns; return positions kept, the columns, and why others are not.
@@ -113,6 +117,8 @@ def read_profile(path: Path) -> Profile:
             raise document.error(f"'{key}' is missing or no text", key)
     columns = mapping(document, "columns")
     check_keys(document, columns, frozenset(MAPPED), "columns")
+    records = mapping(document, "records")
+    check_keys(document, records, RECORDED, "records")
     kinds = mapping(document, "sender_kinds")
     for value, kind in kinds.items():
         if kind not in SENDER_KINDS:
@@ -127,6 +133,7 @@ def read_profile(path: Path) -> Profile:
         detect=tuple(data.get("detect") or ()),
         columns={name: as_paths(value) for name, value in columns.items()},
         sender_kinds={str(value): str(kind) for value, kind in kinds.items()},
+        records={name: as_paths(value) for name, value in records.items()},
     )
 
 

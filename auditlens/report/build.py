@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from auditlens.report.access import access
 from auditlens.report.activity import activity
 from auditlens.report.closing import appendix, exceptions, method, sign_off
-from auditlens.report.completeness import completeness
+from auditlens.report.completeness import completeness, field_fill
 from auditlens.report.conclusion import change, conclusion, cover
 from auditlens.report.content import SCHEMA_VERSION, Content
 from auditlens.report.evidence import evidence_states
@@ -29,8 +29,9 @@ def build_content(facts: Facts, *, limit: int, hashes: Mapping[str, str]) -> Con
     page_rows, shown = shown_findings(rows, limit, hashes[PARQUET])
     rules = rule_rows(facts)
     signed = sign_off(facts)
-    evidence = evidence_states(facts, rules, signed)
-    population = completeness(facts, evidence)
+    fields = field_fill(facts)
+    evidence = evidence_states(facts, rules, signed, fields)
+    population = completeness(facts, evidence, fields)
     return Content(
         schema=SCHEMA_VERSION,
         cover=cover(facts),

@@ -13,10 +13,12 @@ from auditlens.report.wording import count, percent
 
 __all__ = ["appendix", "exceptions", "method", "sign_off"]
 
-BLIND = (
-    "The source records no outcome: an attempt that failed looks like one that worked.",
-    "The source records no address, device or session: where an act came from cannot be told.",
-)
+BLIND = {
+    "outcome": "The source records no outcome: an attempt that failed looks like one that worked.",
+    "address": (
+        "The source records no address, device or session: where an act came from cannot be told."
+    ),
+}
 OTHER_SOURCE = (
     "Outcome, address and device are not assessed, whether or not this source records them.",
 )
@@ -61,8 +63,15 @@ def method(facts: Facts) -> Method:
     return Method(
         model=settings,
         notes=tuple(str(note) for note in notes) if isinstance(notes, list | tuple) else (),
-        limits=(*(BLIND if facts.catalog else OTHER_SOURCE), *LIMITS),
+        limits=(*blind_spots(facts), *LIMITS),
     )
+
+
+def blind_spots(facts: Facts) -> tuple[str, ...]:
+    """What this source is known not to record, or that nobody looked."""
+    if not facts.recorded.known:
+        return OTHER_SOURCE
+    return tuple(said for one, said in BLIND.items() if one not in facts.recorded.shares)
 
 
 def model_rows(key: str, value: Any) -> list[tuple[str, str]]:

@@ -31,15 +31,18 @@ QUESTIONS = (
     ("What kind of sender", "sender_kind"),
     ("On what", "resource_id"),
 )
-NOT_RECORDED = (
-    ("Outcome (success or failure)", "The source sends no outcome in any documented record."),
-    ("Source address or device", "The source sends no address, device or session."),
-)
+OUTCOME, ADDRESS = "Outcome (success or failure)", "Source address or device"
+NEVER = {
+    "outcome": (OUTCOME, "The source sends no outcome in any documented record."),
+    "address": (ADDRESS, "The source sends no address, device or session."),
+}
 NOT_ASSESSED = "The report does not read it from this source."
 BLANK = ("", "unknown", "None")
 
 
-def completeness(facts: Facts, evidence: tuple[Evidence, ...]) -> Completeness:
+def completeness(
+    facts: Facts, evidence: tuple[Evidence, ...], fields: tuple[FieldFill, ...]
+) -> Completeness:
     """Counts, gaps, pulls and fill rates, as the coverage record and the events tell them."""
     held = facts.coverage
     veiled = facts.identity != "full"
@@ -76,7 +79,7 @@ def completeness(facts: Facts, evidence: tuple[Evidence, ...]) -> Completeness:
         pulls_total=len(held.pulls),
         head=held.head or "",
         input_digest=held.input_digest,
-        fields=field_fill(facts.events, catalog=facts.catalog),
+        fields=fields,
         evidence=evidence,
     )
 
@@ -101,17 +104,32 @@ def gaps_of(facts: Facts) -> tuple[tuple[date, date], ...]:
     )
 
 
-def field_fill(events: pl.DataFrame, *, catalog: bool) -> tuple[FieldFill, ...]:
+def field_fill(facts: Facts) -> tuple[FieldFill, ...]:
     """How full each attribute an auditor asks for is; what the log never has is said too."""
+    events = facts.events
     rows = []
     for question, column in QUESTIONS:
         rate = fill_percent(events, column)
-        state = "present" if rate == 100 else "partial" if rate else "not recorded"
-        rows.append(FieldFill(question, column, rate, state if events.height else "partial", ""))
-    for question, why in NOT_RECORDED:
-        state, note = ("not recorded", why) if catalog else ("not assessed", NOT_ASSESSED)
-        rows.append(FieldFill(question, "", None, state, note))
+        rows.append(FieldFill(question, column, rate, state_of(rate, events), ""))
+    shares = facts.recorded.shares
+    for attribute, (question, why) in NEVER.items():
+        if attribute not in shares:
+            known = facts.recorded.known
+            state, note = ("not recorded", why) if known else ("not assessed", NOT_ASSESSED)
+            rows.append(FieldFill(question, "", None, state, note))
+        elif attribute == "outcome":
+            note = f"An error where an act failed ({shares[attribute]:g} %); none where it worked."
+            rows.append(FieldFill(question, "", None, "present", note))
+        else:
+            rate = shares[attribute]
+            rows.append(FieldFill(question, "", rate, state_of(rate, events), ""))
     return tuple(rows)
+
+
+def state_of(rate: float, events: pl.DataFrame) -> str:
+    if not events.height:
+        return "partial"
+    return "present" if rate == 100 else "partial" if rate else "not recorded"
 
 
 def fill_percent(events: pl.DataFrame, column: str) -> float:

@@ -13,10 +13,12 @@ from auditlens.report.content import (
     Decision,
     FindingRow,
     LevelCount,
+    ResolvedRow,
     Span,
     TrustFigure,
 )
 from auditlens.report.facts import FOR_THE_RECORD, STRONGEST_FIRST, Facts
+from auditlens.report.review import Resolved
 from auditlens.report.rule_rows import RAN
 from auditlens.report.sections import Completeness, RuleRow, SignOff
 from auditlens.report.wording import count, local, percent
@@ -24,6 +26,7 @@ from auditlens.report.wording import count, local, percent
 __all__ = ["change", "conclusion", "cover"]
 
 TO_DECIDE = 5
+RESOLVED_SHOWN = 25
 URGENT = ("critical", "high")
 TRUST = {
     "complete": ("good", "Complete"),
@@ -207,6 +210,12 @@ def review_figure(sign_off: SignOff) -> TrustFigure:
     return TrustFigure("Review", sign_off.status.capitalize(), sign_off.conflict or "signed", state)
 
 
+def gone_first(one: Resolved) -> tuple[int, str]:
+    """Most severe first, then by id."""
+    order = STRONGEST_FIRST
+    return order.index(one.level) if one.level in order else len(order), one.finding_id
+
+
 def change(facts: Facts, rows: tuple[FindingRow, ...], events: int) -> Change:
     """New, still open, resolved and reopened against the period before."""
     previous = facts.review.previous
@@ -226,8 +235,6 @@ def change(facts: Facts, rows: tuple[FindingRow, ...], events: int) -> Change:
             rules_changed=(),
         )
     states = Counter(row.state for row in rows)
-    current = {row.finding_id for row in rows}
-    resolved = sorted(one for one in previous.findings if one not in current)
     digests = {rule.id: rule.digest for rule in facts.rules}
     before = previous.events
     return Change(
@@ -237,8 +244,11 @@ def change(facts: Facts, rows: tuple[FindingRow, ...], events: int) -> Change:
         new=states["new"],
         persisting=states["persisting"],
         reopened=states["reopened"],
-        resolved=tuple(resolved[:50]),
-        resolved_count=len(resolved),
+        resolved=tuple(
+            ResolvedRow(one.finding_id, one.level, one.title, one.subject)
+            for one in sorted(previous.resolved, key=gone_first)[:RESOLVED_SHOWN]
+        ),
+        resolved_count=len(previous.resolved),
         events_before=before,
         events_now=events,
         events_percent=None if not before else percent(events - before, before),

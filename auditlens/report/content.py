@@ -34,6 +34,7 @@ __all__ = [
     "FindingRow",
     "LevelCount",
     "Reason",
+    "ResolvedRow",
     "RuleGroup",
     "Shown",
     "Span",
@@ -127,6 +128,16 @@ class Conclusion:
 
 
 @dataclass(frozen=True)
+class ResolvedRow:
+    """A finding of the period before that is gone; title and subject are "" where withheld."""
+
+    finding_id: str
+    level: str
+    title: str
+    subject: str
+
+
+@dataclass(frozen=True)
 class Change:
     """Against the period before; ``recorded`` is false when none was given."""
 
@@ -136,7 +147,7 @@ class Change:
     new: int | None
     persisting: int | None
     reopened: int | None
-    resolved: tuple[str, ...]
+    resolved: tuple[ResolvedRow, ...]
     resolved_count: int | None
     events_before: int | None
     events_now: int
@@ -170,7 +181,10 @@ class EvidenceRow:
 
 @dataclass(frozen=True)
 class FindingRow:
-    """One finding with everything a reviewer needs to decide it."""
+    """One finding with everything a reviewer needs to decide it.
+
+    ``seen_before`` names the signed months that had a finding about the same thing, latest first.
+    """
 
     finding_id: str
     kind: str
@@ -196,6 +210,7 @@ class FindingRow:
     tags: tuple[str, ...]
     controls: tuple[str, ...]
     state: str
+    seen_before: tuple[str, ...]
     disposition: str
     reviewer: str
     owner: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditlens.report.facts import FOR_THE_RECORD, Facts
 from auditlens.report.rule_rows import RAN
-from auditlens.report.sections import Evidence, RuleRow, SignOff
+from auditlens.report.sections import Evidence, FieldFill, RuleRow, SignOff
 from auditlens.report.wording import count, local
 
 __all__ = ["EVIDENCE_NAMES", "evidence_states"]
@@ -30,6 +30,8 @@ EVIDENCE_NAMES = {
     "E18": "Use of the audit log itself",
 }
 State = tuple[str, str]
+NOT_READ = "The source does not record who read its audit log."
+UNKNOWN_READ = "Whether this source records who read its audit log is not assessed."
 
 POPULATIONS = {
     "E10": (("permission", "admin"), "privileged act"),
@@ -41,17 +43,17 @@ PLURALS = {"export, share or deletion": "exports, shares and deletions"}
 
 
 def evidence_states(
-    facts: Facts, rules: tuple[RuleRow, ...], signed: SignOff
+    facts: Facts,
+    rules: tuple[RuleRow, ...],
+    signed: SignOff,
+    fields: tuple[FieldFill, ...],
 ) -> tuple[Evidence, ...]:
     """The state of each evidence, computed from the run and from nothing else."""
     states: dict[str, State] = {
         "E01": completeness(facts),
         "E02": integrity(facts),
         "E03": span(facts),
-        "E04": (
-            "partial",
-            "What, when, who and on what are compared; outcome and address are not.",
-        ),
+        "E04": sufficiency(fields),
         "E05": time_basis(facts),
         "E06": review(signed),
         "E07": detection(rules),
@@ -64,7 +66,7 @@ def evidence_states(
         "E15": collection(facts),
         "E16": privacy(facts),
         "E17": ("present", "Versions, digests, seed and command are in the appendix."),
-        "E18": ("absent", "The source does not record who read its audit log."),
+        "E18": ("absent", NOT_READ if facts.recorded.known else UNKNOWN_READ),
     }
     states |= {one: population(facts, *what) for one, what in POPULATIONS.items()}
     return tuple(Evidence(one, name, *states[one]) for one, name in EVIDENCE_NAMES.items())
@@ -93,6 +95,16 @@ def span(facts: Facts) -> State:
     if not held.head:
         return "partial", f"Held from {words}, as an extract and not as an archive."
     return "present", f"Archived from {words}."
+
+
+def sufficiency(fields: tuple[FieldFill, ...]) -> State:
+    """Which of the attributes that auditors ask for the records have."""
+    whole = sum(one.state == "present" for one in fields)
+    if whole == len(fields):
+        return "present", f"All {whole} attributes asked for are in every record."
+    lacking = [f"{one.question.lower()} {one.state}" for one in fields if one.state != "present"]
+    said = f"{whole} of {len(fields)} attributes asked for are in every record"
+    return "partial", f"{said}; {', '.join(lacking)}."
 
 
 def time_basis(facts: Facts) -> State:

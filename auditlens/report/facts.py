@@ -16,6 +16,8 @@ import polars as pl
 from auditlens.findings import LEVELS
 from auditlens.period import Period, zone
 from auditlens.report.identity import check_mode, labels, veil_events, veil_findings
+from auditlens.report.past import past_findings
+from auditlens.report.recorded import Recorded, recorded
 from auditlens.report.review import Review
 
 __all__ = ["Facts", "facts_of", "file_name"]
@@ -23,6 +25,8 @@ __all__ = ["Facts", "facts_of", "file_name"]
 STRONGEST_FIRST = tuple(reversed(LEVELS))
 FOR_THE_RECORD = LEVELS[0]
 """The level of findings that ask for no decision."""
+STILL_OPEN = ("", "open", "needs work")
+"""Decisions that leave a finding to be decided."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Facts:
     review: Review
     edition: str
     identity: str
+    recorded: Recorded
+    past: Mapping[str, tuple[str, ...]]
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -56,11 +62,6 @@ class Facts:
         return self.identity != "aggregate"
 
     @cached_property
-    def catalog(self) -> bool:
-        """Whether every record is one of the data catalog's own, whose blind spots are known."""
-        return set(self.events["generation"].unique()) <= {"legacy", "current"}
-
-    @cached_property
     def run_id(self) -> str:
         """``R-`` and 12 hex digits over everything that decides the findings."""
         parts = [self.coverage.input_digest, self.rules_digest, self.period.label]
@@ -70,9 +71,13 @@ class Facts:
     @cached_property
     def undecided(self) -> pl.DataFrame:
         """Findings nobody has decided and no exception covers, but for those for the record."""
-        decided = [entry.finding_id for entry in self.review.dispositions]
+        decided = [
+            entry.finding_id
+            for entry in self.review.dispositions
+            if entry.decision not in STILL_OPEN
+        ]
         return self.findings.filter(
-            pl.col("disposition").fill_null("").is_in(["", "open", "needs work"])
+            pl.col("disposition").fill_null("").is_in(STILL_OPEN)
             & (pl.col("level") != FOR_THE_RECORD)
             & pl.col("exception_id").is_null()
             & ~pl.col("finding_id").is_in(decided)
@@ -103,6 +108,8 @@ def facts_of(
         review=review if identity == "full" else impersonal(review),
         edition=edition,
         identity=identity,
+        recorded=recorded(audit.events),
+        past=past_findings(audit.findings, getattr(audit, "earlier", ())),
     )
 
 
@@ -128,6 +135,11 @@ def impersonal(review: Review) -> Review:
         review,
         dispositions=tuple(replace(one, reason="") for one in review.dispositions),
         exceptions=tuple(replace(one, scope="withheld", reason="") for one in review.exceptions),
+        previous=review.previous
+        and replace(
+            review.previous,
+            resolved=tuple(replace(one, title="", subject="") for one in review.previous.resolved),
+        ),
     )
 
 

@@ -43,7 +43,12 @@ def finding_rows(facts: Facts) -> tuple[FindingRow, ...]:
     decided = {entry.finding_id: entry for entry in facts.review.dispositions}
     evidence = evidence_rows(facts)
     return tuple(
-        finding_row(row, decided.get(row["finding_id"]), evidence if n < DETAILED else {})
+        finding_row(
+            row,
+            decided.get(row["finding_id"]),
+            evidence if n < DETAILED else {},
+            facts.past.get(row["finding_id"], ()),
+        )
         for n, row in enumerate(facts.findings.iter_rows(named=True))
     )
 
@@ -52,6 +57,7 @@ def finding_row(
     row: Mapping[str, Any],
     decided: Disposition | None,
     evidence: Mapping[str, EvidenceRow],
+    seen_before: tuple[str, ...],
 ) -> FindingRow:
     ids = tuple(row["event_ids"] or ())
     decision = decided or Disposition(row["finding_id"], row["disposition"] or "")
@@ -70,6 +76,7 @@ def finding_row(
         tags=tuple(row["tags"] or ()),
         controls=tuple(row["controls"] or ()),
         state=row["state"] or "new",
+        seen_before=seen_before,
         disposition=decision.decision,
         reviewer=decision.reviewer,
         owner=decision.owner,

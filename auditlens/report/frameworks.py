@@ -7,16 +7,18 @@ The five statuses say what the evidence shows; none of them says "compliant".
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentErrors, UsageError
+from auditlens.events.profile import RECORDED
 from auditlens.report.content import FindingRow
 from auditlens.report.evidence import EVIDENCE_NAMES
 from auditlens.report.facts import Facts
+from auditlens.report.recorded import Recorded
 from auditlens.report.sections import Clause, Evidence, Framework
 from auditlens.shipped import reports_folder
 
@@ -31,7 +33,7 @@ STATUSES = (
 )
 IN_ORDER = (STATUSES[2], STATUSES[1], STATUSES[3], STATUSES[4], STATUSES[0])
 """The statuses as a table has them: what asks for a person first."""
-CLAUSE_KEYS = {"id", "words", "evidence", "days", "limit", "ceiling"}
+CLAUSE_KEYS = {"id", "words", "evidence", "days", "limit", "ceiling", "unless"}
 PACK_KEYS = {"id", "name", "note", "aliases", "clauses"}
 
 
@@ -40,7 +42,8 @@ class ClauseRule:
     """One clause as its file has it.
 
     ``days`` is how many days of log the clause wants held. ``ceiling`` is the best status a log
-    of this kind can ever support, and ``limit`` says why.
+    of this kind can ever support, and ``limit`` says why; both fall away where the source
+    records the attribute ``unless`` (outcome or address).
     """
 
     clause: str
@@ -49,6 +52,7 @@ class ClauseRule:
     days: int | None
     limit: str
     ceiling: str
+    unless: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def clause_faults(document: Document, index: int, entry: dict[str, Any]) -> list
     ]
     if entry.get("ceiling", STATUSES[0]) not in STATUSES:
         faults.append(document.error(f"unknown status {entry['ceiling']!r}", *where, "ceiling"))
+    if entry.get("unless", "outcome") not in RECORDED:
+        faults.append(document.error(f"unknown attribute {entry['unless']!r}", *where, "unless"))
     return faults
 
 
@@ -127,6 +133,7 @@ def clause_rule(entry: dict[str, Any]) -> ClauseRule:
         days=entry.get("days"),
         limit=" ".join(entry.get("limit", "").split()),
         ceiling=entry.get("ceiling", STATUSES[0]),
+        unless=entry.get("unless", ""),
     )
 
 
@@ -144,9 +151,24 @@ def framework_tables(
     )
     held = days_held(facts)
     return tuple(
-        framework_table(load_pack(name), states, open_controls, held, len(pending))
+        framework_table(
+            for_source(load_pack(name), facts.recorded), states, open_controls, held, len(pending)
+        )
         for name in facts.frameworks
     )
+
+
+def for_source(pack: Pack, source: Recorded) -> Pack:
+    """The pack with the limits that this source has."""
+
+    def limited(rule: ClauseRule) -> ClauseRule:
+        if rule.unless in source.shares:
+            return replace(rule, limit="", ceiling=STATUSES[0])
+        if rule.unless and not source.known:
+            return replace(rule, limit=f"Whether it records an {rule.unless} is not assessed.")
+        return rule
+
+    return replace(pack, clauses=tuple(map(limited, pack.clauses)))
 
 
 def days_held(facts: Facts) -> int:

@@ -36,7 +36,7 @@ LEFT_OUT = {
     ),
     "groups": ("finding_ids", "why"),
     "frameworks": ("note",),
-    "rules": ("rule_id", "name", "logic", "kind", "title", "level"),
+    "rules": ("rule_id", "name", "logic", "kind", "title", "level", "status"),
     "profiles": ("by_day",),
     "access": ("sample",),
     "method": ("limits",),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-__all__ = ["Disposition", "ExceptionEntry", "PreviousPeriod", "Review", "Signature"]
+__all__ = ["Disposition", "ExceptionEntry", "PreviousPeriod", "Resolved", "Review", "Signature"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,28 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """A finding of the period before about which there is none now."""
+
+    finding_id: str
+    level: str
+    title: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True)
 class PreviousPeriod:
     """The period before: enough to say what is new, still open, resolved and changed.
 
-    ``findings`` maps finding ids to levels, ``rules`` maps rule ids to digests.
+    ``findings`` maps finding ids to levels, ``rules`` maps rule ids to digests. ``resolved`` is
+    told and not taken from the ids: an id rests on the first event, which each period has anew.
     """
 
     label: str
     findings: Mapping[str, str] = field(default_factory=dict)
     events: int | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
+    resolved: tuple[Resolved, ...] = ()
 
 
 @dataclass(frozen=True)

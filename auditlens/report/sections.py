@@ -127,13 +127,18 @@ class Profile:
 
 @dataclass(frozen=True)
 class RuleRow:
-    """One rule, hit or not. ``health``: hit, quiet, idle, partial, failed or off."""
+    """One rule, hit or not. ``health``: hit, quiet, idle, partial, failed or off.
+
+    ``status`` is the rule's own word for how tried it is.
+    ``precision_percent`` is the share of its findings ``decided`` in any period that were right.
+    """
 
     rule_id: str
     name: str
     title: str
     level: str
     kind: str
+    status: str
     health: str
     reason_off: str
     logic: str
@@ -141,6 +146,7 @@ class RuleRow:
     examined: int
     hits: int
     findings: int
+    decided: int
     precision_percent: float | None
     fields_missing: tuple[str, ...]
 

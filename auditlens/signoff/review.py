@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime
 
 from auditlens.audit import Audit
 from auditlens.report import Review
-from auditlens.report.review import Disposition, ExceptionEntry, PreviousPeriod, Signature
+from auditlens.report.review import (
+    Disposition,
+    ExceptionEntry,
+    PreviousPeriod,
+    Resolved,
+    Signature,
+)
 from auditlens.triage import decision_words
-from auditlens.triage.change import SAME, SealedMonth
+from auditlens.triage.change import SealedMonth, resolved
 
 __all__ = ["review_of"]
 
@@ -37,7 +42,7 @@ def review_of(
 
 
 def dispositions(audit: Audit) -> tuple[Disposition, ...]:
-    """The decision that counts of each finding; what needs work is still to be decided."""
+    """The decision that counts of each finding."""
     found = (audit.journal.latest.get(one) for one in audit.findings["finding_id"])
     return tuple(
         Disposition(
@@ -50,7 +55,7 @@ def dispositions(audit: Audit) -> tuple[Disposition, ...]:
             ticket=one.ticket,
         )
         for one in found
-        if one is not None and one.verdict != "needs_work"
+        if one is not None
     )
 
 
@@ -72,16 +77,15 @@ def exceptions(audit: Audit) -> tuple[ExceptionEntry, ...]:
 
 
 def previous(audit: Audit, last: SealedMonth) -> PreviousPeriod:
-    """The last sealed month, its findings under the ids they have now where they persist.
-
-    The report takes an id that is gone for a finding that was resolved, and an id rests on the
-    first event, which each month has anew.
-    """
-    now: dict[tuple[str | None, ...], list[str]] = defaultdict(list)
-    for row in audit.findings.select("finding_id", *SAME).iter_rows():
-        now[row[1:]].append(row[0])
-    found: dict[str, str] = {}
-    for row in last.findings.select("finding_id", "level", *SAME).iter_rows():
-        waiting = now.get(row[2:], [])
-        found[waiting.pop(0) if waiting else row[0]] = row[1]
-    return PreviousPeriod(last.label, found, last.events, last.rules)
+    """The last sealed month, and what it found about which there is nothing now."""
+    gone = resolved(audit.findings, last)
+    columns = ("finding_id", "level", "title", "subject_label")
+    return PreviousPeriod(
+        label=last.label,
+        findings=dict(last.findings.select("finding_id", "level").iter_rows()),
+        events=last.events,
+        rules=last.rules,
+        resolved=tuple(
+            Resolved(*(text or "" for text in row)) for row in gone.select(columns).iter_rows()
+        ),
+    )

@@ -1,6 +1,7 @@
 """What the report says of reviews, changes, access and rules, before any markup."""
 
-from dataclasses import FrozenInstanceError
+import json
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -11,9 +12,11 @@ from auditlens.report.review import (
     Disposition,
     ExceptionEntry,
     PreviousPeriod,
+    Resolved,
     Review,
     Signature,
 )
+from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
 
 AT = datetime(2026, 11, 5, 9, tzinfo=UTC)
 
@@ -50,9 +53,10 @@ def test_decided_findings_need_no_decision(make_audit):
 def test_needs_work_is_still_open(make_audit):
     """A finding that needs work is not decided."""
     audit = make_audit(1)
-    audit.findings = audit.findings.with_columns(
-        disposition=pl.lit("needs work"), level=pl.lit("low")
-    )
+    audit.findings = audit.findings.with_columns(level=pl.lit("low"))
+    one = Disposition(audit.findings["finding_id"][0], "needs work", "R", "ask the owner")
+    assert content(audit, dispositions=(one,)).conclusion.undecided == 1
+    audit.findings = audit.findings.with_columns(disposition=pl.lit("needs work"))
     assert content(audit).conclusion.undecided == 1
 
 
@@ -66,17 +70,19 @@ def test_decision_shows_with_who_and_why(make_audit):
 
 
 def test_change_against_the_last_period(make_audit):
-    """New, still open and reopened come from the findings; resolved are those gone."""
+    """New, still open and reopened come from the findings; resolved are told, worst first."""
     audit = make_audit(4)
     states = ["new", "persisting", "persisting", "reopened"]
     audit.findings = audit.findings.with_columns(state=pl.Series(states))
     before = {audit.findings["finding_id"][1]: "low", "F-GONE": "high"}
     digests = {rule.id: rule.digest for rule in audit.rules.rules[1:]}
-    last = PreviousPeriod("2026-09", before, 400, digests)
+    gone = (Resolved("F-LOW", "low"), Resolved("F-GONE", "high", "Bulk delete", "Ada Birch"))
+    last = PreviousPeriod("2026-09", before, 400, digests, gone)
     said = content(audit, previous=last)
     change = said.change
     assert (change.new, change.persisting, change.reopened) == (1, 2, 1)
-    assert change.resolved == ("F-GONE",)
+    assert [one.finding_id for one in change.resolved] == ["F-GONE", "F-LOW"]
+    assert change.resolved_count == 2
     assert change.events_percent == 50.0
     assert change.rules_changed == (audit.rules.rules[0].id,)
     assert {one.level: one.difference for one in said.conclusion.levels}["high"] == 0
@@ -203,12 +209,33 @@ def test_every_rule_is_listed_with_its_reason_off(make_audit):
     assert [row.reason_off for row in rows if row.health == "off"] == ["too noisy here"]
 
 
-def test_precision_counts_decided_findings(make_audit):
-    """A rule's precision is the share of its decided findings that were right."""
-    audit = make_audit(1)
-    one = Disposition(audit.findings["finding_id"][0], "true positive")
-    rows = content(audit, dispositions=(one,)).rules
-    assert [row.precision_percent for row in rows if row.findings] == [100.0]
+def test_precision_is_that_of_all_periods(make_audit):
+    """A rule's precision is what its health says: decisions of every period, not of this one."""
+    audit = make_audit(0)
+    right = [0.25] + [None] * 23
+    decided = [8] + [0] * 23
+    audit.rule_health = audit.rule_health.with_columns(
+        precision=pl.Series(right), decided=pl.Series(decided)
+    )
+    rows = [row for row in content(audit).rules if row.precision_percent is not None]
+    assert [(row.precision_percent, row.decided) for row in rows] == [(25.0, 8)]
+    assert "25 % of 8 right" in Report(audit).html()
+
+
+def test_similar_findings_of_signed_months_are_named(make_audit):
+    """A finding says which signed months had one about the same thing, the latest first."""
+    audit = make_audit(2)
+    audit.earlier = tuple(
+        SealedMonth(label, AT, AT, "", found.select(list(MONTH_SCHEMA)))
+        for label, found in (
+            ("2026-08", audit.findings),
+            ("2026-09", audit.findings.filter(pl.col("rule_id") == audit.findings["rule_id"][0])),
+        )
+    )
+    seen = {row.rule_id: row.seen_before for row in content(audit).findings}
+    assert seen[audit.findings["rule_id"][0]] == ("2026-09", "2026-08")
+    assert seen[audit.findings["rule_id"][1]] == ("2026-08",)
+    assert "also in 2026-09, 2026-08" in Report(audit).html()
 
 
 @pytest.mark.parametrize(("outcome", "state"), [("complete", "none"), ("unprovable", "unknown")])
@@ -221,8 +248,6 @@ def test_empty_days_are_proven_or_unknown(make_audit, outcome, state):
 
 def test_gaps_are_those_of_the_period(make_audit):
     """Stretches without an event are cut to the period; others are left out."""
-    from dataclasses import replace
-
     audit = make_audit(0, 0)
     gaps = ((date(2026, 8, 1), date(2026, 8, 9)), (date(2026, 9, 28), date(2026, 10, 2)))
     audit.coverage = replace(audit.coverage, gaps=gaps)
@@ -231,8 +256,6 @@ def test_gaps_are_those_of_the_period(make_audit):
 
 def test_no_folder_of_the_machine_is_told(make_audit):
     """A source's folder is left out; its file name stays."""
-    from dataclasses import replace
-
     audit = make_audit(0)
     audit.coverage = replace(audit.coverage, source="/home/someone/logs/october.ndjson")
     html = Report(audit).html()
@@ -248,10 +271,51 @@ def test_days_and_hours_are_local(make_audit):
     assert sum(map(sum, counted.hours)) == 300
 
 
-def test_other_sources_are_not_told_blind(make_audit):
-    """What the catalog's log lacks is not claimed of another source."""
+def from_elsewhere(make_audit, generation, failed=5):
+    """An audit of records that another product wrote; ``failed`` of them carry an error code."""
+    audit = make_audit(0, 20)
+    records = [
+        json.dumps(
+            {"sourceIPAddress": "192.0.2.1"} | ({"errorCode": "Denied"} if n < failed else {})
+        )
+        for n in range(20)
+    ]
+    audit.events = audit.events.with_columns(
+        generation=pl.lit(generation), metadata=pl.Series(records)
+    )
+    audit.settings = replace(audit.settings, frameworks=("pci-4", "soc2"))
+    return audit
+
+
+def clauses(said):
+    return {one.clause: one for table in said.frameworks for one in table.clauses}
+
+
+def test_what_a_source_records_is_not_called_missing(make_audit):
+    """CloudTrail has an outcome and an address: neither limit nor clause says otherwise."""
+    said = content(from_elsewhere(make_audit, "cloudtrail"))
+    assert not any("records no" in line for line in said.method.limits)
+    outcome, address = said.completeness.fields[-2:]
+    assert (outcome.state, address.state, address.percent) == ("present", "present", 100.0)
+    assert "(25 %)" in outcome.note
+    assert not clauses(said)["10.2.1.4"].limit
+    assert not clauses(said)["CC6.6"].limit
+
+
+def test_blind_spots_of_the_catalog_are_told(make_audit):
+    """The catalog's log has neither: limits, fields and clauses say so."""
     audit = make_audit(0)
-    audit.events = audit.events.with_columns(generation=pl.lit("cloudtrail"))
+    audit.settings = replace(audit.settings, frameworks=("pci-4", "soc2"))
     said = content(audit)
-    assert not any("records no outcome" in line for line in said.method.limits)
+    assert sum("records no" in line for line in said.method.limits) == 2
+    assert {one.state for one in said.completeness.fields[-2:]} == {"not recorded"}
+    assert clauses(said)["10.2.1.4"].status == "not assessable from this log"
+    assert clauses(said)["CC6.6"].limit.startswith("No address")
+
+
+def test_unknown_sources_are_not_told_blind(make_audit):
+    """Of a source nobody described, nothing is claimed either way."""
+    said = content(from_elsewhere(make_audit, "something"))
+    assert not any("records no" in line for line in said.method.limits)
     assert {one.state for one in said.completeness.fields[-2:]} == {"not assessed"}
+    assert "not assessed" in clauses(said)["CC6.6"].limit

@@ -10,6 +10,7 @@ from auditlens.report.review import (
     Disposition,
     ExceptionEntry,
     PreviousPeriod,
+    Resolved,
     Review,
     Signature,
 )
@@ -36,7 +37,9 @@ def review(audit, text):
         ),
         exceptions=(ExceptionEntry(text, text, text, text, text, date(2027, 1, 1), 3, text),),
         signatures=(Signature("reviewer", text, at, text),),
-        previous=PreviousPeriod(text, {text: "low"}, 10, {text: text}),
+        previous=PreviousPeriod(
+            text, {text: "low"}, 10, {text: text}, (Resolved(text, text, text, text),)
+        ),
         purpose=text,
         recipients=text,
     )

@@ -33,7 +33,8 @@ def test_the_month_after_is_compared_with_the_signed_one(pulled):
     change = Report(may, review=review_of(may)).content().change
     assert (change.new, change.persisting) == (states.count("new"), states.count("persisting"))
     gone = resolved(may.findings, last)
-    assert set(gone["finding_id"]) <= set(change.resolved)
+    assert change.resolved_count == gone.height
+    assert {one.finding_id for one in change.resolved} <= set(gone["finding_id"])
     seal = pulled.sign(may, out="may")
     assert [one.label for one in read_ledger(pulled.folder / "signed").seals] == [
         "2026-04",
