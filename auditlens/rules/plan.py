@@ -7,9 +7,11 @@ can hold, and text columns are read only there. So a hundred rules cost little m
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
 from time import perf_counter
 
 import numpy as np
@@ -20,14 +22,23 @@ from auditlens.rules.compare import OverBudget
 from auditlens.rules.condition import And, Keyword, Match, Node, Not, Or, Reference, leaves, names
 from auditlens.rules.rule import Detection, Rule
 from auditlens.rules.scan import Scan
+from auditlens.rules.translate import join
 from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, encode
 
 __all__ = ["BUDGET_SECONDS", "Hits", "scan_rules"]
 
 KIND_COLUMNS = 2
 KIND_VALUES = 4096
-WIDE = 0.25
-"""A rule that may hold on more than this share of the rows is tried apart."""
+TIERS = (0.25, 0.04, 0.0)
+"""Rules are tried in turns by the share of the rows they may hold on: more than each of these.
+
+A rule that may hold almost anywhere must not make the others read text almost everywhere.
+"""
+
+SMALL = 1 << 16
+"""Up to so many rows a test is answered for all of them at once, and its answer kept."""
+
+FEW_KINDS = 8
 
 BUDGET_SECONDS = 60.0
 """How long the patterns of one rule may run; engines are linear, so this is rarely met."""
@@ -43,22 +54,47 @@ class Hits:
     stopped: bool = False
 
 
-def possible(node: Node, kinds: Scan, known: frozenset[str], rows: Rows) -> tuple[Mask, Mask]:
+@dataclass(frozen=True)
+class Trial:
+    """What is tried of a rule: the kinds for which it can hold, and what they leave open.
+
+    ``rest`` is None when the kind alone decides.
+    """
+
+    wanted: Mask
+    rest: Node | None
+
+    @classmethod
+    def of(cls, node: Node, kinds: Scan) -> Trial:
+        """Drop from a top ``and`` what holds for all of the kinds for which it can hold."""
+        children = node.children if isinstance(node, And) else (node,)
+        pairs = [possible(child, kinds) for child in children]
+        wanted = np.logical_and.reduce([true for true, _ in pairs])
+        open_ones = tuple(
+            child
+            for child, (_, false) in zip(children, pairs, strict=True)
+            if (false & wanted).any()
+        )
+        return cls(wanted, join(And, open_ones) if open_ones else None)
+
+
+def possible(node: Node, kinds: Scan) -> tuple[Mask, Mask]:
     """For each kind of event: can the tree be true, and can it be false?"""
     if isinstance(node, Not):
-        true, false = possible(node.child, kinds, known, rows)
+        true, false = possible(node.child, kinds)
         return false, true
     if isinstance(node, And | Or):
-        pairs = [possible(child, kinds, known, rows) for child in node.children]
-        trues = np.array([true for true, _ in pairs])
-        falses = np.array([false for _, false in pairs])
+        pairs = [possible(child, kinds) for child in node.children]
+        trues = [true for true, _ in pairs]
+        falses = [false for _, false in pairs]
         if isinstance(node, And):
             return np.logical_and.reduce(trues), np.logical_or.reduce(falses)
         return np.logical_or.reduce(trues), np.logical_and.reduce(falses)
-    if isinstance(node, Match) and node.field in known and not isinstance(node.value, Reference):
-        held = kinds.leaf(node, rows)
+    is_told = isinstance(node, Match) and node.field in kinds.frame.columns
+    if is_told and not isinstance(node.value, Reference):
+        held = kinds.leaf(node, kinds.every_row)
         return held, ~held
-    return np.ones(len(rows), dtype=np.bool_), np.ones(len(rows), dtype=np.bool_)
+    return kinds.always, kinds.always
 
 
 @dataclass(frozen=True)
@@ -118,21 +154,41 @@ class Routes:
     """Which rows each rule is tried on: rows by kind, cut to the kinds any rule wants."""
 
     kept: Rows
-    order: Rows
-    starts: Rows
+    kinds: Rows
+    marks: dict[int, Mask] = field(default_factory=dict)
 
     @classmethod
     def over(cls, kinds: Kinds, wanted: Mask) -> Routes:
-        """Keep the rows of the wanted kinds, and put them in the order of their kind."""
+        """Keep the rows of the wanted kinds."""
         kept = np.flatnonzero(wanted[kinds.of_row]) if len(wanted) else np.empty(0, np.int64)
-        held = kinds.of_row[kept]
-        order = np.argsort(held, kind="stable")
-        starts = np.searchsorted(held[order], np.arange(len(wanted) + 1))
-        return cls(kept, order, starts)
+        return cls(kept, kinds.of_row[kept].astype(np.int64))
+
+    def within(self, wanted: Mask) -> Mask:
+        """Mark the kept rows of these kinds; a few kinds are put together from marks kept."""
+        few = np.flatnonzero(wanted).tolist()
+        if not 0 < len(few) <= FEW_KINDS:
+            return wanted[self.kinds]
+        for kind in few:
+            if kind not in self.marks:
+                self.marks[kind] = self.kinds == kind
+        return reduce(np.logical_or, [self.marks[kind] for kind in few])
+
+    @cached_property
+    def order(self) -> Rows:
+        """The kept rows in the order of their kind."""
+        return np.argsort(self.kinds, kind="stable")
+
+    @cached_property
+    def starts(self) -> Rows:
+        last = int(self.kinds.max(initial=-1))
+        return np.searchsorted(self.kinds[self.order], np.arange(last + 2))
 
     def rows(self, wanted: Mask) -> Rows:
         """Return the places (among the kept rows) of these kinds, kind by kind."""
-        pieces = [self.order[self.starts[k] : self.starts[k + 1]] for k in np.flatnonzero(wanted)]
+        pieces = [
+            self.order[self.starts[k] : self.starts[k + 1]]
+            for k in np.flatnonzero(wanted[: len(self.starts) - 1])
+        ]
         if not pieces:
             return np.empty(0, dtype=np.int64)
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
@@ -147,65 +203,63 @@ def scan_rules(
     """
     bodies = {rule.id: rule.body for rule in rules if isinstance(rule.body, Detection)}
     kinds = kinds_of(frame, [body.condition for body in bodies.values()])
-    known = frozenset(kinds.frame.columns)
     small = Scan(kinds.frame, timezone)
-    everything = np.arange(kinds.frame.height)
-    wanted = {
-        rule_id: possible(body.condition, small, known, everything)[0]
-        for rule_id, body in bodies.items()
-    }
+    trials = {rule_id: Trial.of(body.condition, small) for rule_id, body in bodies.items()}
     size = np.bincount(kinds.of_row, minlength=kinds.frame.height)
-    wide = {one for one in bodies if size[wanted[one]].sum() > WIDE * frame.height}
-    # A few rules may hold anywhere; the others must not read text everywhere for their sake.
     hits: dict[str, Hits] = {}
-    for some in (wide, bodies.keys() - wide):
-        chosen = {rule_id: body for rule_id, body in bodies.items() if rule_id in some}
-        hits |= tried(chosen, frame, kinds, wanted, small, budget)
+    for some in tiers(trials, size):
+        hits |= tried(some, frame, kinds, timezone, budget)
     return hits
+
+
+def tiers(trials: Mapping[str, Trial], size: Rows) -> Iterator[dict[str, Trial]]:
+    """Put rules together that may hold on about as many rows, given the rows of each kind."""
+    share = {one: size[trial.wanted].sum() / max(1, size.sum()) for one, trial in trials.items()}
+    upper = math.inf
+    for lower in TIERS:
+        yield {
+            one: trial
+            for one, trial in trials.items()
+            if lower < share[one] <= upper or (lower == 0.0 and not share[one])
+        }
+        upper = lower
 
 
 def tried(
-    bodies: Mapping[str, Detection],
-    frame: pl.DataFrame,
-    kinds: Kinds,
-    wanted: Mapping[str, Mask],
-    small: Scan,
-    budget: float,
+    trials: Mapping[str, Trial], frame: pl.DataFrame, kinds: Kinds, timezone: str, budget: float
 ) -> dict[str, Hits]:
     """Try these rules on the rows any of them wants, and each on its own."""
     union = np.zeros(kinds.frame.height, dtype=np.bool_)
-    for rule_id in bodies:
-        union |= wanted[rule_id]
+    for trial in trials.values():
+        union |= trial.wanted
     routes = Routes.over(kinds, union)
-    whole = frame.select(columns_read(frame, [body.condition for body in bodies.values()]))
-    part = Scan(whole if len(routes.kept) == frame.height else whole[routes.kept], small.timezone)
-    known = frozenset(small.frame.columns)
+    read = columns_read(frame, [one.rest for one in trials.values() if one.rest])
+    whole = frame.select(read or frame.columns[:1])
+    part = Scan(whole if len(routes.kept) == frame.height else whole[routes.kept], timezone)
+    size = np.bincount(routes.kinds, minlength=kinds.frame.height)
     hits: dict[str, Hits] = {}
-    for rule_id, body in bodies.items():
+    for rule_id, trial in trials.items():
         start = perf_counter()
         part.deadline = start + budget
-        rows = routes.rows(wanted[rule_id])
-        rest = undecided(body.condition, small, known, np.flatnonzero(wanted[rule_id]))
+        examined = int(size[trial.wanted].sum())
         try:
-            held = part.mask(rest, rows) if rest and len(rows) else np.ones(len(rows), np.bool_)
+            found = matched(trial, part, routes)
+            hits[rule_id] = Hits(found, examined, perf_counter() - start)
         except OverBudget:
-            hits[rule_id] = Hits(rows[:0], len(rows), perf_counter() - start, stopped=True)
-            continue
-        # Rows come kind by kind, each rising: a stable sort merges them in one pass.
-        found = np.sort(routes.kept[rows[held]], kind="stable")
-        hits[rule_id] = Hits(found, len(rows), perf_counter() - start)
+            hits[rule_id] = Hits(routes.kept[:0], examined, perf_counter() - start, stopped=True)
     return hits
 
 
-def undecided(node: Node, small: Scan, known: frozenset[str], kinds: Rows) -> Node | None:
-    """Drop from a top ``and`` what holds for all of these kinds; None when nothing is left."""
-    children = node.children if isinstance(node, And) else (node,)
-    left = tuple(
-        child
-        for child in children
-        if possible(child, small, known, kinds)[1].any() or not len(kinds)
-    )
-    return None if not left else left[0] if len(left) == 1 else And(left)
+def matched(trial: Trial, part: Scan, routes: Routes) -> Rows:
+    """Return the rows of the wanted kinds for which the rest of the rule holds, rising."""
+    rest = trial.rest
+    if len(routes.kept) <= SMALL:
+        within = routes.within(trial.wanted)
+        return routes.kept[np.flatnonzero(within if rest is None else part.whole(rest, within))]
+    rows = routes.rows(trial.wanted)
+    held = rows[part.mask(rest, rows)] if rest and len(rows) else rows
+    # Rows come kind by kind, each rising: a stable sort merges them in one pass.
+    return np.sort(routes.kept[held], kind="stable")
 
 
 def columns_read(frame: pl.DataFrame, conditions: Sequence[Node]) -> list[str]:
@@ -224,4 +278,7 @@ def places(frame: pl.DataFrame, field: str) -> tuple[str, ...]:
     for name in (field, field.replace(".", "_")):
         if name in frame.columns:
             return (name,)
-    return (field.split(".", maxsplit=1)[0], "metadata")
+    head = field.split(".", maxsplit=1)[0]
+    if isinstance(frame.schema.get(head), pl.Struct):
+        return (head,)
+    return (head, "metadata")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
 
 import numpy as np
 import polars as pl
@@ -49,6 +50,7 @@ class Scan:
     deadline: float = math.inf
     vocabularies: dict[str, Vocabulary | None] = field(default_factory=dict)
     answers: dict[tuple[str, object], Mask] = field(default_factory=dict)
+    everywhere: dict[Leaf, Mask] = field(default_factory=dict)
 
     def vocabulary(self, name: str) -> Vocabulary | None:
         """Return a field's vocabulary, or None when the frame has no such field."""
@@ -77,6 +79,33 @@ class Scan:
                 held[~held] = self.mask(child, rows[~held])
             return held
         return self.leaf(node, rows)
+
+    def whole(self, node: Node, within: Mask) -> Mask:
+        """Say for each row whether it is ``within`` and the tree holds; answers are kept."""
+        if isinstance(node, Not):
+            return within & ~self.whole(node.child, within)
+        if isinstance(node, And):
+            for child in sorted(node.children, key=self.cost):
+                if not within.any():
+                    break
+                within = self.whole(child, within)
+            return within
+        if isinstance(node, Or):
+            groups, others = alike(node.children)
+            held = [self.any_text(name, texts, self.every_row) for name, texts in groups]
+            held += [self.whole(child, within) for child in others]
+            return within & reduce(np.logical_or, held)
+        if node not in self.everywhere:
+            self.everywhere[node] = self.leaf(node, self.every_row)
+        return within & self.everywhere[node]
+
+    @cached_property
+    def every_row(self) -> Rows:
+        return np.arange(self.frame.height)
+
+    @cached_property
+    def always(self) -> Mask:
+        return np.ones(self.frame.height, dtype=np.bool_)
 
     def cost(self, node: Node) -> int:
         """Rank a test by how many values it must look at, reading no new column for that."""
@@ -176,6 +205,8 @@ def alike(children: Sequence[Node]) -> tuple[list[tuple[str, list[Text]]], list[
     """Put plain texts of one field and one form together; return them and the other children."""
     groups: dict[tuple[str, bool], list[Text]] = {}
     others: list[Node] = []
+    if len(children) <= ALIKE_FROM:
+        return [], list(children)
     for child in children:
         form = simple_form(child)
         if form is None:

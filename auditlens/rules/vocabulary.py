@@ -7,6 +7,7 @@ every row has a value of its own, the column itself is the vocabulary.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,7 +76,10 @@ class Vocabulary:
 
 def fold(text: pl.Series) -> pl.Series:
     """Lower-case by Unicode; both forms of the small sigma count as one letter."""
-    return text.str.to_lowercase().str.replace_all(FINAL_SIGMA, SIGMA, literal=True)
+    lower = text.str.to_lowercase()
+    if lower.str.contains(FINAL_SIGMA, literal=True).any():
+        return lower.str.replace_all(FINAL_SIGMA, SIGMA, literal=True)
+    return lower
 
 
 def fold_word(word: str) -> str:
@@ -134,10 +138,7 @@ def json_path(column: pl.Series, path: str) -> pl.Series:
         for step in path.replace("'", "").split(".")
     )
     # Reading JSON costs far more than looking for the name, and most rows have no such field.
-    named = column.str.contains_any([f'"{path.rpartition(".")[2]}"', "\\u"]).fill_null(False)
-    if not path.isascii():
-        named = column.is_not_null()
-    rows = named.arg_true()
+    rows = naming(column, [path])
     if len(rows) * 2 > len(column):
         found = column.str.json_path_match(f"${steps}")
     else:
@@ -146,6 +147,16 @@ def json_path(column: pl.Series, path: str) -> pl.Series:
         found = found.scatter(rows, read)
     arrays = found.str.starts_with("[").fill_null(False)
     return json_members(found, arrays) if arrays.any() else found
+
+
+def naming(column: pl.Series, paths: Iterable[str]) -> pl.Series:
+    """Return the rows whose JSON text may have one of the paths: it names the path's last step."""
+    last = [re.escape(path.rpartition(".")[2]) for path in paths]
+    if not all(name.isascii() for name in last):
+        return column.is_not_null().arg_true()
+    # A name may also be written with escapes.
+    pattern = "|".join([*(f'"{name}"' for name in last), r"\\u"])
+    return column.str.contains(pattern).fill_null(False).arg_true()
 
 
 def json_members(found: pl.Series, arrays: pl.Series) -> pl.Series:
