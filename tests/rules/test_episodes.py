@@ -99,6 +99,16 @@ def test_health_counts_hits_inside_the_period_and_names_missing_fields():
     assert row["fields_missing"] == ["metadata.role"]
 
 
+def test_a_field_that_one_late_event_has_is_not_missing():
+    """The whole log is looked through, and a name may be written with escapes."""
+    text = BASE.replace("{event: x}", "{event: x, metadata.role: a, metadata.rôle.to: b, gone: c}")
+    late = [(n, "u", {"metadata": '{"n": 1}'}) for n in range(1_200)]
+    late.append((1_300, "u", {"metadata": r'{"r\u006fle": "viewer"}'}))
+    late.append((1_301, "u", {"metadata": '{"rôle": {"to": "b"}}'}))
+    row = evaluate(rules_of(text), log(*late), EVER).health.row(0, named=True)
+    assert row["fields_missing"] == ["gone"]
+
+
 def test_a_rule_that_is_off_is_listed_with_its_reason():
     """Never run, never forgotten."""
     text = BASE + "auditlens: {enabled: false, needs: views in the log}\n"
