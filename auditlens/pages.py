@@ -1,7 +1,8 @@
 """What a source hands over: one page of a listing, as exact bytes.
 
 Sources and the archive do not know each other. They meet in :class:`Source`: anything that
-can fetch page *n* of a listing can be synced into an archive.
+can fetch page *n* of a listing can be synced into an archive. A :class:`DirectorySource` gives
+the listings beside the log: users, groups, teams, tags and catalog resources.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-__all__ = ["Page", "Source"]
+__all__ = ["DirectorySource", "Listing", "Page", "Source"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,30 @@ class Source(Protocol):
 
     def page(self, number: int) -> Page:
         """Fetch page ``number`` (from 1). Raises SourceError or KeyRefused."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All of one listing of the directory, or why it did not come.
+
+    ``name`` is users, groups, teams, tags or resources; ``records`` the exact bytes of each
+    record; ``count`` the server's own total, None when it gave none. With a ``problem`` there are
+    no records: part of a listing is never handed over.
+    """
+
+    name: str
+    endpoint: str
+    records: tuple[bytes, ...] = ()
+    count: int | None = None
+    problem: str = ""
+
+
+class DirectorySource(Protocol):
+    """The listings of one workspace."""
+
+    @property
+    def name(self) -> str:
+        """Stable identity of the workspace, without secrets."""
+
+    def listings(self) -> tuple[Listing, ...]:
+        """Fetch every listing. Raises Interrupted when stopped; a failure is in the listing."""

@@ -18,15 +18,17 @@ from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.disk import refuse_link
 from auditlens.archive.reading import held_rows, lazy_rows, rebuild
 from auditlens.archive.rows import ORDER
+from auditlens.archive.snapshots import Sealed, keep, records_of_part, snapshots
 from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
 from auditlens.archive.table import Table
 from auditlens.archive.verification import Verification, verify
 from auditlens.archive.vouching import days_until_loss
 from auditlens.archive.walk import Progress
 from auditlens.coverage import Coverage
+from auditlens.directory import LISTINGS, DirectoryHistory
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA
-from auditlens.pages import Source
+from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period
 
 __all__ = ["Archive"]
@@ -101,6 +103,50 @@ class Archive:
             head=chain.head,
             statement=note.statement,
         )
+
+    def pull_directory(
+        self,
+        source: DirectorySource,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> tuple[Sealed | None, tuple[Listing, ...]]:
+        """Pull users, groups, teams, tags and resources, and seal what came as one snapshot.
+
+        Returns the sealed snapshot (None when no listing came) and the listings, each with its
+        records or its problem. Raises LockHeld, UsageError for another workspace, Interrupted.
+        """
+        refuse_link(self.path)
+        at = now()
+        listings = source.listings()
+        owner = self.chain().source if self.path.is_dir() else None
+        # A part of the log has the workspace's name and a query.
+        owner = owner and owner.partition("?")[0]
+        return keep(self.path, source.name, listings, at, owner), listings
+
+    def directory(
+        self, before: datetime | None = None, *, until: str | None = None
+    ) -> DirectoryHistory:
+        """What is known of users, groups, teams, tags and resources, pull by pull.
+
+        ``before`` leaves out later pulls, and those that came after the seal ``until`` (hex).
+        False where the directory was never pulled. Raises IntegrityError for a changed byte and
+        for a seal that is not held.
+        """
+        self.must_exist()
+        found = DirectoryHistory()
+        held = snapshots(self.path, until)
+        for one in held:
+            at = one.snapshot.at
+            if before is None or at < before:
+                parts = {part.name: part.segment for part in one.snapshot.parts}
+                listings = {
+                    name: None
+                    if (note := parts.get(name)) is None
+                    else records_of_part(self.path, note)
+                    for name in LISTINGS
+                }
+                found = found.with_pull(at, one.hash, listings)
+        return found
 
     def events(self, period: Period | None = None) -> pl.DataFrame:
         """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.archive import segment
+from auditlens.archive import segment, snapshots
 from auditlens.archive import table as tables
 from auditlens.archive.cells import cell_problems
 from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
@@ -80,6 +80,7 @@ def verify_once(folder: Path, against: str | None) -> Verification:
     leftovers: list[str] = []
     problems.extend(extra_segments(chain, listing, leftovers))
     problems.extend(extra_entries(folder))
+    problems.extend(snapshots.snapshot_problems(folder, leftovers))
     problems.extend(table_problems(folder, chain, index_data, leaves, leftovers))
     if index_data is not None and not problems:
         problems.extend(cell_problems(folder, chain, index_of(index_data)))
@@ -142,7 +143,7 @@ def extra_segments(
 
 def extra_entries(folder: Path) -> Iterator[Problem]:
     for name in names(folder):
-        if name not in (LOG, segment.FOLDER, tables.FOLDER, HEAD, LOCK):
+        if name not in (LOG, segment.FOLDER, snapshots.FOLDER, tables.FOLDER, HEAD, LOCK):
             yield Problem(name, "", "does not belong in an archive")
     if read_or_none(folder / LOCK):
         yield Problem(LOCK, "", "is not empty")

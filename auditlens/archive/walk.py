@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditlens.archive.intake import Intake, Taken
-from auditlens.archive.ledger import KNOWN, UNTIMED, Keys, Times, micros
+from auditlens.archive.ledger import KNOWN, UNTIMED, Keys, Times, count_distinct, micros
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.pages import Page, Source
 
@@ -94,11 +94,13 @@ class Walk:
         """Number of ids seen with a time up to the anchor; records without a time count."""
         keys, times = self.arrays()
         limit = UNTIMED if self.anchor is None else micros(self.anchor)
-        return int(np.unique(keys[times <= limit]).size)
+        return count_distinct(keys[times <= limit])
 
     def unseen(self, ids: Keys) -> npt.NDArray[np.bool_]:
         """Which of these ids the walk did not meet."""
-        return ~np.isin(ids, self.arrays()[0])
+        seen = np.sort(self.arrays()[0])
+        place = np.minimum(np.searchsorted(seen, ids), seen.size - 1)
+        return np.asarray(seen[place] != ids)
 
     def expired(self) -> int:
         """Number of ids seen that are older than anything the last page still listed."""
@@ -106,7 +108,7 @@ class Walk:
             return 0
         keys, times = self.arrays()
         gone = (times < micros(self.last_oldest)) & (times > UNTIMED)
-        return int(np.unique(keys[gone]).size)
+        return count_distinct(keys[gone])
 
     def arrays(self) -> tuple[Keys, Times]:
         """Key and time of every record seen, the tail's included; repeats stand twice."""

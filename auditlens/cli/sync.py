@@ -1,8 +1,9 @@
-"""``auditlens sync``: pull the audit log into the archive."""
+"""``auditlens sync``: pull the audit log, and if asked the directory, into the archive."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,9 @@ import click
 from auditlens.cli.options import archive_option, json_option, opened, quiet_option, settings_of
 
 if TYPE_CHECKING:
-    from auditlens.archive import SyncOutcome
+    from auditlens.archive import Archive, Progress, SyncOutcome
+    from auditlens.pages import Listing, Page
+    from auditlens.sources import SecodaSource
 
 __all__ = ["sync"]
 
@@ -19,39 +22,104 @@ __all__ = ["sync"]
 @archive_option
 @click.option("--api", type=click.Choice(("auto", "current", "legacy")), help="API generation.")
 @click.option("--url", "api_url", help="Address of the API (default: SECODA_API_URL).")
+@click.option("--directory", is_flag=True,
+              help="Pull users, groups, teams, tags and catalog resources too.")  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="One line on stderr for each page.")
 @json_option
 @quiet_option
 @click.pass_context
-def sync(ctx: click.Context, /, as_json: bool, quiet: bool, **given: Any) -> None:
+def sync(
+    ctx: click.Context, /, *, directory: bool, verbose: bool, as_json: bool, quiet: bool,
+    archive: Path | None, api: str | None, api_url: str | None,
+) -> None:  # fmt: skip
     """Pull the audit log into the archive; safe to stop at any moment and to repeat.
 
     The key comes from SECODA_API_KEY, never from the command line.
     """
-    outcome = pull(quiet=quiet, **given)
-    tell(outcome, as_json=as_json)
-    ctx.exit(3 if outcome.outcome == "incomplete" else 0)
-
-
-def pull(*, quiet: bool, archive: Path | None, api: str | None, api_url: str | None) -> SyncOutcome:
-    """Open source and archive and join them, until done or told to stop."""
-    from auditlens.archive import stop_on_signal
-    from auditlens.cli.terminal import progress
     from auditlens.sources import SecodaSource
 
     settings = settings_of(archive=archive, api=api, api_url=api_url)
     source = SecodaSource(settings.api_url or None, api=settings.api)
     store = opened(settings, must_exist=False)
+    outcome = pull(store, source, verbose=verbose, quiet=quiet)
+    listings = pull_directory(store, source, quiet=quiet) if directory else None
+    tell(outcome, listings, as_json=as_json)
+    ctx.exit(3 if outcome.outcome == "incomplete" else 0)
+
+
+def pull(store: Archive, source: SecodaSource, *, verbose: bool, quiet: bool) -> SyncOutcome:
+    """Join source and archive, until done or told to stop."""
+    from auditlens.archive import stop_on_signal
+    from auditlens.cli.terminal import progress
+
+    if verbose:
+        pages = Pages(source)
+        with stop_on_signal(source.stop) as stop:
+            return store.sync(pages, progress=pages.tell, stop=stop)
     with progress("pulling the audit log", quiet=quiet) as say, stop_on_signal(source.stop) as stop:
         return store.sync(source, progress=lambda told: say(str(told)), stop=stop)
 
 
-def tell(outcome: SyncOutcome, *, as_json: bool) -> None:
+class Pages:
+    """A source that tells of each page it hands on: never of its key, nor of what a page holds."""
+
+    def __init__(self, source: SecodaSource) -> None:
+        self.source = source
+        self.waiting: list[tuple[Page, float]] = []
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def page(self, number: int) -> Page:
+        start = perf_counter()
+        page = self.source.page(number)
+        self.waiting.append((page, perf_counter() - start))
+        return page
+
+    def tell(self, progress: Progress) -> None:
+        """One line for each page since the last call; ``new`` counts the whole sync."""
+        from auditlens.cli.terminal import note
+
+        for page, seconds in self.waiting:
+            total = f" of {page.total_pages:,}" if page.total_pages else ""
+            note(
+                f"page {page.number:,}{total}: {len(page.records):,} rows, {page.endpoint} API, "
+                f"{seconds * 1000:.0f} ms; {progress.new:,} new so far"
+            )
+        self.waiting.clear()
+
+
+def pull_directory(store: Archive, source: SecodaSource, *, quiet: bool) -> dict[str, Any]:
+    """Pull the directory; what fails is told and spoils nothing."""
+    from auditlens.archive import stop_on_signal
+    from auditlens.cli.terminal import note, progress
+    from auditlens.errors import SourceError
+
+    told: dict[str, Any] = {"at": None, "hash": None, "rows": {}, "problems": {}}
+    listings: tuple[Listing, ...] = ()
+    try:
+        with progress("pulling the directory", quiet=quiet), stop_on_signal(source.stop):
+            sealed, listings = store.pull_directory(source.directory())
+        if sealed is not None:
+            told |= {"at": sealed.snapshot.at, "hash": sealed.hash}
+    except SourceError as error:
+        told["problems"]["directory"] = error.message
+    told["rows"] = {one.name: len(one.records) for one in listings if not one.problem}
+    told["problems"] |= {one.name: one.problem for one in listings if one.problem}
+    if told["problems"]:
+        note("the directory is not whole: " + "; ".join(told["problems"].values()), quiet=quiet)
+    return told
+
+
+def tell(outcome: SyncOutcome, directory: dict[str, Any] | None, *, as_json: bool) -> None:
     import dataclasses
 
     from auditlens.cli.terminal import moment, print_json, visible
 
     if as_json:
-        print_json(dataclasses.asdict(outcome))
+        beside = {} if directory is None else {"directory": directory}
+        print_json({**dataclasses.asdict(outcome), **beside})
         return
     click.echo(
         f"{outcome.new:,} new, {outcome.seen:,} seen before, {outcome.changed:,} changed, "
@@ -59,3 +127,6 @@ def tell(outcome: SyncOutcome, *, as_json: bool) -> None:
     )
     click.echo(f"read: {moment(outcome.oldest)} to {moment(outcome.newest)}")
     click.echo(visible(outcome.statement))
+    if directory is not None and directory["hash"]:
+        rows = ", ".join(f"{count:,} {name}" for name, count in directory["rows"].items())
+        click.echo(f"directory: {rows}, sealed {directory['hash'][:16]}…")

@@ -19,6 +19,7 @@ from auditlens.sources.queries import ENDPOINTS, LEGACY, Query, read_query
 from auditlens.sources.refusals import EndpointMissingError, require_page
 
 if TYPE_CHECKING:
+    from auditlens.sources.directory import SecodaDirectory
     from auditlens.sources.probe import Probe
 
 __all__ = ["SecodaSource"]
@@ -125,6 +126,12 @@ class SecodaSource:
         from auditlens.sources.probe import probe
 
         return probe(self)
+
+    def directory(self) -> SecodaDirectory:
+        """The users, groups, teams, tags and resources beside the log, read with the same key."""
+        from auditlens.sources.directory import SecodaDirectory
+
+        return SecodaDirectory(self)
 
     def page(self, number: int) -> Page:
         """Fetch page ``number`` (from 1).

@@ -1,0 +1,70 @@
+"""The sync command: what it says of its pages and of the directory, and what it never says."""
+
+import json
+
+import pytest
+
+from auditlens.simulator import serve, simulate
+
+
+@pytest.fixture(scope="module")
+def workspace():
+    return simulate(9, people=12, services=1, resources=80, teams=2, days=20, events_per_day=3)
+
+
+@pytest.fixture
+def server(workspace, monkeypatch):
+    with serve(workspace, page_size=500) as running:
+        monkeypatch.setenv("SECODA_API_URL", running.url)
+        monkeypatch.setenv("SECODA_API_KEY", running.key)
+        yield running
+
+
+def test_the_directory_comes_with_the_log_and_is_verified_with_it(run, server, workspace):
+    """Rows as the server counts them; a changed byte is exit 5 and names the file."""
+    done = run("sync", "--directory", "--archive", "a", "--json")
+    told = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert told["outcome"] == "complete"
+    assert told["directory"]["rows"]["users"] == workspace.directory.users.height
+    assert told["directory"]["problems"] == {}
+    assert run("verify", "--archive", "a").exit_code == 0
+    from pathlib import Path
+
+    file = Path("a/directory/000001-users.ndjson.zst")
+    data = file.read_bytes()
+    file.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
+    spoilt = run("verify", "--archive", "a")
+    assert spoilt.exit_code == 5
+    assert "directory/000001-users.ndjson.zst" in spoilt.stderr
+
+
+def test_a_directory_that_fails_is_one_line_and_the_log_is_complete(run, server):
+    """Endpoints that are not there spoil nothing."""
+    server.directory.clear()
+    done = run("sync", "--directory", "--archive", "a")
+    assert done.exit_code == 0
+    assert "Complete" in done.stdout
+    assert "directory" not in done.stdout
+    assert done.stderr.count("\n") == 1
+    assert "/api/v1/user is not there (404)" in done.stderr
+    assert run("verify", "--archive", "a").exit_code == 0
+
+
+def test_without_the_option_nothing_beside_the_log_is_asked(run, server):
+    """The directory is personal data too: it comes only when asked for."""
+    assert run("sync", "--archive", "a").exit_code == 0
+    assert not any("user" in asked.path for asked in server.answered)
+
+
+def test_verbose_tells_of_each_page_and_never_of_the_key(run, server):
+    """Page, rows, endpoint and time on stderr; stdout is as without it."""
+    plain = run("sync", "--archive", "a")
+    told = run("sync", "-v", "--archive", "b")
+    assert told.stdout.splitlines()[0] == plain.stdout.splitlines()[0]
+    lines = told.stderr.splitlines()
+    pages = sum("audit_logs" in asked.path for asked in server.answered) // 2
+    assert len(lines) == pages > 3
+    assert all(" rows, current API, " in line and " ms; " in line for line in lines)
+    assert plain.stderr == ""
+    assert server.key not in told.output + told.stderr
