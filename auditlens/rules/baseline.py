@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from auditlens.rules.episodes import Evidence, evidence
-from auditlens.rules.timeline import members_apart, text_of
+from auditlens.rules.timeline import members_apart, part_of, text_of
 
 if TYPE_CHECKING:
     from auditlens.rules.habits import Watched
@@ -26,7 +26,7 @@ def deviation(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, 
     hits = bucketed(watched, watched.hits, settings["bucket"])
     measured = pl.len().cast(pl.Float64)
     if settings["measure"] == "distinct":
-        part = watched.frame[hits.get_column("row")]
+        part = part_of(watched.frame, settings["field"], hits.get_column("row"))
         hits = hits.with_columns(text_of(part, settings["field"][0]).alias("value"))
         hits = members_apart(hits)
         measured = pl.col("value").drop_nulls().n_unique().cast(pl.Float64)
@@ -99,9 +99,8 @@ def peers(
 ) -> pl.DataFrame:
     """Give each candidate the same bucket of the others of its kind (``past``)."""
     groups = watched.groups
-    kinds = watched.events.with_columns(
-        text_of(watched.frame[watched.events.get_column("row")], settings["peer-by"]).alias("peer")
-    )
+    part = part_of(watched.frame, [settings["peer-by"]], watched.events.get_column("row"))
+    kinds = watched.events.with_columns(text_of(part, settings["peer-by"]).alias("peer"))
     kinds = members_apart(kinds)
     kinds = kinds.drop_nulls("peer").sort("time", "row").group_by(groups).agg(pl.col("peer").last())
     values = values.join(kinds, on=groups, how="left", nulls_equal=True)

@@ -18,10 +18,11 @@ from auditlens.rules.episodes import (
     from_hits,
     resting_on,
 )
-from auditlens.rules.plan import BUDGET_SECONDS, places, scan_rules
+from auditlens.rules.habits import Keyed, behaviour_hits
+from auditlens.rules.plan import BUDGET_SECONDS, scan_rules
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
 from auditlens.rules.timeline import event_times, timeline
-from auditlens.rules.vocabulary import Rows, column_of, naming
+from auditlens.rules.vocabulary import Rows, column_of, naming, places
 from auditlens.rules.windows import anchors
 
 __all__ = ["HEALTH_SCHEMA", "RuleOutcome", "all_hits", "evaluate", "match_frame"]
@@ -69,7 +70,7 @@ class Pass:
     seconds: dict[str, float]
     learning: dict[str, int] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
-    keyed: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict)
+    keyed: dict[tuple[str, ...], Keyed] = field(default_factory=dict)
 
 
 def all_hits(
@@ -152,8 +153,6 @@ def window_hits(rule: Rule, done: Pass, timezone: str) -> None:
     assert done.times is not None
     done.examined[rule.id] = sum(len(rows) for rows in inputs)
     if isinstance(body, Behaviour):
-        from auditlens.rules.habits import behaviour_hits
-
         found = behaviour_hits(body, done.frame, done.times, inputs, timezone, done.keyed)
         done.evidence[rule.id], done.learning[rule.id] = found
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,24 @@ import polars as pl
 from auditlens.rules.baseline import deviation, silence
 from auditlens.rules.episodes import Evidence, evidence
 from auditlens.rules.rule import Behaviour
-from auditlens.rules.timeline import members_apart, text_of
+from auditlens.rules.timeline import members_apart, part_of, text_of
 from auditlens.rules.vocabulary import Rows
 
 __all__ = ["behaviour_hits"]
 
 SECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """Every event with its group keys, and when each group was first met (``born``)."""
+
+    events: pl.DataFrame
+    groups: list[str]
+
+    @cached_property
+    def births(self) -> pl.DataFrame:
+        return self.events.group_by(self.groups).agg(pl.col("time").min().alias("born"))
 
 
 @dataclass(frozen=True)
@@ -34,12 +47,16 @@ class Watched:
     """
 
     hits: pl.DataFrame
-    events: pl.DataFrame
+    keyed: Keyed
     groups: list[str]
     first: int
     last: int
     frame: pl.DataFrame
     timezone: str
+
+    @property
+    def events(self) -> pl.DataFrame:
+        return self.keyed.events
 
 
 def behaviour_hits(
@@ -48,21 +65,23 @@ def behaviour_hits(
     times: pl.Series,
     inputs: Sequence[Rows],
     timezone: str,
-    known: dict[tuple[str, ...], pl.DataFrame],
+    known: dict[tuple[str, ...], Keyed],
 ) -> tuple[Evidence, int]:
     """Judge the hits of a behaviour's rules; return its evidence and how many are learning.
 
     ``known`` keeps the events by group keys for the next behaviour of the same run.
     """
-    rows = pl.concat([pl.Series("row", one, dtype=pl.Int64) for one in inputs]).unique().sort()
+    hit = np.zeros(frame.height, dtype=np.bool_)
+    for rows in inputs:
+        hit[rows] = True
     groups = [f"g{n}" for n in range(len(body.group_by))]
     if body.group_by not in known:
         every = pl.Series("row", np.arange(frame.height), dtype=pl.Int64)
-        known[body.group_by] = keyed(body.group_by, frame, times, every)
-    events = known[body.group_by]
+        known[body.group_by] = Keyed(keyed(body.group_by, frame, times, every), groups)
+    events = known[body.group_by].events
     watched = Watched(
-        hits=events.filter(pl.col("row").is_in(rows.implode())).sort(*groups, "time", "row"),
-        events=events,
+        hits=events.filter(hit[events.get_column("row")]).sort(*groups, "time", "row"),
+        keyed=known[body.group_by],
         groups=groups,
         first=int(times.min() or 0),  # type: ignore[arg-type]
         last=int(times.max() or 0),  # type: ignore[arg-type]
@@ -98,8 +117,9 @@ def old_enough(watched: Watched, seconds: int) -> pl.DataFrame:
     if not watched.groups:
         born = watched.hits.with_columns(pl.lit(watched.first).alias("born"))
     else:
-        births = watched.events.group_by(watched.groups).agg(pl.col("time").min().alias("born"))
-        born = watched.hits.join(births, on=watched.groups, how="left", maintain_order="left")
+        born = watched.hits.join(
+            watched.keyed.births, on=watched.groups, how="left", maintain_order="left"
+        )
     since = pl.max_horizontal("born", pl.lit(watched.first))
     return born.with_columns((pl.col("time") - since >= seconds * SECOND).alias("known"))
 
@@ -109,7 +129,7 @@ def first_seen(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence,
     table = old_enough(watched, settings["min-history"])
     values = []
     for n, field in enumerate(settings["field"]):
-        part = watched.frame[table.get_column("row")]
+        part = part_of(watched.frame, [field], table.get_column("row"))
         table = table.with_columns(text_of(part, field).alias(f"v{n}"))
         values.append(f"v{n}")
     table = members_apart(table)
@@ -150,7 +170,9 @@ def dormant_return(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evide
 
 def log_holes(watched: Watched, longest: int) -> pl.DataFrame:
     """Return the stretches (``from``, ``to``) longer than ``longest`` in which nothing happened."""
-    times = watched.events.select("time").unique().sort("time")
+    times = watched.events.select("time")
+    if not times.get_column("time").is_sorted():
+        times = times.sort("time")
     holes = times.select(pl.col("time").shift(1).alias("from"), pl.col("time").alias("to"))
     return holes.filter(pl.col("to") - pl.col("from") > longest)
 

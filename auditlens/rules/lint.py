@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from auditlens.directory import MARKS
 from auditlens.documents import Document
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.rules.attack import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
@@ -82,7 +83,7 @@ def fields(document: Document, rule: Rule) -> Found:
     """Fields that no event of ours has; paths into ``metadata`` are free."""
     if rule.logsource.product not in (None, "secoda"):
         return
-    known = {name for name in EVENT_SCHEMA if name not in ("leaf", "metadata")}
+    known = {name for name in (*EVENT_SCHEMA, *MARKS) if name not in ("leaf", "metadata")}
     for name in rule.fields:
         if name.startswith("metadata.") or name.replace(".", "_") in known or name in known:
             continue

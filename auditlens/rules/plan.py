@@ -23,7 +23,7 @@ from auditlens.rules.condition import And, Keyword, Match, Node, Not, Or, Refere
 from auditlens.rules.rule import Detection, Rule
 from auditlens.rules.scan import Scan
 from auditlens.rules.translate import join
-from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, encode
+from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, encode, places
 
 __all__ = ["BUDGET_SECONDS", "Hits", "scan_rules"]
 
@@ -271,14 +271,3 @@ def columns_read(frame: pl.DataFrame, conditions: Sequence[Node]) -> list[str]:
         found.update(names(condition))
     read = {name for field in found for name in places(frame, field)}
     return [name for name in frame.columns if name in read]
-
-
-def places(frame: pl.DataFrame, field: str) -> tuple[str, ...]:
-    """Return where column_of would look for a field."""
-    for name in (field, field.replace(".", "_")):
-        if name in frame.columns:
-            return (name,)
-    head = field.split(".", maxsplit=1)[0]
-    if isinstance(frame.schema.get(head), pl.Struct):
-        return (head,)
-    return (head, "metadata")

@@ -10,10 +10,10 @@ import polars as pl
 from auditlens.errors import UsageError
 from auditlens.rules.compare import as_times
 from auditlens.rules.rule import Correlation
-from auditlens.rules.vocabulary import Rows, column_of, encode
+from auditlens.rules.vocabulary import Rows, column_of, encode, places
 from auditlens.rules.windows import Timeline
 
-__all__ = ["TIME_COLUMNS", "event_times", "members_apart", "text_of", "timeline"]
+__all__ = ["TIME_COLUMNS", "event_times", "members_apart", "part_of", "text_of", "timeline"]
 
 TIME_COLUMNS = ("created_at", "@timestamp", "timestamp", "eventTime", "UtcTime", "TimeCreated",
                 "time", "_time", "ts")  # fmt: skip
@@ -45,8 +45,9 @@ def timeline(
     """
     fields = rule.threshold.fields if rule.threshold else ()
     pieces = []
+    aliases = [name for mapping in rule.aliases.values() for name in mapping.values()]
     for slot, (rule_id, rows) in enumerate(zip(rule.rules, hits, strict=True)):
-        part = frame[rows]
+        part = part_of(frame, [*rule.group_by, *fields, *aliases], pl.Series(rows))
         columns = [
             text_of(part, rule.aliases.get(name, {}).get(rule_id, name)).alias(f"g{n}")
             for n, name in enumerate(rule.group_by)
@@ -88,6 +89,14 @@ def with_codes(table: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     else:
         code = pl.col("value").cast(pl.Float64).fill_null(0)
     return table.with_columns(group.cast(pl.Int64).alias("group"), code.alias("code"))
+
+
+def part_of(frame: pl.DataFrame, fields: Sequence[str], rows: pl.Series) -> pl.DataFrame:
+    """Return these rows of the frame, with the columns in which the fields may stand."""
+    read = {name for field in fields for name in places(frame, field)}
+    # A frame without columns has no rows: one is kept.
+    kept = [name for name in frame.columns if name in read] or frame.columns[:1]
+    return frame.select(kept)[rows]
 
 
 def text_of(frame: pl.DataFrame, name: str) -> pl.Series:

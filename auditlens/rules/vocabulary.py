@@ -15,7 +15,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["Mask", "Rows", "Vocabulary", "column_of", "encode", "fold", "fold_word"]
+__all__ = [
+    "Mask",
+    "Rows",
+    "Vocabulary",
+    "column_of",
+    "encode",
+    "fold",
+    "fold_word",
+    "naming",
+    "places",
+]
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
@@ -107,6 +117,17 @@ def column_of(frame: pl.DataFrame, field: str) -> pl.Series | None:
     if frame.schema["metadata"] != pl.String:
         return None
     return json_path(frame.get_column("metadata"), field.removeprefix("metadata."))
+
+
+def places(frame: pl.DataFrame, field: str) -> tuple[str, ...]:
+    """Return where column_of would look for a field."""
+    for name in (field, field.replace(".", "_")):
+        if name in frame.columns:
+            return (name,)
+    head = field.split(".", maxsplit=1)[0]
+    if isinstance(frame.schema.get(head), pl.Struct):
+        return (head,)
+    return (head, "metadata")
 
 
 def plain(column: pl.Series) -> pl.Series:
