@@ -171,8 +171,8 @@ class Ledger:
         low = UNTIMED if first is None else micros(first)
         inside = (times >= low) & (times <= micros(last)) | (times == UNTIMED)
         ids, times = in_order((ids[inside], times[inside]))
-        first = first_of_each(ids)
-        return ids[first], times[first]
+        once = first_of_each(ids)
+        return ids[once], times[once]
 
 
 def first_of_each(ordered: Keys) -> npt.NDArray[np.bool_]:
