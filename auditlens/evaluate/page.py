@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from auditlens.evaluate.planted import DESIGN_SEEDS, REPORTED_SEEDS, Planted
 
-__all__ = ["Case", "evaluation_page"]
+__all__ = ["Case", "evaluation_page", "kinds_of", "means_of"]
 
 OPENING = """# How good are the anomalies?
 
@@ -44,18 +44,37 @@ def evaluation_page(cases: Sequence[Case], extra: str = "") -> str:
     """Markdown tables of every case, then each incident kind, then ``extra``."""
     parts = [OPENING.format(design=joined(DESIGN_SEEDS), reported=joined(REPORTED_SEEDS))]
     for case in cases:
-        rows = []
-        for name, measure in MEASURES.items():
-            measured = sum(measure(run) for run in case.runs) / len(case.runs)
-            goal = case.goals.get(name)
-            rows.append(f"| {name} | {measured:.3f} | {'' if goal is None else f'{goal:.2f}'} |")
-        table = "\n".join(rows)
+        table = "\n".join(
+            f"| {name} | {found:.3f} | {'' if goal is None else f'{goal:.2f}'} |"
+            for name, found, goal in means_of(case)
+        )
         parts.append(
             f"\n## {case.name}\n\n| measure | found | goal |\n| --- | --- | --- |\n{table}\n"
         )
     parts.append("\n## Incident kinds, with rules\n\n" + by_kind(cases))
     parts.append(extra)
     return "".join(parts)
+
+
+def means_of(case: Case) -> list[tuple[str, float, float | None]]:
+    """Each measure, its mean over the runs, and its goal if it has one."""
+    return [
+        (name, mean([measure(run) for run in case.runs]), case.goals.get(name))
+        for name, measure in MEASURES.items()
+    ]
+
+
+def kinds_of(case: Case) -> list[tuple[str, float]]:
+    """Each kind of incident and the share found with rules, mean over the runs."""
+    kinds = sorted({kind for run in case.runs for kind in run.senders.by_kind})
+    return [
+        (kind, mean([run.senders_with_rules.by_kind.get(kind, 0.0) for run in case.runs]))
+        for kind in kinds
+    ]
+
+
+def mean(shares: Sequence[float]) -> float:
+    return sum(shares) / len(shares)
 
 
 def joined(seeds: Sequence[int]) -> str:
@@ -66,11 +85,9 @@ def by_kind(cases: Sequence[Case]) -> str:
     kinds = sorted({kind for case in cases for run in case.runs for kind in run.senders.by_kind})
     head = "| kind | " + " | ".join(case.name for case in cases) + " |\n"
     head += "| --- |" + " --- |" * len(cases) + "\n"
-    rows = []
-    for kind in kinds:
-        shares = [
-            [run.senders_with_rules.by_kind.get(kind, 0.0) for run in case.runs] for case in cases
-        ]
-        cells = " | ".join(f"{sum(each) / len(each):.2f}" for each in shares)
-        rows.append(f"| {kind} | {cells} |")
+    found = [dict(kinds_of(case)) for case in cases]
+    rows = [
+        f"| {kind} | " + " | ".join(f"{shares.get(kind, 0.0):.2f}" for shares in found) + " |"
+        for kind in kinds
+    ]
     return head + "\n".join(rows) + "\n"
