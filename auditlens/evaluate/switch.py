@@ -56,6 +56,8 @@ def switch_identities(events: pl.DataFrame, seed: int = 0) -> tuple[pl.DataFrame
         day=pl.col("created_at").dt.date(),
         container=pl.col("metadata").str.json_path_match("$.container"),
     )
+    if placed.is_empty():
+        return events, []
     switches: list[Switch] = []
     used: set[str] = set()
     start, last = placed["day"].min(), placed["day"].max()
