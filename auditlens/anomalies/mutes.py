@@ -13,12 +13,16 @@ __all__ = ["Mute", "mark_muted"]
 
 @dataclass(frozen=True)
 class Mute:
-    """Leave ``family`` out of the score of ``sender_id`` on days before ``until``."""
+    """Leave ``family`` out of the score of ``sender_id`` on days after ``since`` before ``until``.
+
+    Without ``since`` it holds for all earlier days too.
+    """
 
     sender_id: str
     family: str
     until: date
     reason: str = ""
+    since: date = date.min
 
 
 def mark_muted(table: pl.DataFrame, mutes: Sequence[Mute]) -> pl.DataFrame:
@@ -29,13 +33,14 @@ def mark_muted(table: pl.DataFrame, mutes: Sequence[Mute]) -> pl.DataFrame:
         {
             "sender_id": [mute.sender_id for mute in mutes],
             "family": [mute.family for mute in mutes],
+            "since": [mute.since for mute in mutes],
             "until": [mute.until for mute in mutes],
         }
     )
     muted = (
         table.select("sender_id", "day")
         .join(known, on="sender_id")
-        .filter(pl.col("day") < pl.col("until"))
+        .filter(pl.col("day") > pl.col("since"), pl.col("day") < pl.col("until"))
         .group_by("sender_id", "day")
         .agg(muted=pl.col("family").unique().sort())
     )

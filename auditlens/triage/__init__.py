@@ -15,6 +15,7 @@ from auditlens.triage.entry import FINDING_ID, VERDICTS, Disposition, FindingExc
 from auditlens.triage.journal import Journal, parse_journal, read_journal
 from auditlens.triage.precision import rule_precision, tuning_hints, with_precision
 from auditlens.triage.seals import months_before, read_ledger
+from auditlens.triage.teaching import Lesson, lessons, tell_lessons
 
 __all__ = [
     "EXCEPTION_SCHEMA",
@@ -23,6 +24,7 @@ __all__ = [
     "Disposition",
     "FindingException",
     "Journal",
+    "Lesson",
     "SealedMonth",
     "add_entry",
     "apply_journal",
@@ -32,6 +34,7 @@ __all__ = [
     "exception_id",
     "exceptions_used",
     "is_open",
+    "lessons",
     "mark_states",
     "months_before",
     "parse_journal",
@@ -39,6 +42,7 @@ __all__ = [
     "read_ledger",
     "resolved",
     "rule_precision",
+    "tell_lessons",
     "tuning_hints",
     "unmatched",
     "unseen",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from auditlens.anomalies.catalogue import FAMILIES
 from auditlens.documents import Document
 from auditlens.errors import DocumentError
 
@@ -22,6 +23,9 @@ LONGEST = timedelta(days=365)
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 MATCHES = ("rule", "sender", "resource", "family")
 WILD = re.compile(r"[*%?.\s]+|any|all|every|everything", re.IGNORECASE)
+TAUGHT = ("sender-day", "identity")
+"""The models whose scores a decision can teach: those of senders."""
+
 WHOLE_FAMILIES = frozenset({"rule", "none"})
 TEXT_LIMIT = 2000
 EXAMPLE = "- {finding: F-ABCDEFGH23, as: benign, by: you, reason: why, at: 2026-11-02T09:30:00Z}"
@@ -32,7 +36,9 @@ class Disposition:
     """One decision about one finding.
 
     ``rule`` and ``subject`` repeat what the finding was about, so that a later month can tell
-    what was decided before without running the earlier one again.
+    what was decided before without running the earlier one again. With ``family`` and ``until``
+    it also teaches: that family of features is left out of the subject's score on the days after
+    the decision, up to and with ``until``.
     """
 
     finding: str
@@ -44,6 +50,8 @@ class Disposition:
     owner: str = ""
     rule: str = ""
     subject: str = ""
+    family: str = ""
+    until: date | None = None
     line: int = field(default=0, compare=False)
 
 
@@ -150,8 +158,9 @@ def read_entry(document: Document, number: int) -> Disposition | FindingExceptio
 
 def read_disposition(entry: Entry) -> Disposition:
     entry.known(
-        frozenset({"finding", "as", "by", "reason", "at", "ticket", "owner", "rule", "subject"})
-    )
+        frozenset({"finding", "as", "by", "reason", "at", "ticket", "owner", "rule", "subject",
+                   "family", "until"})
+    )  # fmt: skip
     finding = entry.text("finding")
     if not FINDING_ID.fullmatch(finding):
         raise entry.fault(
@@ -162,18 +171,50 @@ def read_disposition(entry: Entry) -> Disposition:
     verdict = entry.text("as")
     if verdict not in VERDICTS:
         raise entry.fault(f"{verdict!r} is no decision", "as", f"Use one of {', '.join(VERDICTS)}")
+    at = entry.moment("at")
+    family, until = read_lesson(entry, verdict, at)
     return Disposition(
         finding=finding,
         verdict=verdict,
         reviewer=entry.text("by"),
         reason=entry.text("reason"),
-        at=entry.moment("at"),
+        at=at,
         ticket=entry.text("ticket", required=False),
         owner=entry.text("owner", required=False),
         rule=entry.text("rule", required=False),
         subject=entry.text("subject", required=False),
+        family=family,
+        until=until,
         line=entry.line,
     )
+
+
+def read_lesson(entry: Entry, verdict: str, at: datetime) -> tuple[str, date | None]:
+    """The family a decision mutes, and the last day on which it does; both or neither."""
+    family = entry.text("family", required=False)
+    if not family and "until" not in entry.data:
+        return "", None
+    if verdict != "benign" or entry.data.get("rule") not in TAUGHT or "subject" not in entry.data:
+        raise entry.fault(
+            "only a benign anomaly of a sender can be muted", "family" if family else "until",
+            f"Write as: benign, rule: {' or '.join(TAUGHT)}, and subject: the sender's id",
+        )  # fmt: skip
+    if family not in FAMILIES:
+        raise entry.fault(
+            f"{family!r} is no family of features", "family", f"Use one of {', '.join(FAMILIES)}"
+        )
+    until = entry.day("until")
+    within_a_year(entry, at, until, "A mute ends by itself within a year; decide again then")
+    return family, until
+
+
+def within_a_year(entry: Entry, at: datetime, until: date, fix: str) -> None:
+    if not at.date() <= until <= at.date() + LONGEST:
+        raise entry.fault(
+            f"'until' is {until}, which is not within {LONGEST.days} days after {at:%Y-%m-%d}",
+            "until",
+            fix,
+        )
 
 
 def read_exception(entry: Entry) -> FindingException:
@@ -184,12 +225,8 @@ def read_exception(entry: Entry) -> FindingException:
         raise entry.fault(f"{name!r} is no exception's id", "exception", "Write X-… of your own")
     match = read_match(entry)
     at, until = entry.moment("at"), entry.day("until")
-    if not at.date() <= until <= at.date() + LONGEST:
-        raise entry.fault(
-            f"'until' is {until}, which is not within {LONGEST.days} days after {at:%Y-%m-%d}",
-            "until",
-            "An exception ends by itself within a year; renew it with a new entry",
-        )
+    fix = "An exception ends by itself within a year; renew it with a new entry"
+    within_a_year(entry, at, until, fix)
     return FindingException(
         id=name,
         match=match,

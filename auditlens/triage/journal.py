@@ -59,7 +59,12 @@ class Journal:
 
 def saying(entry: Disposition | FindingException) -> str:
     """All an entry says, as one text; two entries that say the same are one."""
-    parts = {name: value for name, value in vars(entry).items() if name != "line"}
+    parts = {
+        name: value
+        for name, value in vars(entry).items()
+        # What decisions did not know once is left out when empty: old digests stay what they were.
+        if name != "line" and (value or name not in ("family", "until"))
+    }
     if isinstance(entry, FindingException):
         parts["match"] = sorted(entry.match.items())
     return f"{type(entry).__name__} {sorted((k, str(v)) for k, v in parts.items())!r}"

@@ -1,0 +1,83 @@
+"""What decisions teach the model: a family of features muted for one sender until a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from auditlens.anomalies import Mute
+from auditlens.anomalies.reasons import muted_reason
+from auditlens.finding_columns import FINDING_SCHEMA
+from auditlens.period import Period
+from auditlens.triage.entry import Disposition
+from auditlens.triage.journal import Journal
+
+__all__ = ["Lesson", "lessons", "tell_lessons"]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A decision that mutes, and the mute itself."""
+
+    decision: Disposition
+    mute: Mute
+
+    @property
+    def text(self) -> str:
+        """What is left out, until when, by which decision and why."""
+        one = self.decision
+        return (
+            f"Left out of the score until {one.until} by {one.reviewer}'s decision on "
+            f"{one.finding} ({one.reason}): {one.family}"
+        )
+
+
+def lessons(journal: Journal, period: Period) -> tuple[Lesson, ...]:
+    """The mutes that touch a day of the period, by decision.
+
+    A mute begins the day after its decision, so the finding that was decided stays what it was,
+    and ends with its last day. The latest decision about a finding counts.
+    """
+    found = []
+    for one in journal.latest.values():
+        if one.until is None:
+            continue
+        first = one.at.date() + timedelta(days=1)
+        if first <= one.until and first <= period.days[-1] and one.until >= period.days[0]:
+            after = one.until + timedelta(days=1)
+            mute = Mute(one.subject, one.family, after, one.reason, since=one.at.date())
+            found.append(Lesson(one, mute))
+    return tuple(sorted(found, key=lambda each: (each.decision.finding, each.decision.at)))
+
+
+def tell_lessons(findings: pl.DataFrame, taught: Sequence[Lesson]) -> pl.DataFrame:
+    """Findings whose reasons name the decision by which a family was left out."""
+    if not taught or findings.is_empty():
+        return findings
+    told = [
+        [reason_told(reason, subject, last.date(), taught) for reason in reasons]
+        for subject, last, reasons in findings.select(
+            "subject_id", "last_at", "reasons"
+        ).iter_rows()
+    ]
+    return findings.with_columns(pl.Series("reasons", told, dtype=FINDING_SCHEMA["reasons"]))
+
+
+def reason_told(
+    reason: Mapping[str, Any], subject: str | None, day: Any, taught: Sequence[Lesson]
+) -> Mapping[str, Any]:
+    """The reason, with the last of the lessons that it speaks of."""
+    if reason["text"] != muted_reason(reason["family"])["text"]:
+        return reason
+    meant = [
+        one
+        for one in taught
+        if (one.mute.sender_id, one.mute.family) == (subject, reason["family"])
+    ]
+    # Days are those of the period's zone; the lesson of the day itself is preferred.
+    meant.sort(key=lambda one: (one.mute.since < day < one.mute.until, one.decision.at))
+    return {**reason, "text": meant[-1].text} if meant else reason
