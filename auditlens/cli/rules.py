@@ -155,7 +155,7 @@ def test_rules(
     from dataclasses import asdict
 
     from auditlens.cli.terminal import print_json
-    from auditlens.rules.sidecar import run_tests
+    from auditlens.rules.testrun import run_tests
 
     found = loaded(path, product)
     results = run_tests(found)

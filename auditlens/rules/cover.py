@@ -11,7 +11,8 @@ from auditlens.rules.condition import leaves
 from auditlens.rules.english import leaf_words
 from auditlens.rules.rule import Detection, Rule, RuleSet
 from auditlens.rules.scan import Scan
-from auditlens.rules.sidecar import filled_rules, read_cases, sidecar_path
+from auditlens.rules.sidecar import read_cases, sidecar_path
+from auditlens.rules.testrun import filled_rules
 
 __all__ = ["LeafCover", "leaf_cover"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from string import Formatter
 
 import numpy as np
 import polars as pl
 
 from auditlens.period import Period
+from auditlens.rules.reason import reason_of
 from auditlens.rules.rule import Correlation, Rule
 from auditlens.rules.vocabulary import Rows
 from auditlens.rules.windows import Anchors, Timeline
@@ -172,42 +172,9 @@ def described(rule: Rule, frame: pl.DataFrame, evidence: Evidence, period: Perio
         pl.lit(rule.id).alias("rule_id"),
         pl.lit(rule.title).alias("title"),
         pl.lit(rule.level).alias("level"),
-        reason(rule).alias("reason"),
+        reason_of(rule).alias("reason"),
         pl.lit(pl.Series([list(rule.tags)], dtype=pl.List(pl.String))).first().alias("tags"),
         pl.lit(pl.Series([list(rule.controls)], dtype=pl.List(pl.String)))
         .first()
         .alias("controls"),
     ).select(pl.col(column).cast(dtype) for column, dtype in EPISODE_SCHEMA.items())
-
-
-def reason(rule: Rule) -> pl.Expr:
-    """Fill the rule's reason template; texts of the log are filled in once, never read again."""
-    template = rule.reason or default_reason(rule)
-    values = {
-        "subject": pl.col("subject_label"),
-        "count": pl.col("event_count").cast(pl.String),
-        "value": number("value"),
-        "expected": number("expected"),
-        "resources": pl.col("resources").cast(pl.String),
-        "senders": pl.col("senders").cast(pl.String),
-        "first": pl.col("first_at").dt.to_string("%Y-%m-%d %H:%M UTC"),
-        "last": pl.col("last_at").dt.to_string("%Y-%m-%d %H:%M UTC"),
-    }
-    parts: list[pl.Expr] = []
-    for words, field, _, _ in Formatter().parse(template):
-        parts.append(pl.lit(words))
-        if field is not None:
-            parts.append(values[field].fill_null(pl.lit("an unknown number")))
-    return pl.concat_str(parts)
-
-
-def number(name: str) -> pl.Expr:
-    column = pl.col(name).round(3)
-    whole = column.cast(pl.Int64, strict=False).cast(pl.String)
-    return pl.when(column == column.floor()).then(whole).otherwise(column.cast(pl.String))
-
-
-def default_reason(rule: Rule) -> str:
-    if rule.kind == "rule":
-        return "{subject}: {count} matching event(s) between {first} and {last}"
-    return "{subject}: {value} within one window, where {expected} is the limit; {count} event(s)"

@@ -12,7 +12,8 @@ from typing import Any
 from auditlens.rules.condition import And, Bound, Match, Moment, Node, Not, Or, leaves
 from auditlens.rules.english import leaf_words
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
-from auditlens.rules.sidecar import Case, filled_rules, read_cases, run_case, sidecar_path
+from auditlens.rules.sidecar import Case, read_cases, sidecar_path
+from auditlens.rules.testrun import filled_rules, run_case
 
 __all__ = ["Mutant", "mutants", "mutate"]
 

@@ -1,4 +1,4 @@
-"""Tests beside rules: ``<rule>.test.yml``, run by the real engine on a fresh frame each."""
+"""Tests beside rules: reading ``<rule>.test.yml``."""
 
 from __future__ import annotations
 
@@ -12,36 +12,25 @@ from typing import Any
 
 import polars as pl
 
-from auditlens.actions import Classifier, classify, load_classifier
+from auditlens.actions import Classifier, classify
 from auditlens.documents import Document, read_documents
-from auditlens.errors import DocumentError
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.period import Period
 from auditlens.rules.correlation import span_seconds
-from auditlens.rules.evaluate import evaluate
-from auditlens.rules.load import load_rules
-from auditlens.rules.rule import RuleSet
-from auditlens.rules.trace import trace
 
 __all__ = [
     "Case",
-    "TestResult",
-    "explain_failure",
-    "filled_rules",
     "read_cases",
-    "run_case",
-    "run_tests",
     "sidecar_path",
 ]
 
 START = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When offset 0 is: a Wednesday morning."""
 
-TRACED_EVENTS = 3
-
 KEYS = frozenset({"rule", "placeholders", "tests"})
 CASE_KEYS = frozenset({"name", "expect", "findings", "group", "metric", "start", "period", "events",
                        "case"})  # fmt: skip
+EXPECTED = ("match", "no_match", "learning")
 EVENT_KEYS = frozenset({"offset", "repeat", "every", "event"})
 COLUMNS = frozenset(EVENT_SCHEMA) - {"leaf"}
 
@@ -60,25 +49,8 @@ class Case:
     path: Path
     line: int
     kind: str = ""
+    period: Period | None = None
     placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TestResult:
-    """What became of one case: ``passed``, and in words what was found instead.
-
-    ``detail`` says, for the first events of a failed case, which test of the rule was true.
-    """
-
-    __test__ = False
-
-    rule: str
-    name: str
-    passed: bool
-    message: str
-    path: Path
-    line: int
-    detail: str = ""
 
 
 def sidecar_path(rule_path: Path) -> Path:
@@ -135,22 +107,65 @@ def case(document: Document, data: Mapping[str, Any], test: Any, number: int) ->
     if not isinstance(test, dict):
         raise document.error("a test is a mapping", *where)
     check(document, test, CASE_KEYS, *where)
-    if test.get("expect") not in ("match", "no_match", "learning"):
+    if test.get("expect") not in EXPECTED:
         raise document.error("'expect' is match, no_match or learning", *where)
-    metric = test.get("metric")
+    findings = of_kind(document, test, "findings", int, "a whole number", where)
+    metric = of_kind(document, test, "metric", int | float, "a number", where)
+    group = of_kind(document, test, "group", dict, "a mapping of fields to values", where)
+    events = of_kind(document, test, "events", list, "a list", where)
+    start = start_of(document, test.get("start"), where)
     return Case(
         rule=str(data.get("rule") or document.path.name.split(".")[0]),
         name=str(test.get("name") or f"test {number + 1}"),
         expect=test["expect"],
-        findings=test.get("findings"),
-        group={str(key): str(value) for key, value in (test.get("group") or {}).items()},
+        findings=findings,
+        group={str(key): str(value) for key, value in (group or {}).items()},
         metric=None if metric is None else float(metric),
-        events=event_frame(document, test.get("events") or [], where),
+        events=event_frame(document, events or [], start, where),
         path=document.path,
         line=document.marks.get(where, (1, 1))[0],
         kind=str(test.get("case") or ""),
+        period=period_of(document, test.get("period"), start, where),
         placeholders=filled(document, data.get("placeholders") or {}),
     )
+
+
+def of_kind(
+    document: Document, test: Mapping[str, Any], key: str, kind: Any, words: str,
+    where: tuple[Any, ...],
+) -> Any:  # fmt: skip
+    """Return a value of a test; a DocumentError when it is there and of another kind."""
+    value = test.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+        raise document.error(f"'{key}' is {words}", *where, key)
+    return value
+
+
+def start_of(document: Document, value: Any, where: tuple[Any, ...]) -> datetime:
+    """Read when offset 0 is: an instant such as '2026-03-07 22:00', in UTC without a zone."""
+    if value is None:
+        return START
+    try:
+        start = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise document.error(f"'{value}' is no instant", *where, "start",
+                             fix="Write it as '2026-03-07 22:00', in quotes") from None  # fmt: skip
+    return start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC)
+
+
+def period_of(
+    document: Document, value: Any, start: datetime, where: tuple[Any, ...]
+) -> Period | None:
+    """Read the period audited, two offsets: what ended before or after it is not a finding."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise document.error("'period' is a list of two offsets, from and to", *where, "period",
+                             fix="Write it as [0s, 1d]")  # fmt: skip
+    first, last = (offset(document, one, *where, "period", n) for n, one in enumerate(value))
+    if first >= last:
+        raise document.error("'period' ends before it begins", *where, "period")
+    return Period(start + timedelta(seconds=first), start + timedelta(seconds=last), "test")
 
 
 def filled(document: Document, given: Any) -> dict[str, tuple[str, ...]]:
@@ -159,8 +174,10 @@ def filled(document: Document, given: Any) -> dict[str, tuple[str, ...]]:
     return {name: tuple(str(one) for one in values) for name, values in given.items()}
 
 
-def event_frame(document: Document, entries: Sequence[Any], where: tuple[Any, ...]) -> pl.DataFrame:
-    """Write the events out: repeats, offsets from START, nested names to columns."""
+def event_frame(
+    document: Document, entries: Sequence[Any], start: datetime, where: tuple[Any, ...]
+) -> pl.DataFrame:
+    """Write the events out: repeats, offsets from the start, nested names to columns."""
     rows: list[dict[str, Any]] = []
     for number, entry in enumerate(entries):
         place = (*where, "events", number)
@@ -169,10 +186,12 @@ def event_frame(document: Document, entries: Sequence[Any], where: tuple[Any, ..
         check(document, entry, EVENT_KEYS, *place)
         first = offset(document, entry.get("offset", "0s"), *place)
         every = offset(document, entry.get("every", "0s"), *place)
-        for n in range(int(entry.get("repeat", 1))):
-            row = columns(document, entry.get("event") or {}, n, place)
+        event = of_kind(document, entry, "event", dict, "a mapping of fields to values", place)
+        times = of_kind(document, entry, "repeat", int, "a whole number", place)
+        for n in range(1 if times is None else times):
+            row = columns(document, event or {}, n, place)
             row.setdefault("id", f"e-{len(rows):05d}")
-            row["created_at"] = START + timedelta(seconds=first + n * every)
+            row["created_at"] = start + timedelta(seconds=first + n * every)
             rows.append(row)
     frame = pl.DataFrame(rows, schema={n: t for n, t in EVENT_SCHEMA.items() if n != "leaf"})
     return frame.with_columns(pl.col("id").cast(pl.Binary).alias("leaf")).select(list(EVENT_SCHEMA))
@@ -221,80 +240,3 @@ def numbered(value: Any, n: int) -> Any:
     if isinstance(value, dict):
         return {key: numbered(one, n) for key, one in value.items()}
     return value
-
-
-def explain_failure(rules: RuleSet, one: Case) -> str:
-    """Write, for each of a case's first events, which test of the rule was true or false."""
-    lines = []
-    for row in range(min(TRACED_EVENTS, one.events.height)):
-        lines.append(f"event {row + 1} ({one.events['id'][row]}):")
-        lines.extend(
-            f"  {'true ' if truth.held else 'false'}  {truth.rule}: {truth.words}"
-            for truth in trace(rules, one.rule, one.events, row)
-        )
-    return "\n".join(lines)
-
-
-def filled_rules(rules: RuleSet, one: Case) -> tuple[RuleSet, Case]:
-    """Load the rules again with the placeholders a test gives; the test then needs none."""
-    if not one.placeholders:
-        return rules, one
-    placeholders = {**rules.placeholders, **one.placeholders}
-    return load_rules(rules.files, placeholders=placeholders), replace(one, placeholders={})
-
-
-def run_case(rules: RuleSet, one: Case, *, timezone: str = "UTC") -> TestResult:
-    """Run one case with the real engine; only the named rule is looked at."""
-    rules, one = filled_rules(rules, one)
-    try:
-        chosen = rules.only(one.rule)
-    except KeyError:
-        return TestResult(one.rule, one.name, False, f"no rule is called {one.rule}", one.path,
-                          one.line)  # fmt: skip
-    rule = chosen[one.rule]
-    days = one.events.get_column("created_at")
-    start = days.min() or START
-    period = Period(start, (days.max() or START) + timedelta(days=1), "test")  # type: ignore[operator,arg-type]
-    outcome = evaluate(chosen, one.events, period, timezone=timezone)
-    mine = pl.col("rule_id") == rule.id
-    learning = outcome.health.filter(mine).get_column("learning").sum()
-    message = verdict(one, outcome.episodes.filter(mine), int(learning))
-    detail = explain_failure(rules, one) if message else ""
-    return TestResult(one.rule, one.name, not message, message, one.path, one.line, detail)
-
-
-def verdict(one: Case, found: pl.DataFrame, learning: int = 0) -> str:
-    """Say in words how the outcome differs from what was expected; empty when it does not."""
-    if one.expect == "match" and not found.height:
-        return "expected a match, nothing matched"
-    if one.expect != "match" and found.height:
-        return f"expected no match, found {found.height}: {found['reason'][0]}"
-    if one.expect == "learning" and not learning:
-        return "expected learning, but nothing waited for more history"
-    if one.findings is not None and one.expect == "match" and found.height != one.findings:
-        return f"expected {one.findings} finding(s), found {found.height}"
-    if one.metric is not None and one.metric not in found["value"].to_list():
-        return f"expected the metric {one.metric:g}, found {found['value'].to_list()}"
-    subjects = set(found["subject_id"].to_list())
-    for name, value in one.group.items():
-        if value not in subjects:
-            return f"expected a finding with {name} {value}, found {sorted(subjects)}"
-    return ""
-
-
-def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...]:
-    """Run the sidecars of every rule of the set that has one, in the order of the rules."""
-    results: list[TestResult] = []
-    classifier = load_classifier()
-    seen: set[Path] = set()
-    for rule in rules.rules:
-        path = sidecar_path(rule.path)
-        if path in seen or not path.is_file():
-            continue
-        seen.add(path)
-        try:
-            cases = read_cases(path, classifier=classifier)
-            results.extend(run_case(rules, one, timezone=timezone) for one in cases)
-        except DocumentError as error:
-            results.append(TestResult(rule.name, "", False, str(error), path, error.line))
-    return tuple(results)

@@ -18,7 +18,7 @@ from auditlens.rules.ranks import RangeRanks, previous_same
 from auditlens.rules.rule import Correlation, Threshold
 from auditlens.rules.vocabulary import Mask, Rows
 
-__all__ = ["Anchors", "Timeline", "anchors"]
+__all__ = ["Anchors", "Timeline", "anchors", "reached"]
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -100,6 +100,15 @@ def anchors(rule: Correlation, line: Timeline) -> Anchors:
     held = valid & OPERATORS[rule.threshold.op](metric, rule.threshold.value)
     at = np.flatnonzero(held)
     return Anchors(at, metric[at], low[at], high[at])
+
+
+def reached(rule: Correlation, line: Timeline) -> tuple[Reals, Mask]:
+    """Measure the window that ends at each hit, and say which windows have a measure at all."""
+    assert rule.threshold is not None
+    ruler = Ruler(line)
+    low = ruler.first_from(line.group, line.time - rule.seconds * 1_000_000)
+    high = ruler.first_after(line.group, line.time)
+    return measure(rule.type, rule.threshold, line, low, high)
 
 
 def measure(

@@ -12,6 +12,7 @@ from auditlens.period import Period
 from auditlens.rules import evaluate
 from auditlens.rules.episodes import EPISODE_SCHEMA
 from auditlens.rules.evaluate import HEALTH_SCHEMA
+from auditlens.rules.reason import number
 
 HOUR = 3600
 
@@ -87,6 +88,27 @@ def test_a_reason_that_names_what_is_not_there_is_refused(reason):
     text = text.replace("title: Base", "title: Base\nid: 6d0a5f0b-7a2e-4e57-8c3e-6a9f2f6f5a22")
     with pytest.raises(DocumentErrors, match="reason"):
         rules_of(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "1 change of 1 policy by 1 sender"), (2, "2 changes of 2 policies by 1 sender")],
+)
+def test_a_reason_speaks_of_one_or_of_several(count, words):
+    """The ending in brackets follows the number before it."""
+    reason = "{count} change(s) of {resources} polic(ies) by {senders} sender(s)"
+    text = BASE.replace("title: Base", "title: Base\nid: 6d0a5f0b-7a2e-4e57-8c3e-6a9f2f6f5a22")
+    events = log(*((n, "u", {"resource_id": f"r{n}"}) for n in range(count)))
+    found = episodes(rules_of(text + f"auditlens: {{reason: '{reason}'}}\n"), events)
+    assert found["reason"].to_list() == [words]
+
+
+def test_measured_numbers_are_written_short_but_apart_from_their_limit():
+    """Three digits, more only where both numbers would read the same."""
+    values = [39.694, 20.0, 100.4, 27.04, 1_234_567.8, 3.14159, None]
+    frame = pl.DataFrame({"value": values, "expected": [30.0, 20.0, 100.0, 27.0, 2.0, 3.1, 1.0]})
+    written = frame.select(number("value", "expected"))["value"].to_list()
+    assert written == ["39.7", "20", "100.4", "27.04", "1234568", "3.14", None]
 
 
 def test_health_counts_hits_inside_the_period_and_names_missing_fields():

@@ -19,7 +19,8 @@ from auditlens.report.frameworks import load_pack, pack_names
 from auditlens.rules import evaluate, load_rules
 from auditlens.rules.check import check_rules
 from auditlens.rules.rule import Correlation, Detection, RuleSet
-from auditlens.rules.sidecar import read_cases, run_case, sidecar_path
+from auditlens.rules.sidecar import read_cases, sidecar_path
+from auditlens.rules.testrun import run_case
 from auditlens.simulator import simulate
 
 ROOT = Path(__file__).resolve().parents[2]

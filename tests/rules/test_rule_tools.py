@@ -15,9 +15,11 @@ from auditlens.rules.check import check_rules
 from auditlens.rules.cover import leaf_cover
 from auditlens.rules.draft import draft_rule, rule_source
 from auditlens.rules.english import explain, span_words
+from auditlens.rules.failure import explain_failure
 from auditlens.rules.mutate import mutate
 from auditlens.rules.reach import attack_map, framework_map, navigator_layer
-from auditlens.rules.sidecar import explain_failure, read_cases, run_tests
+from auditlens.rules.sidecar import read_cases
+from auditlens.rules.testrun import run_tests
 from auditlens.rules.trace import trace
 
 GOOD = """\
