@@ -43,6 +43,7 @@ from auditlens.rules.scan import keyword_places
 __all__ = ["match_portable", "portability"]
 
 PORTABLE = "Polars, DuckDB, PySpark"
+EVENT_PRODUCTS = frozenset({"secoda", "aws"})
 MOMENTS = frozenset({"minute", "hour", "day", "month", "year"})
 
 
@@ -50,7 +51,9 @@ def portability(rules: RuleSet | None, rule: Rule) -> str:
     """Say where a rule runs: ``Polars, DuckDB, PySpark``, or ``Polars only: why``."""
     body = rule.body
     if isinstance(body, Detection):
-        reason = next(filter(None, map(leaf_limit, leaves(body.condition))), "")
+        known = rule.logsource.product in EVENT_PRODUCTS
+        limits = (leaf_limit(leaf, known) for leaf in leaves(body.condition))
+        reason = next(filter(None, limits), "")
     elif isinstance(body, Correlation):
         reason = correlation_limit(body)
         for ref in body.rules if rules and not reason else ():
@@ -62,12 +65,16 @@ def portability(rules: RuleSet | None, rule: Rule) -> str:
     return f"Polars only: {reason}" if reason else PORTABLE
 
 
-def leaf_limit(leaf: Leaf) -> str:
-    """Return why a test is not portable, or an empty text."""
+def leaf_limit(leaf: Leaf, known: bool) -> str:
+    """Return why a test is not portable, or an empty text.
+
+    ``known`` log sources come as the event table, where a field without a column of its own is
+    looked up in ``metadata``; in a frame of another source it is a column.
+    """
     if isinstance(leaf, Keyword):
         return ""
     value = leaf.value
-    path = leaf.field if "." in leaf.field else ""
+    path = leaf.field if known or "." in leaf.field else ""
     if path and path.replace(".", "_") not in EVENT_SCHEMA:
         return f"{path} is a path into metadata"
     if leaf.field == "related_ids":
@@ -105,6 +112,9 @@ def match_portable(rules: RuleSet, frame: Any, *, key: str = "id") -> dict[str, 
     schema = table.collect_schema()
     for rule in rules.rules:
         where = portability(rules, rule)
+        if where == PORTABLE and "metadata" in schema:
+            inside = [name for name in rule.fields if column_name(name, schema) is None]
+            where = f"Polars only: {inside[0]} is a path into metadata" if inside else where
         if where != PORTABLE:
             raise UsageError(f"The rule {rule.name} is not portable ({where})",
                              fix="Run it on Polars, or leave it out")  # fmt: skip

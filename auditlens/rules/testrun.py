@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +15,10 @@ from auditlens.period import Period
 from auditlens.rules.evaluate import evaluate
 from auditlens.rules.failure import explain_failure
 from auditlens.rules.load import load_rules
-from auditlens.rules.rule import RuleSet
+from auditlens.rules.rule import Rule, RuleSet
 from auditlens.rules.sidecar import START, Case, read_cases, sidecar_path
 
-__all__ = ["TestResult", "filled_rules", "run_case", "run_tests"]
+__all__ = ["TestResult", "faulty", "filled_rules", "run_case", "run_tests", "sidecars"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class TestResult:
     """What became of one case: ``passed``, and in words what was found instead.
 
     ``detail`` says, for the first events of a failed case, which test of the rule was true.
+    ``skipped`` cases were not run; the message says why.
     """
 
     __test__ = False
@@ -36,6 +38,7 @@ class TestResult:
     path: Path
     line: int
     detail: str = ""
+    skipped: bool = False
 
 
 def filled_rules(rules: RuleSet, one: Case) -> tuple[RuleSet, Case]:
@@ -89,6 +92,21 @@ def verdict(one: Case, found: pl.DataFrame, learning: int = 0) -> str:
 def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...]:
     """Run the sidecars of every rule of the set that has one, in the order of the rules."""
     results: list[TestResult] = []
+    for rule, cases in sidecars(rules):
+        if isinstance(cases, DocumentError):
+            results.append(faulty(rule, cases))
+        else:
+            results.extend(run_case(rules, one, timezone=timezone) for one in cases)
+    return tuple(results)
+
+
+def faulty(rule: Rule, error: DocumentError) -> TestResult:
+    """Make the result of a sidecar that cannot be read."""
+    return TestResult(rule.name, "", False, str(error), sidecar_path(rule.path), error.line)
+
+
+def sidecars(rules: RuleSet) -> Iterator[tuple[Rule, tuple[Case, ...] | DocumentError]]:
+    """Yield each rule that has a sidecar with its cases, or with what is wrong with the file."""
     classifier = load_classifier()
     seen: set[Path] = set()
     for rule in rules.rules:
@@ -97,8 +115,6 @@ def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...
             continue
         seen.add(path)
         try:
-            cases = read_cases(path, classifier=classifier)
-            results.extend(run_case(rules, one, timezone=timezone) for one in cases)
+            yield rule, read_cases(path, classifier=classifier)
         except DocumentError as error:
-            results.append(TestResult(rule.name, "", False, str(error), path, error.line))
-    return tuple(results)
+            yield rule, error

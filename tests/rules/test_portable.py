@@ -1,8 +1,10 @@
 """The portable subset gives the same rows on every engine."""
 
+import json
 import os
 import random
 import shutil
+import sys
 from datetime import timedelta
 
 import duckdb
@@ -11,7 +13,9 @@ import pytest
 from documents import START, rules_of
 from test_correlations import correlation
 
+from auditlens import load_rules
 from auditlens.errors import UsageError
+from auditlens.rules.engines import run_tests_on
 from auditlens.rules.portable import PORTABLE, match_portable, portability
 
 PLAIN = """
@@ -49,8 +53,6 @@ def documents():
     import yaml
 
     for n, detection in enumerate(yaml.safe_load(PLAIN)):
-        import json
-
         yield json.dumps({"title": f"Plain {n}", "name": f"plain_{n}", "level": "low",
                           "logsource": {"product": "test"}, "detection": detection})  # fmt: skip
 
@@ -115,17 +117,73 @@ def test_duckdb_gives_the_same_rows(seed):
     assert match_portable(held, relation) == expected(held, frame)
 
 
+@pytest.fixture
+def spark_sql():
+    """PySpark, where it and Java are; ``pip install --group spark`` brings it along."""
+    if not shutil.which("java"):
+        pytest.skip("Spark needs Java 17 or later, and there is none here")
+    return pytest.importorskip("pyspark.sql", reason="PySpark is not installed here")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("java"), reason="Spark needs Java")
-def test_pyspark_gives_the_same_rows():
+def test_pyspark_gives_the_same_rows(spark_sql):
     """PySpark selects the same events as Polars."""
-    sql = pytest.importorskip("pyspark.sql")
+    sql = spark_sql
     os.environ["TZ"] = "UTC"
     session = sql.SparkSession.builder.master("local[1]").config(
         "spark.sql.session.timeZone", "UTC").getOrCreate()  # fmt: skip
     held, frame = rules(), events(0)
     table = session.createDataFrame(frame.rows(), schema=frame.columns)
     assert match_portable(held, table) == expected(held, frame)
+
+
+def results_on(engine, rules):
+    results = run_tests_on(rules, engine)
+    return results, [one for one in results if not one.passed]
+
+
+def test_the_pack_passes_its_tests_on_duckdb():
+    """Portable rules select the same events there; the others are named and not run."""
+    results, failed = results_on("duckdb", load_rules())
+    assert failed == []
+    assert sum(not one.skipped for one in results) > 200
+    assert {one.message.partition(":")[0] for one in results if one.skipped} == {"Polars only"}
+
+
+@pytest.mark.slow
+def test_the_pack_passes_its_tests_on_spark(spark_sql):
+    """The same on Spark."""
+    _, failed = results_on("spark", load_rules())
+    assert failed == []
+
+
+def test_a_case_that_another_engine_answers_otherwise_fails(tmp_path):
+    """Special small letters are folded by one engine and not by the other."""
+    rule = {"title": "T", "logsource": {"product": "test"},
+            "detection": {"s": {"summary": "ὈΔΟΣ"}, "condition": "s"}}  # fmt: skip
+    (tmp_path / "greek.yml").write_text(json.dumps(rule), encoding="utf-8")
+    case = {"expect": "match", "events": [{"event": {"summary": "ὀδοσ"}}]}
+    (tmp_path / "greek.test.yml").write_text(json.dumps({"tests": [case]}), encoding="utf-8")
+    (result,), failed = results_on("duckdb", load_rules(tmp_path))
+    assert failed == [result]
+    assert result.message == "duckdb selects [], Polars ['e-00000']"
+
+
+def test_an_engine_that_is_not_installed_is_named(monkeypatch):
+    """With what to install."""
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(UsageError, match="pyspark is not installed here"):
+        run_tests_on(rules(), "spark")
+
+
+def test_a_field_of_the_record_itself_is_a_path_into_metadata():
+    """CloudTrail's fields have no column of their own; a frame of another source has columns."""
+    assert {portability(held, rule) for held in [load_rules(product="cloudtrail")]
+            for rule in held.rules} & {PORTABLE} == set()  # fmt: skip
+    text = next(documents()).replace('"event": "x"', '"eventName": "x"')
+    assert portability(None, rules_of(text).rules[0]) == PORTABLE
+    with pytest.raises(UsageError, match="eventName is a path into metadata"):
+        match_portable(rules_of(text), events(0, 10).with_columns(pl.lit("{}").alias("metadata")))
 
 
 def test_a_rule_that_is_not_portable_is_refused_with_its_reason():
