@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from auditlens.audit import Audit
     from auditlens.period import Period
     from auditlens.rules import RuleSet
+    from auditlens.signoff.making import Making
     from auditlens.sources import Log
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "audit_options",
     "json_option",
     "make_audit",
+    "making_of",
     "quiet_option",
+    "report_options",
     "settings_of",
 ]
 
@@ -63,6 +66,38 @@ def audit_options(command: COMMAND) -> COMMAND:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def report_options(command: COMMAND) -> COMMAND:
+    """Add the options that say what a report is like; ``making_of`` reads them."""
+    for option in reversed(
+        (
+            click.option("--edition", type=click.Choice(("full", "brief")), default="full",
+                         show_default=True, help="How much of it."),
+            click.option("--identity", type=click.Choice(("full", "pseudonymous", "aggregate")),
+                         default="full", show_default=True, help="How people are named."),
+            click.option("--also", type=click.Choice(("ndjson", "ocsf", "oscal", "pdf")),
+                         multiple=True, help="A further form to write; repeatable."),
+            click.option("--max-rows", type=click.IntRange(1, 20_000), default=1_000,
+                         show_default=True, help="Findings on the page; every file has all."),
+            click.option("--purpose", default="", help="What the report is for, on its cover."),
+            click.option("--recipients", default="", help="Who may read it, on its cover."),
+            click.option("--delete-by", type=click.DateTime(["%Y-%m-%d"]),
+                         help="When it is to be deleted, on its cover."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def making_of(options: dict[str, Any]) -> Making:
+    """Take the options of ``report_options`` out of ``options``."""
+    from auditlens.signoff.making import Making
+
+    taken = {name: options.pop(name) for name in ("edition", "identity", "also", "max_rows",
+                                                  "purpose", "recipients")}  # fmt: skip
+    last_day = options.pop("delete_by")
+    return Making(**taken, delete_by=last_day.date().isoformat() if last_day else "")
 
 
 def settings_of(**given: Any) -> Settings:

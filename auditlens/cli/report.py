@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from auditlens.cli.options import audit_options, exit_code, make_audit, quiet_option
+from auditlens.cli.options import (
+    audit_options,
+    exit_code,
+    make_audit,
+    making_of,
+    quiet_option,
+    report_options,
+)
 
 __all__ = ["report"]
 
@@ -15,44 +22,26 @@ __all__ = ["report"]
 @click.command()
 @audit_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@report_options
 @click.option(
-    "--edition",
-    type=click.Choice(("full", "brief")),
-    default="full",
-    show_default=True,
-    help="How much of it.",
-)
-@click.option(
-    "--identity",
-    type=click.Choice(("full", "pseudonymous", "aggregate")),
-    default="full",
-    show_default=True,
-    help="How people are named.",
-)
-@click.option(
-    "--also",
-    type=click.Choice(("ndjson", "ocsf", "oscal", "pdf")),
-    multiple=True,
-    help="A further form to write; may be given more than once.",
+    "--templates",
+    type=click.Path(path_type=Path),
+    help="Folder of your own templates, run in a sandbox.",
 )
 @quiet_option
 @click.pass_context
 def report(
-    ctx: click.Context,
-    /,
-    out: Path,
-    edition: str,
-    identity: str,
-    also: tuple[str, ...],
-    allow_gaps: bool,
-    **options: Any,
+    ctx: click.Context, /, out: Path, templates: Path | None, allow_gaps: bool, **options: Any
 ) -> None:
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
     from auditlens.cli.sign_off import rules_root
-    from auditlens.signoff.making import Making, write_report
+    from auditlens.report.own_templates import read_templates
+    from auditlens.signoff.making import write_report
 
+    own = read_templates(templates) if templates else None
+    making = making_of(options)
     audit = make_audit(**options)
     root = rules_root(audit, options["rules_path"])
-    for path in write_report(audit, out, Making(edition, identity, also), root):
+    for path in write_report(audit, out, making, root, own):
         click.echo(out / path.name)
     ctx.exit(exit_code(audit, allow_gaps=allow_gaps))

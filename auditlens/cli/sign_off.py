@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditlens.cli.options import audit_options, make_audit, quiet_option, settings_of
+from auditlens.cli.options import (
+    audit_options,
+    make_audit,
+    making_of,
+    quiet_option,
+    report_options,
+    settings_of,
+)
 from auditlens.errors import UsageError
 from auditlens.settings import LEVELS
 
@@ -43,20 +50,7 @@ __all__ = ["sign_off"]
     help="Sign although findings are open or the log is incomplete; recorded.",
 )
 @click.option("--amend", default="", metavar="REASON", help="Sign a signed month anew; recorded.")
-@click.option(
-    "--edition",
-    type=click.Choice(("full", "brief")),
-    default="full",
-    show_default=True,
-    help="Length of the report.",
-)
-@click.option(
-    "--identity",
-    type=click.Choice(("full", "pseudonymous", "aggregate")),
-    default="full",
-    show_default=True,
-    help="How people are named.",
-)
+@report_options
 @click.option(
     "--key",
     "key_file",
@@ -71,7 +65,7 @@ __all__ = ["sign_off"]
 @quiet_option
 def sign_off(
     *, reviewer: str | None, out: Path, statement: str | None, level: str, despite: str,
-    amend: str, edition: str, identity: str, key_file: Path | None, ssh_key: Path | None,
+    amend: str, key_file: Path | None, ssh_key: Path | None,
     allow_gaps: bool, **options: Any,  # noqa: ARG001 - --despite says it, and is recorded
 ) -> None:  # fmt: skip
     """Sign a month: bind reviewer, statement and time to everything it rests on.
@@ -91,6 +85,7 @@ def sign_off(
         raise UsageError(
             "Only a period of an archive can be signed", fix="Leave the files out, use --archive"
         )
+    making = making_of(options)
     keys = keys_of(key_file, ssh_key)
     for key in keys:
         key.public()
@@ -98,8 +93,7 @@ def sign_off(
     root = rules_root(audit, options["rules_path"])
     seal = sign(
         audit, root, out,
-        Terms(reviewer, statement or STATEMENT, level, despite, amend, edition, identity,
-              keys=keys),
+        Terms(reviewer, statement or STATEMENT, level, despite, amend, making, keys),
     )  # fmt: skip
     click.echo(f"{seal.label} signed by {reviewer}: {seal.path}")
     click.echo(f"Report: {out / 'report.html'}")

@@ -46,8 +46,9 @@ class Report:
     ``edition`` is ``full`` or ``brief``. ``identity`` is ``full``, ``pseudonymous`` (keyed labels;
     the key comes from ``key`` or from AUDITLENS_IDENTITY_KEY) or ``aggregate``. ``review`` holds
     dispositions, exceptions and signatures. ``max_rows`` caps the findings a page shows; every
-    file holds all of them. ``templates`` is a folder of your own templates, which run in a sandbox.
-    Raises UsageError for an unknown edition or mode, or a folder that is not there.
+    file holds all of them. ``templates`` is a folder of your own templates (or their texts by
+    name), which run in a sandbox. Raises UsageError for an unknown edition or mode, or a folder
+    that is not there.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Report:
         key: bytes | None = None,
         review: Review | None = None,
         max_rows: int = MAX_ROWS,
-        templates: str | os.PathLike[str] | None = None,
+        templates: str | os.PathLike[str] | Mapping[str, str] | None = None,
     ) -> None:
         if edition not in EDITIONS:
             raise UsageError(
@@ -70,9 +71,7 @@ class Report:
         self.identity = identity
         self.review = review or Review()
         self.max_rows = max_rows
-        self.templates = None if templates is None else Path(templates)
-        if self.templates is not None and not self.templates.is_dir():
-            raise UsageError(f"No folder {self.templates}", fix="Name a folder of templates")
+        self.templates = templates_of(templates)
         self.key = key or os.environ.get(KEY_VARIABLE, "").encode() or None
         self.facts  # noqa: B018 - an impossible combination is told at once
 
@@ -213,3 +212,14 @@ class Report:
             '<iframe sandbox title="AuditLens report" width="100%" height="720" '
             f'srcdoc="{page}"></iframe>'
         )
+
+
+def templates_of(given: str | os.PathLike[str] | Mapping[str, str] | None) -> Mapping[str, str]:
+    """The texts of the user's templates by name; empty for none."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return given
+    from auditlens.report.own_templates import read_templates
+
+    return read_templates(Path(given))

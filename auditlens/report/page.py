@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from auditlens.errors import UsageError
 from auditlens.report import charts
 from auditlens.report.content import Content
 from auditlens.report.finding_rows import IDS_LISTED
+from auditlens.report.own_templates import SHEET
 from auditlens.report.packed import embedded
 from auditlens.report.stylesheet import classes_of, compact, pruned
 from auditlens.shipped import reports_folder
@@ -40,10 +42,12 @@ OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
 
 
-def render_page(content: Content, *, on_paper: bool = False, own: Path | None = None) -> str:
+def render_page(
+    content: Content, *, on_paper: bool = False, own: Mapping[str, str] | None = None
+) -> str:
     """HTML of the whole report: no request, no inline style attribute, a strict policy.
 
-    ``own`` is a folder of templates (and a ``report.css``) that go before the shipped ones of
+    ``own`` holds texts of templates (and a ``report.css``) that go before the shipped ones of
     the same name. They are code: they run in Jinja's immutable sandbox, which bounds what they
     reach, not how long they take. Raises UsageError for a fault in one of them.
     """
@@ -52,19 +56,20 @@ def render_page(content: Content, *, on_paper: bool = False, own: Path | None = 
     shipped = reports_folder() / "templates"
     name = "print.html" if on_paper else "report.html"
     try:
-        template = environment(shipped, own).get_template(name)
-        page: str = template.render(context_of(content, shipped, own, on_paper=on_paper))
+        template = environment(shipped, tuple(sorted((own or {}).items()))).get_template(name)
+        sheet = own.get(SHEET) if own else None
+        page: str = template.render(context_of(content, shipped, sheet, on_paper=on_paper))
     except TemplateError as error:
-        if own is None:
+        if not own:
             raise
         raise UsageError(
-            f"A template in {own} cannot be used: {error}", fix="Compare it with the shipped one"
+            f"A template of yours cannot be used: {error}", fix="Compare it with the shipped one"
         ) from None
     return page + "\n"
 
 
 def context_of(
-    content: Content, shipped: Path, own: Path | None, *, on_paper: bool
+    content: Content, shipped: Path, sheet: str | None, *, on_paper: bool
 ) -> dict[str, Any]:
     """Every name a template may use."""
     # What the filter ``safe`` does; templates may not use it.
@@ -82,7 +87,7 @@ def context_of(
         "open_groups": content.shown.total <= OPEN_UP_TO,
         "on_paper": on_paper,
         "full": full,
-        "style_of": partial(style_of, shipped=shipped, own=own),
+        "style_of": partial(style_of, shipped=shipped, own=sheet),
         "script": do_mark_safe(script),  # our own files
         "policy_hash": policy_hash,
         "data": "" if on_paper else do_mark_safe(embedded(content)),  # base64
@@ -92,17 +97,21 @@ def context_of(
 def script_of(shipped: Path, *, filters: bool, sorts: bool) -> str:
     """The script that the page can use: the filter of findings, the sorting of rules."""
     wanted = (("filter.js", filters), ("sort.js", sorts))
-    return "".join(compact(shipped / name) for name, needed in wanted if needed)
+    return "".join(compact(read(shipped / name)) for name, needed in wanted if needed)
 
 
-def style_of(body: str, *, shipped: Path, own: Path | None) -> str:
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def style_of(body: str, *, shipped: Path, own: str | None) -> str:
     """The stylesheet for ``body``; one of the user's stands as it is."""
     from jinja2.filters import do_mark_safe
 
-    if own and (own / "report.css").is_file():
+    if own is not None:
         # Nothing in it may close the element that holds it.
-        return do_mark_safe(compact(own / "report.css").replace("</", ""))
-    return do_mark_safe(pruned(compact(shipped / "report.css"), classes_of(body)))
+        return do_mark_safe(compact(own).replace("</", ""))
+    return do_mark_safe(pruned(compact(read(shipped / SHEET)), classes_of(body)))
 
 
 def smaller(body: str) -> str:
@@ -115,17 +124,24 @@ def smaller(body: str) -> str:
 
 
 @cache
-def environment(shipped: Path, own: Path | None = None) -> Any:
+def environment(shipped: Path, own: tuple[tuple[str, str], ...] = ()) -> Any:
     """The one template environment: escaping always on, an unknown name is an error.
 
     Kept once made: compiling the templates takes longer than filling them.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+    from jinja2 import (
+        ChoiceLoader,
+        DictLoader,
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+        pass_context,
+    )
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    kind = Environment if own is None else ImmutableSandboxedEnvironment
+    kind = ImmutableSandboxedEnvironment if own else Environment
     env = kind(
-        loader=FileSystemLoader([shipped] if own is None else [own, shipped]),
+        loader=ChoiceLoader([DictLoader(dict(own)), FileSystemLoader(shipped)]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown_text,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 __all__ = ["classes_of", "compact", "pruned"]
 
@@ -13,9 +12,9 @@ CLASSES = re.compile(r'\bclass="?([\w -]+)')
 NAMED = re.compile(r"\.([a-zA-Z][\w-]*)")
 
 
-def compact(path: Path) -> str:
+def compact(text: str) -> str:
     """A stylesheet or script without comments, indentation and line breaks."""
-    return INDENT.sub("", COMMENT.sub("", path.read_text(encoding="utf-8"))).strip()
+    return INDENT.sub("", COMMENT.sub("", text)).strip()
 
 
 def classes_of(body: str) -> frozenset[str]:

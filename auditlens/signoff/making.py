@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from pathlib import Path
 
 from auditlens.audit import Audit
-from auditlens.report import Report
+from auditlens.errors import UsageError
+from auditlens.report import MAX_ROWS, Report
 from auditlens.report.folder import FORMAT, MANIFEST, write_folder
 from auditlens.signoff.review import review_of
 
@@ -21,19 +22,39 @@ RECORD = "record.json"
 
 @dataclass(frozen=True)
 class Making:
-    """How a report is made: its edition, whom it names, its further forms, who signed it."""
+    """How a report is made: its edition, whom it names, its further forms, who signed it.
+
+    ``max_rows`` caps the findings on the page, ``templates`` has the SHA-256 of templates of
+    one's own by name: they are code, so no record carries them to those who verify.
+    ``purpose``, ``recipients`` and ``delete_by`` (a date, ISO 8601) are the cover's privacy line.
+    """
 
     edition: str = "full"
     identity: str = "full"
     also: tuple[str, ...] = ()
+    max_rows: int = MAX_ROWS
+    templates: Mapping[str, str] = field(default_factory=dict)
+    purpose: str = ""
+    recipients: str = ""
+    delete_by: str = ""
     reviewer: str = ""
     statement: str = ""
     signed_at: datetime | None = None
     amendment: int = 0
 
 
-def files_of(audit: Audit, making: Making, record: bytes) -> dict[str, bytes]:
-    """The files of a report with its record among them, the manifest last."""
+def files_of(
+    audit: Audit, making: Making, record: bytes, templates: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
+    """The files of a report with its record among them, the manifest last.
+
+    ``templates`` are the texts of those that ``making`` names. Raises UsageError for others.
+    """
+    if digests(templates or {}) != making.templates:
+        raise UsageError(
+            "The report was drawn with templates of its maker's own",
+            fix="Have it made without --templates to compare it",
+        )
     review = review_of(
         audit,
         reviewer=making.reviewer,
@@ -41,7 +62,20 @@ def files_of(audit: Audit, making: Making, record: bytes) -> dict[str, bytes]:
         signed_at=making.signed_at,
         amendment=making.amendment,
     )
-    report = Report(audit, edition=making.edition, identity=making.identity, review=review)
+    review = replace(
+        review,
+        purpose=making.purpose,
+        recipients=making.recipients,
+        delete_by=date.fromisoformat(making.delete_by) if making.delete_by else None,
+    )
+    report = Report(
+        audit,
+        edition=making.edition,
+        identity=making.identity,
+        review=review,
+        max_rows=making.max_rows,
+        templates=templates,
+    )
     return with_record(report.files(making.also), record)
 
 
@@ -60,14 +94,27 @@ def with_record(files: Mapping[str, bytes], record: bytes) -> dict[str, bytes]:
     return {**rest, RECORD: record, MANIFEST: whole}
 
 
-def write_report(audit: Audit, out: Path, making: Making, rules_root: Path) -> tuple[Path, ...]:
+def digests(templates: Mapping[str, str]) -> dict[str, str]:
+    return {name: sha256(text) for name, text in sorted(templates.items())}
+
+
+def write_report(
+    audit: Audit,
+    out: Path,
+    making: Making,
+    rules_root: Path,
+    templates: Mapping[str, str] | None = None,
+) -> tuple[Path, ...]:
     """Write a draft of the report of ``audit``, whose rules were read from ``rules_root``.
 
-    Raises UsageError when ``out`` holds something else, such as a signed report.
+    ``templates`` are texts of one's own by name. Raises UsageError when ``out`` holds something
+    else, such as a signed report.
     """
     from auditlens.signoff.record import make_record
 
-    return write_folder(out, files_of(audit, making, make_record(audit, making, rules_root)))
+    making = replace(making, templates=digests(templates or {}))
+    record = make_record(audit, making, rules_root)
+    return write_folder(out, files_of(audit, making, record, templates))
 
 
 def sha256(data: str | bytes) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ class Terms:
     """How a month is signed.
 
     ``despite`` is why it is signed although findings are open or the log is incomplete,
-    ``amend`` why a signed month is signed anew. ``keys`` sign the seal.
+    ``amend`` why a signed month is signed anew. ``making`` says what the report is like; who
+    signed is filled in. ``keys`` sign the seal.
     """
 
     reviewer: str
@@ -53,9 +54,7 @@ class Terms:
     level: str = SIGN_LEVEL
     despite: str = ""
     amend: str = ""
-    edition: str = "full"
-    identity: str = "full"
-    also: tuple[str, ...] = ()
+    making: Making = field(default_factory=Making)
     keys: Sequence[Ed25519Key | SshKey] = ()
 
 
@@ -86,10 +85,8 @@ def sign_off(audit: Audit, rules_root: Path, out: Path, terms: Terms) -> Seal:
         refuse_again(audit.period.label, earlier, terms)
         refuse_stale(audit)
         clear_unfinished(out, ledger)
-        making = Making(
-            edition=terms.edition,
-            identity=terms.identity,
-            also=terms.also,
+        making = replace(
+            terms.making,
             reviewer=terms.reviewer,
             statement=terms.statement,
             signed_at=audit.run_at,

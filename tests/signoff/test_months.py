@@ -10,6 +10,7 @@ from auditlens.report import Report
 from auditlens.rules import load_rules
 from auditlens.signoff import review_of
 from auditlens.signoff.backtest import past_months, try_exception
+from auditlens.signoff.making import Making
 from auditlens.triage import read_ledger, resolved, unseen
 from auditlens.triage.seals import month_of
 
@@ -76,7 +77,7 @@ def test_a_veiled_report_tells_nobody_and_is_checked_at_home(signed, monkeypatch
     """A pseudonymous report's folder holds no name of a sender and no line of the journal."""
     monkeypatch.setenv("AUDITLENS_IDENTITY_KEY", "k" * 32)
     signed.sign(signed.audit(), out="veiled", amend="for the works council",
-                identity="pseudonymous")  # fmt: skip
+                making=Making(identity="pseudonymous"))  # fmt: skip
     names = {one for one in signed.run.events["sender_email"].drop_nulls().unique() if one}
     for path in (signed.folder / "veiled").iterdir():
         data = path.read_bytes()
