@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -127,13 +128,14 @@ class Run:
         placed: dict[str, pl.DataFrame] = {}
         candidates = []
         main = channels[0]
-        for channel in channels:
-            model = self.fit(channel, recent)
+        with ThreadPoolExecutor(2) as pool:
+            grown = list(pool.map(lambda channel: self.grow(channel, recent), channels))
+        for channel, (model, scores) in zip(channels, grown, strict=True):
+            self.tell(channel, model, recent)
+            recent = recent.with_columns(scores)
             if model is None:
-                recent = recent.with_columns(pl.lit(None, pl.Float64).alias(channel.column))
                 continue
             fitted[channel.name] = model
-            recent = recent.with_columns(pl.Series(channel.column, model.scores(recent)))
             days, earlier = ranked(recent, channel.subject, channel.column, self.first)
             self.watch_drift(channel, days, earlier)
             scored = days.filter(pl.col("state") == "scored", channel.material)
@@ -162,24 +164,30 @@ class Run:
         ]
         return days, pl.concat(shown)
 
-    def fit(self, channel: Channel, recent: pl.DataFrame) -> DayModel | None:
-        known = recent.filter(pl.col("state") == "scored").sort(channel.subject, "day")
-        model = prior = None
+    def grow(self, channel: Channel, recent: pl.DataFrame) -> tuple[DayModel | None, pl.Series]:
+        """The channel's model, None where days cannot be compared, and its score of each day."""
+        known = known_days(channel, recent)
+        model = None
         if not self.hopeless and comparable(known, channel.features):
             if len(known) < OWN_ROWS:
                 names = tuple(feature.name for feature in channel.features)
-                model = prior = prior_model(channel.name, names)
+                model = prior_model(channel.name, names)
             model = model or fit_days(known, channel.features, seed=self.seed)
-        facts = describe(model, known)
-        self.facts[channel.name] = facts | {"prior": prior is not None}
+        scores = [None] * len(recent) if model is None else model.scores(recent)
+        return model, pl.Series(channel.column, scores, pl.Float64)
+
+    def tell(self, channel: Channel, model: DayModel | None, recent: pl.DataFrame) -> None:
+        """Keep the facts of a model, and a sentence when it is none, or not of this log."""
+        known = known_days(channel, recent)
+        prior = model is not None and len(known) < OWN_ROWS and not model.forest.grown
+        self.facts[channel.name] = describe(model, known) | {"prior": prior}
         if model is None and not self.notes:
             self.notes.append(too_little(channel, known))
-        if prior is not None and channel.column == "score":
+        if prior and channel.column == "score":
             self.notes.append(
                 f"Only {len(known)} {channel.name}s can be compared, so the forest that comes "
                 "with AuditLens, grown on simulated workspaces, is used."
             )
-        return model
 
     def watch_drift(self, channel: Channel, days: pl.DataFrame, earlier: Floats) -> None:
         scored = days.filter(pl.col("state") == "scored")
@@ -189,6 +197,10 @@ class Run:
             facts["drift"] = dict(drift)
         if warning and channel.column == "score":
             self.notes.append(f"Drift of {channel.name}s: {warning}")
+
+
+def known_days(channel: Channel, recent: pl.DataFrame) -> pl.DataFrame:
+    return recent.filter(pl.col("state") == "scored").sort(channel.subject, "day")
 
 
 def too_little(channel: Channel, known: pl.DataFrame) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import polars as pl
 
 from auditlens.anomalies.ledger import Ledger
@@ -22,7 +24,10 @@ def day_tables(ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
     too few earlier active days, else ``scored``. Sorted by subject and day.
     """
     seen = compare(ledger)
-    return sender_table(ledger, seen), resource_table(ledger, seen)
+    with ThreadPoolExecutor(2) as pool:
+        senders = pool.submit(sender_table, ledger, seen)
+        resources = resource_table(ledger, seen)
+        return senders.result(), resources
 
 
 def sender_table(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
