@@ -16,7 +16,10 @@ from auditlens.period import Period
 from auditlens.settings import Settings
 from auditlens.sources import Log
 
-__all__ = ["draw_population", "input_digest", "within"]
+__all__ = ["draw_events", "draw_population", "input_digest", "within"]
+
+DIGEST_ROWS = 100_000
+"""Lines joined and hashed at a time."""
 
 FRAME = "The events came as a frame, so nothing can say what the server held."
 
@@ -29,15 +32,13 @@ def draw_population(
     Events are classified, sorted by time, id and leaf, and end with the period; the history is
     ``settings.history_days`` long. Raises UsageError for a frame without the needed columns.
     """
-    window = history(period, settings)
+    events = draw_events(source, period, settings)
     if isinstance(source, Archive):
-        events, coverage = source.events(window), source.coverage(period)
+        coverage = source.coverage(period)
     elif isinstance(source, Log):
-        events, coverage = source.events, source.coverage
+        coverage = source.coverage
     else:
-        events = classified(conform(source))
-        coverage = Coverage("unprovable", FRAME, source="frame", events_held=events.height)
-    events = within(events, window).sort("created_at", "id", "leaf")
+        coverage = Coverage("unprovable", FRAME, source="frame", events_held=source.height)
     held = within(events, period)
     return events, dataclasses.replace(
         coverage,
@@ -45,6 +46,20 @@ def draw_population(
         unclassified=held["action"].null_count(),
         input_digest=input_digest(events),
     )
+
+
+def draw_events(
+    source: Archive | Log | pl.DataFrame, period: Period, settings: Settings
+) -> pl.DataFrame:
+    """The events of the period and of the history before it, classified and sorted."""
+    window = history(period, settings)
+    if isinstance(source, Archive):
+        events = source.events(window)
+    elif isinstance(source, Log):
+        events = source.events
+    else:
+        events = classified(conform(source))
+    return within(events, window).sort("created_at", "id", "leaf")
 
 
 def history(period: Period, settings: Settings) -> Period:
@@ -67,7 +82,8 @@ def classified(events: pl.DataFrame) -> pl.DataFrame:
 def input_digest(events: pl.DataFrame) -> str:
     """SHA-256 (hex) over the sorted ids and leaves, so that equal input has an equal digest."""
     lines = events.select(pl.concat_str("id", pl.lit(" "), pl.col("leaf").bin.encode("hex")))
+    ordered = lines.to_series().sort()
     digest = hashlib.sha256()
-    for line in lines.to_series().sort():
-        digest.update(line.encode() + b"\n")
+    for part in ordered.to_frame().iter_slices(DIGEST_ROWS):
+        digest.update("\n".join([*part.to_series(), ""]).encode())
     return digest.hexdigest()
