@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditlens.cli.options import archive_option, json_option, quiet_option, settings_of
 from auditlens.errors import UsageError
-from auditlens.settings import LEVELS
+from auditlens.settings import IDENTITIES, LEVELS
 
 if TYPE_CHECKING:
     from auditlens.monthly.last_run import LastRun
@@ -24,7 +24,7 @@ __all__ = ["run"]
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder of all reports, one folder a month (default: reports-out beside the archive).",
+    help="Folder of all reports, one folder a month (default: settings, reports-out).",
 )
 @click.option(
     "--period",
@@ -36,11 +36,26 @@ __all__ = ["run"]
 @click.option(
     "--grace-days",
     type=click.IntRange(0, 60),
-    default=3,
-    show_default=True,
-    help="Days a report waits after its month for events that come late.",
+    help="Days a report waits for events that come late (default: settings, 3).",
 )
 @click.option("--timezone", help="IANA zone of the months (default: settings, UTC).")
+@click.option(
+    "--rules", type=click.Path(path_type=Path), help="Rules (default: settings, shipped rules)."
+)
+@click.option(
+    "--journal", type=click.Path(path_type=Path), help="The triage journal (default: settings)."
+)
+@click.option(
+    "--identity",
+    type=click.Choice(IDENTITIES),
+    help="How reports name people (default: settings, full).",
+)
+@click.option(
+    "--also",
+    type=click.Choice(("ndjson", "ocsf", "oscal", "pdf")),
+    multiple=True,
+    help="A further form of each report; may be given more than once (default: settings).",
+)
 @click.option(
     "--fail-on",
     type=click.Choice(LEVELS),
@@ -49,48 +64,59 @@ __all__ = ["run"]
 @click.option(
     "--heartbeat",
     metavar="URL",
-    help="Asked once after a run that exits 0 or 1; a failure is a warning.",
+    help="Asked once after a run that exits 0 or 1 (default: settings).",
 )
 @json_option
 @quiet_option
 @click.pass_context
 def run(
-    ctx: click.Context, /, *, archive: Path | None, out: Path | None, period: str, no_sync: bool,
-    grace_days: int, timezone: str | None, fail_on: str | None, heartbeat: str | None,
-    as_json: bool, quiet: bool,
+    ctx: click.Context, /, *, out: Path | None, period: str, no_sync: bool, also: tuple[str, ...],
+    as_json: bool, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Sync, verify, and write the report of each month that is due, once.
+    """Sync, verify, write the report of each month that is due, once, and tell of it.
 
     Safe to repeat, to stop and to run late: months that were missed come out, a report is never
     overwritten, and one that late events change is amended (2026-10.a1). Leaves last-run.json.
     """
     from auditlens.cli.terminal import note
-    from auditlens.monthly.heartbeat import beat, check_heartbeat
+    from auditlens.monthly.heartbeat import check_heartbeat
 
-    if heartbeat is not None:
-        check_heartbeat(heartbeat)
     if period != "last" and not re.fullmatch(r"\d{4}-\d{2}", period, re.ASCII):
         raise UsageError(f"{period!r} is no month", fix="Write 2026-10, or last")
-    settings = settings_of(archive=archive, timezone=timezone, fail_on=fail_on)
-    out = out or settings.archive.absolute().parent / "reports-out"
-    done = worked(settings, out, period, grace_days, no_sync=no_sync, quiet=quiet)
-    tell(done, out, as_json=as_json)
+    settings = settings_of(reports=out, also=also or None, **given)
+    for url in (settings.heartbeat, settings.heartbeat_start, settings.heartbeat_fail):
+        if url:
+            check_heartbeat(url)
+    ping(settings.heartbeat_start)
+    ended_well = False
+    try:
+        done = worked(settings, period, no_sync=no_sync, quiet=quiet)
+        ended_well = done.exit_code <= 1
+    finally:
+        ping(settings.heartbeat if ended_well else settings.heartbeat_fail)
+    tell(done, as_json=as_json, settings=settings)
     if done.error:
         note(f"auditlens: {done.error}")
-    if heartbeat is not None and done.exit_code <= 1 and (fault := beat(heartbeat)):
-        note(f"warning: the heartbeat failed: {fault}")
     ctx.exit(done.exit_code)
 
 
-def worked(
-    settings: Settings, out: Path, period: str, grace_days: int, *, no_sync: bool, quiet: bool
-) -> LastRun:
+def ping(url: str) -> None:
+    """Ask a monitor's address, if there is one; a failure is a warning."""
+    from auditlens.cli.terminal import note
+    from auditlens.monthly.heartbeat import beat
+
+    if url and (fault := beat(url)):
+        note(f"warning: the heartbeat failed: {fault}")
+
+
+def worked(settings: Settings, period: str, *, no_sync: bool, quiet: bool) -> LastRun:
     """Do the job, and hear the first signal to stop between its steps."""
     from functools import partial
 
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import note
     from auditlens.monthly.job import Job, run_job
+    from auditlens.monthly.places import reports_of
     from auditlens.sources import SecodaSource
 
     opened: list[SecodaSource] = []
@@ -107,24 +133,24 @@ def worked(
         return run_job(
             Job(
                 settings=settings,
-                out=out,
+                out=reports_of(settings),
                 source=None if no_sync else source,
                 period=period,
-                grace_days=grace_days,
                 tell=partial(note, quiet=quiet),
                 stop=stop,
             )
         )
 
 
-def tell(done: LastRun, out: Path, *, as_json: bool) -> None:
+def tell(done: LastRun, *, as_json: bool, settings: Settings) -> None:
     """The folders that were written, one a line; or everything as JSON."""
     import dataclasses
 
     from auditlens.cli.terminal import print_json
+    from auditlens.monthly.places import reports_of
 
     if as_json:
         print_json(dataclasses.asdict(done))
         return
     for name in done.months:
-        click.echo(out / name)
+        click.echo(reports_of(settings) / name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +24,14 @@ from auditlens.errors import (
 from auditlens.findings import LEVELS
 from auditlens.monthly.last_run import LastRun, compared_before, write_last_run
 from auditlens.monthly.months import due_at, ended_months, first_whole_month
+from auditlens.monthly.places import outbox_of
 from auditlens.monthly.shelf import FINDINGS, Issue, Shelf, findings_digest
+from auditlens.notify import Manner, Outbox, notice_of, send_waiting
 from auditlens.pages import Source
 from auditlens.period import Period
 from auditlens.population import draw_population
 from auditlens.provenance import run_time
-from auditlens.report.folder import write_folder
+from auditlens.report.folder import MANIFEST, write_folder
 from auditlens.rules import RuleSet, load_rules
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
@@ -50,17 +53,19 @@ class Job:
 
     ``source`` makes the source to pull from; None pulls nothing. ``period`` is ``last`` for every
     month that is due, or one month. ``tell`` is called with each sentence a person may want to
-    read, ``stop`` is asked between any two steps, ``now`` is the time.
+    read, ``stop`` is asked between any two steps, ``now`` is the time. ``manner`` is how messages
+    are sent, ``environ`` where their secrets are.
     """
 
     settings: Settings
     out: Path
     source: Callable[[], Source] | None = None
     period: str = "last"
-    grace_days: int = 3
     tell: Callable[[str], None] = lambda _: None
     stop: Flag | None = None
     now: Callable[[], datetime] = run_time
+    manner: Manner = field(default_factory=Manner)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @cached_property
     def rules(self) -> RuleSet:
@@ -80,6 +85,15 @@ class Job:
     def shelf(self) -> Shelf:
         return Shelf(self.out)
 
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox(outbox_of(self.settings))
+
+    def making(self, amendment: int = 0) -> Making:
+        """How the settings want a report made."""
+        held = self.settings
+        return Making(identity=held.identity, also=held.also, amendment=amendment)
+
     def go_on(self) -> None:
         """Raise Interrupted when the run was asked to stop."""
         if self.stop is not None and self.stop.is_set():
@@ -87,7 +101,7 @@ class Job:
 
 
 def run_job(job: Job) -> LastRun:
-    """Sync, verify, and write the report of every month that is due and has none.
+    """Sync, verify, write the report of every month that is due and has none, and tell of it.
 
     Holds a lock on the folder of reports throughout, and leaves ``last-run.json`` there whatever
     happens. A sync that fails for now (SourceError, KeyRefused) is told by the exit code; the
@@ -105,6 +119,7 @@ def run_job(job: Job) -> LastRun:
             sync(job, run)
             verify(job, run)
             report(job, run)
+            notify(job, run)
             finished = True
         except AuditLensError as error:
             run.worsen(error.exit_code, str(error))
@@ -173,7 +188,7 @@ def report(job: Job, run: LastRun) -> None:
             job.tell(f"{label} waits: {reason}")
         else:
             audit = audited(job, month)
-            write(job, run, audit, Making(), draft(job, audit, Making()))
+            write(job, run, audit, job.making(), draft(job, audit, job.making()))
 
 
 def months(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterator[Period]:
@@ -189,7 +204,7 @@ def months(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterat
 
 def not_yet(job: Job, month: Period, status: ArchiveStatus) -> str:
     """Why the report of a month must wait; empty when it need not."""
-    due = due_at(month, job.grace_days)
+    due = due_at(month, job.settings.grace_days)
     if job.now() < due:
         return f"it is due on {due:%Y-%m-%d %H:%M} UTC"
     if status.last_pull_at is None or status.last_pull_at < due:
@@ -206,7 +221,7 @@ def compare(job: Job, run: LastRun, month: Period, issue: Issue) -> None:
     drawn = coverage.input_digest
     if drawn in (digest, run.compared.get(issue.month)):
         return
-    making = Making(amendment=issue.amendment + 1)
+    making = job.making(issue.amendment + 1)
     audit = audited(job, month)
     files = draft(job, audit, making)
     if findings_digest(files[FINDINGS]) == findings:
@@ -233,6 +248,11 @@ def write(job: Job, run: LastRun, audit: Audit, making: Making, files: dict[str,
             f"{folder} holds something that is no report",
             fix="Move it away; the job needs the name",
         )
+    # First what is to be told: a kill between the two then loses no message.
+    for target in job.settings.notify.values():
+        notice = notice_of(audit, folder.name, target)
+        if notice is not None:
+            job.outbox.add(folder.name, target.name, notice, job.now())
     write_folder(folder, files)
     run.months.append(folder.name)
     job.tell(f"{folder.name}: {audit.findings.height} findings, {audit.coverage.outcome}: {folder}")
@@ -240,6 +260,23 @@ def write(job: Job, run: LastRun, audit: Audit, making: Making, files: dict[str,
         run.worsen(3, f"{folder.name}: {audit.coverage.statement}")
     elif counts(audit):
         run.worsen(1, f"{folder.name} has findings at {audit.settings.fail_on} or above")
+
+
+def notify(job: Job, run: LastRun) -> None:
+    """Send what waits, of this run and of earlier ones; what fails is kept for the next."""
+    job.go_on()
+    if not job.outbox.folder.is_dir():
+        return
+    manner = replace(job.manner, stands=lambda name: (job.out / name / MANIFEST).is_file())
+    for sent in send_waiting(job.outbox, job.settings.notify, job.environ, job.now, manner):
+        about = f"{sent.message.report} to {sent.message.target}"
+        if sent.problem:
+            run.undelivered[about] = sent.problem
+            run.worsen(3, f"{about} was not delivered: {sent.problem}")
+        else:
+            run.delivered.append(about)
+        job.tell(f"{about}: {sent.problem or 'delivered'}")
+        job.go_on()
 
 
 def counts(audit: Audit) -> bool:

@@ -23,7 +23,8 @@ class LastRun:
 
     ``exit_code`` is the worst so far and ``error`` its message. ``counts`` are of the sync and
     of verify; ``months`` the folders written, ``waiting`` the months that are not due with the
-    reason. ``compared`` holds, by month, the digest of events its report was last compared with.
+    reason. ``delivered`` and ``undelivered`` are messages. ``compared`` holds, by month, the
+    digest of events its report was last compared with.
     """
 
     started: datetime
@@ -35,6 +36,8 @@ class LastRun:
     counts: dict[str, int] = field(default_factory=dict)
     months: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    delivered: list[str] = field(default_factory=list)
+    undelivered: dict[str, str] = field(default_factory=dict)
     compared: dict[str, str] = field(default_factory=dict)
 
     def worsen(self, code: int, message: str = "") -> None:
@@ -56,6 +59,8 @@ def write_last_run(folder: Path, run: LastRun) -> None:
         "counts": run.counts,
         "months_written": run.months,
         "waiting": run.waiting,
+        "delivered": run.delivered,
+        "undelivered": run.undelivered,
         "compared": run.compared,
     }
     put(folder / FILE_NAME, (json.dumps(shown, indent=2, sort_keys=True) + "\n").encode())

@@ -2,6 +2,7 @@
 
 from auditlens.settings.load import (
     FILE_NAME,
+    IDENTITIES,
     LEVELS,
     NAMES,
     OTHER_VARIABLES,
@@ -13,6 +14,7 @@ from auditlens.settings.targets import Target
 
 __all__ = [
     "FILE_NAME",
+    "IDENTITIES",
     "LEVELS",
     "NAMES",
     "OTHER_VARIABLES",

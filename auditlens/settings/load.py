@@ -22,6 +22,7 @@ from auditlens.settings.targets import LEVELS, Target, read_targets
 
 __all__ = [
     "FILE_NAME",
+    "IDENTITIES",
     "LEVELS",
     "NAMES",
     "OTHER_VARIABLES",

@@ -74,7 +74,7 @@ def read_target(name: str, table: Any, fault: Fault) -> Target:
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise fault(name, "kind", f"'kind' is {kind!r}; use one of {', '.join(KINDS)}")
-    keys = EVERY | KINDS[kind]
+    keys = {**EVERY, **KINDS[kind]}
     for key in table:
         if key not in keys:
             near = difflib.get_close_matches(key, keys, n=1)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -123,6 +123,12 @@ def rule_folders() -> list[str]:
     return [path.name for path in rules_folder().iterdir() if path.is_dir()]
 
 
+def is_shipped(name: str) -> bool:
+    """Whether a name is that of shipped rules: a folder of them, one below it, or a file."""
+    parts = PurePosixPath(name).parts
+    return not parts or (parts[0] in rule_folders() and ".." not in parts)
+
+
 def shipped_name(root: Path) -> str:
     """Which of the shipped folders of rules this is; empty for rules of one's own."""
     inside = root.absolute().is_relative_to(rules_folder().absolute())
@@ -149,7 +155,7 @@ def parse_record(raw: bytes, path: Path) -> Record:
         # Each is read now, so that a fault shows here and not in the middle of a run.
         assert record.settings is None or record.settings.timezone
         assert record.earlier is None or isinstance(data["journal"]["lines"], list)
-        assert record.shipped_rules in ("", *rule_folders())
+        assert not record.shipped_rules or is_shipped(record.shipped_rules)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError):
         raise IntegrityError(
             f"{path}: is no record of ours, or was edited", fix="Restore the report from a copy"

@@ -1,0 +1,90 @@
+"""``auditlens notify``: send what waits in the outbox, or a test to every receiver."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditlens.cli.options import archive_option, json_option, settings_of
+from auditlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditlens.notify import Sent
+    from auditlens.settings import Settings
+
+__all__ = ["notify"]
+
+
+@click.command()
+@archive_option
+@click.option("--test", "as_test", is_flag=True, help="Send a test to every receiver, at once.")
+@click.option("--now", "at_once", is_flag=True, help="Do not wait for the time of the next try.")
+@json_option
+@click.pass_context
+def notify(
+    ctx: click.Context, /, archive: Path | None, as_test: bool, at_once: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Send what waits in the outbox to the receivers of the settings, [notify.NAME].
+
+    A message stays until its receiver took it. Exit code 3 when one was not delivered.
+    """
+    from auditlens.cli.terminal import print_json, visible
+
+    settings = settings_of(archive=archive)
+    if not settings.notify:
+        raise UsageError(
+            "The settings name nobody to notify", fix="Add a table [notify.NAME] to auditlens.toml"
+        )
+    done = tested(settings) if as_test else sent(settings, at_once=at_once)
+    if as_json:
+        rows = [
+            {"id": one.message.id, "report": one.message.report, "target": one.message.target,
+             "delivered": not one.problem, "problem": one.problem}
+            for one in done
+        ]  # fmt: skip
+        print_json({"messages": rows})
+    for one in done if not as_json else ():
+        about = f"{one.message.target:<12} {one.message.report}"
+        told = visible(one.problem) or f"delivered, id {one.message.id}"
+        click.echo(f"{'✗' if one.problem else '✓'} {about}: {told}")
+    if not done and not as_json:
+        click.echo("Nothing waits")
+    ctx.exit(3 if any(one.problem for one in done) else 0)
+
+
+def tested(settings: Settings) -> list[Sent]:
+    """Deliver a test to each receiver once; nothing is kept."""
+    from auditlens.notify import Sent, Waiting, deliver, test_notice
+    from auditlens.notify.outbox import idempotency_id
+    from auditlens.notify.undelivered import Undelivered
+    from auditlens.provenance import run_time
+
+    now = run_time()
+    done = []
+    for name, target in settings.notify.items():
+        content = {**test_notice(), "sent_at": now.isoformat()}
+        message = Waiting(idempotency_id("test", name, content), "test", name, content, now)
+        try:
+            deliver(target, message, os.environ)
+        except Undelivered as fault:
+            done.append(Sent(message, str(fault)))
+        else:
+            done.append(Sent(message))
+    return done
+
+
+def sent(settings: Settings, *, at_once: bool) -> list[Sent]:
+    from auditlens.monthly.places import outbox_of, reports_of
+    from auditlens.notify import Manner, Outbox, send_waiting
+    from auditlens.provenance import run_time
+    from auditlens.report.folder import MANIFEST
+
+    folder = outbox_of(settings)
+    if not folder.is_dir():
+        return []
+    shelf = reports_of(settings)
+    manner = Manner(at_once=at_once, stands=lambda name: (shelf / name / MANIFEST).is_file())
+    return list(send_waiting(Outbox(folder), settings.notify, os.environ, run_time, manner))

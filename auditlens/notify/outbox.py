@@ -1,0 +1,169 @@
+"""The outbox: what must still be sent, one file a report, target and id, whole or absent.
+
+``waiting/2026-10.team.N-….json`` is a message that no receiver has taken yet, the file of the
+same name in ``sent/`` the receipt of one that was. The receipt is on the disk before the message
+is removed, so a kill between sending and recording sends it again, with the same id, and never
+loses it. No file holds a secret: addresses, keys and tokens are read from the environment when a
+message is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from auditlens.archive.disk import make_folder, names, put, read, remove, sweep
+from auditlens.archive.lock import writer
+from auditlens.errors import IntegrityError
+
+__all__ = ["Outbox", "Waiting", "idempotency_id"]
+
+FORMAT = "auditlens.message/1"
+RECEIPT = "auditlens.receipt/1"
+
+
+def idempotency_id(report: str, target: str, content: Mapping[str, Any]) -> str:
+    """``N-`` and 26 characters of a SHA-256: the same for the same words to the same target."""
+    said = json.dumps([report, target, content], sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
+    return f"N-{base64.b32encode(digest).decode()[:26]}"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One message to one target; times are in UTC."""
+
+    id: str
+    report: str
+    target: str
+    content: Mapping[str, Any]
+    queued_at: datetime
+    tries: int = 0
+    not_before: datetime | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"{self.about}.{self.id}.json"
+
+    @property
+    def about(self) -> str:
+        """Report and target, which share one message at a time."""
+        return f"{self.report}.{self.target}"
+
+    def bytes(self) -> bytes:
+        """The message as it stands in its file."""
+        return written({"format": FORMAT, **asdict(self)})
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The folder of messages."""
+
+    folder: Path
+
+    @property
+    def waiting_folder(self) -> Path:
+        return self.folder / "waiting"
+
+    @property
+    def sent_folder(self) -> Path:
+        return self.folder / "sent"
+
+    def prepare(self) -> None:
+        """Make the folders; nobody else may read them."""
+        for folder in (self.folder, self.waiting_folder, self.sent_folder):
+            make_folder(folder)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the outbox: one sender at a time. Raises LockHeld."""
+        self.prepare()
+        return writer(self.folder)
+
+    def tidy(self) -> None:
+        """Remove what killed runs left half-written. Only the holder of the lock may."""
+        for folder in (self.waiting_folder, self.sent_folder):
+            sweep(folder)
+
+    def add(self, report: str, target: str, content: Mapping[str, Any], now: datetime) -> bool:
+        """Queue a message unless the very same one waits or was taken; say whether it was.
+
+        Another message about the same report that nobody has taken yet is replaced.
+        """
+        self.prepare()
+        made = Waiting(idempotency_id(report, target, content), report, target, content, now)
+        held = [name for name in names(self.waiting_folder) if name.startswith(f"{made.about}.")]
+        if self.taken(made) or made.name in held:
+            return False
+        put(self.waiting_folder / made.name, made.bytes())
+        for name in held:
+            remove(self.waiting_folder / name)
+        return True
+
+    def waiting(self) -> list[Waiting]:
+        """What nobody has taken yet, by name. Raises IntegrityError for a file that is none."""
+        found = [
+            read_message(self.waiting_folder / name)
+            for name in names(self.waiting_folder)
+            if name.endswith(".json")
+        ]
+        return [one for one in found if not self.taken(one)]
+
+    def taken(self, message: Waiting) -> bool:
+        """Whether there is a receipt for this very message."""
+        return (self.sent_folder / message.name).is_file()
+
+    def postpone(self, message: Waiting, problem: str, not_before: datetime) -> None:
+        """Note a failed try and when the next may be."""
+        later = replace(message, tries=message.tries + 1, problem=problem, not_before=not_before)
+        put(self.waiting_folder / message.name, later.bytes())
+
+    def record(self, message: Waiting, now: datetime) -> None:
+        """Note that the message was taken, then take it out."""
+        receipt = {"format": RECEIPT, "id": message.id, "sent_at": now, "tries": message.tries + 1}
+        put(self.sent_folder / message.name, written(receipt))
+        remove(self.waiting_folder / message.name)
+
+    def clear(self) -> None:
+        """Take out messages whose receipts a killed run had written already."""
+        sent = set(names(self.sent_folder))
+        for name in names(self.waiting_folder):
+            if name in sent:
+                remove(self.waiting_folder / name)
+
+
+def written(data: Mapping[str, Any]) -> bytes:
+    text = json.dumps(data, indent=2, sort_keys=True, default=stamp)
+    return (text + "\n").encode()
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def read_message(path: Path) -> Waiting:
+    """Read one message. Raises IntegrityError when it is not as it was written."""
+    try:
+        held = json.loads(read(path))
+        told = dict(held)
+        if told.pop("format") != FORMAT:
+            raise ValueError
+        told["queued_at"] = datetime.fromisoformat(told["queued_at"])
+        told["not_before"] = told["not_before"] and datetime.fromisoformat(told["not_before"])
+        message = Waiting(**told)
+        if message.id != idempotency_id(message.report, message.target, message.content):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise IntegrityError(
+            f"{path} is no message of ours, or was edited",
+            fix="Move it away; the report it tells of is not changed by that",
+        ) from None
+    return message

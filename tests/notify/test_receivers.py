@@ -1,0 +1,217 @@
+"""Each kind of receiver gets what it reads, at an address that may be spoken to."""
+
+from __future__ import annotations
+
+import email
+import importlib.util
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from auditlens.notify import Waiting, deliver
+from auditlens.notify.outbox import idempotency_id
+from auditlens.notify.route import connect, kind_of
+from auditlens.notify.undelivered import Undelivered
+from auditlens.settings import Target
+
+spec = importlib.util.spec_from_file_location(
+    "notify_receivers", Path(__file__).with_name("conftest.py")
+)
+receivers = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(receivers)
+NOTICE, NOW, TAKEN, body, target = (
+    receivers.NOTICE, receivers.NOW, receivers.TAKEN, receivers.body, receivers.target,
+)  # fmt: skip
+
+
+def message(notice=NOTICE) -> Waiting:
+    return Waiting(idempotency_id("2025-10", "team", notice), "2025-10", "team", notice, NOW)
+
+
+def mailbox(sink, **more) -> Target:
+    options = {"host": "127.0.0.1", "port": sink.port, "security": "none",
+               "sender": "audit@house.test", "to": ("a@house.test", "b@house.test")}  # fmt: skip
+    return Target("team", "email", allow=("loopback",), options=options | more)
+
+
+@pytest.mark.parametrize("kind", sorted(TAKEN))
+def test_each_kind_carries_words_and_id(kind, receiver, environ):
+    """And takes the answer that its service gives."""
+    receiver.usual = (201 if kind == "jira" else 200, TAKEN[kind])
+    deliver(target(kind, receiver), message(), environ)
+    ((headers, raw),) = receiver.heard
+    assert headers["Idempotency-Key"] == message().id
+    assert message().id.encode() in raw
+    assert b"F-ABCDEFGH23" in raw
+    assert json.loads(raw)
+
+
+def test_slack_cannot_be_made_to_read_markup(receiver, environ):
+    """Angle brackets would be links and calls of everybody."""
+    notice = NOTICE | {"listed": [NOTICE["listed"][0] | {"title": "<!channel> & \u202eevil"}]}
+    deliver(target("slack", receiver), message(notice), environ)
+    text = body(receiver.heard[0])["text"]
+    assert "&lt;!channel&gt; &amp; \ufffdevil" in text
+    assert "<" not in text
+
+
+def test_pagerduty_gets_the_id_as_its_key_and_the_worst_level(receiver, environ):
+    """A second delivery is the same incident."""
+    receiver.usual = (202, TAKEN["pagerduty"])
+    deliver(target("pagerduty", receiver), message(), environ)
+    sent = body(receiver.heard[0])
+    assert (sent["dedup_key"], sent["routing_key"]) == (message().id, "r0uting")
+    assert sent["payload"]["severity"] == "error"
+
+
+def test_jira_gets_an_issue_with_the_id_as_a_label(receiver, environ):
+    """In the project of the settings, with the token in the header alone."""
+    receiver.usual = (201, TAKEN["jira"])
+    deliver(target("jira", receiver), message(), environ)
+    headers, raw = receiver.heard[0]
+    fields = json.loads(raw)["fields"]
+    assert (fields["project"], fields["labels"]) == ({"key": "AU"}, ["auditlens", message().id])
+    assert headers["Authorization"].startswith("Basic ")
+    assert b"t0ken" not in raw
+
+
+def test_a_webhook_is_signed_with_a_shared_secret(receiver, environ):
+    """HMAC-SHA256 over the body."""
+    import hashlib
+    import hmac
+
+    receiver.usual = (204, b"")
+    deliver(target("webhook", receiver, secret_env="SIGN"), message(), environ)
+    headers, raw = receiver.heard[0]
+    wanted = hmac.new(b"sh4red", raw, hashlib.sha256).hexdigest()
+    assert headers["X-AuditLens-Signature"] == f"sha256={wanted}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("slack", (200, b"invalid_token")), ("slack", (200, b"")), ("slack", (302, b"ok")),
+        ("teams", (200, b"Webhook message delivery failed with error")),
+        ("pagerduty", (202, b'{"status": "invalid event"}')), ("pagerduty", (202, b"")),
+        ("jira", (200, b"<html>")), ("jira", (201, b"{}")),
+        ("webhook", (200, b"<html>sign in")), ("webhook", (200, b'{"ok": false}')),
+        ("webhook", (200, b'{"error": "x"}')), ("webhook", (200, b'{"status": "error"}')),
+        ("webhook", (307, b"", {"Location": "http://127.0.0.1:9/"})), ("webhook", (500, b"ok")),
+    ],
+)  # fmt: skip
+def test_an_answer_that_does_not_say_so_is_no_delivery(kind, answer, receiver, environ):
+    """2xx alone is not enough, and a redirect is an answer, not a way."""
+    receiver.usual = answer
+    with pytest.raises(Undelivered, match=f"answered {answer[0]}"):
+        deliver(target(kind, receiver), message(), environ)
+    assert len(receiver.heard) == 1
+
+
+def test_a_missing_secret_is_told_by_its_variable(receiver):
+    """Nothing is sent."""
+    with pytest.raises(Undelivered, match="HOOK is not set"):
+        deliver(target("slack", receiver), message(), {})
+    assert receiver.heard == []
+
+
+def test_a_mail_goes_to_all_with_a_stable_id(sink):
+    """Message-ID, Subject and the lines; the same bytes each time."""
+    for _ in range(2):
+        deliver(mailbox(sink), message(), {})
+    first, second = sink.mails
+    assert first == second
+    mail = email.message_from_bytes(first)
+    assert mail["Message-ID"] == f"<{message().id}@auditlens>"
+    assert mail["Subject"] == "AuditLens: report 2025-10: 1 findings (1 high)"
+    assert b"A <b> & *c*" in mail.get_payload(decode=True)
+
+
+@pytest.mark.parametrize("command", ["MAIL", "RCPT TO:<B@", "DATA"])
+def test_a_mail_that_one_recipient_may_not_have_is_sent_to_none(sink, command):
+    """A retry then reaches nobody twice."""
+    sink.refuses = {command: b"550 no"}
+    with pytest.raises(Undelivered, match="answered 550"):
+        deliver(mailbox(sink), message(), {})
+    assert sink.mails == []
+
+
+def test_a_mail_server_without_tls_is_used_on_this_machine_alone(sink, monkeypatch):
+    """Whoever listens in between would read the findings."""
+    monkeypatch.setattr(socket, "getaddrinfo", leading_to("10.0.0.1"))
+    aim = Target("team", "email", allow=("private",), options=mailbox(sink).options)
+    with pytest.raises(Undelivered, match="no TLS"):
+        deliver(aim, message(), {})
+
+
+def leading_to(*addresses):
+    """A resolver that knows one answer."""
+    return lambda *_, **__: [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("127.0.0.1", "loopback"), ("127.9.9.9", "loopback"), ("::1", "loopback"),
+        ("::ffff:127.0.0.1", "loopback"), ("10.1.1.1", "private"), ("172.16.0.1", "private"),
+        ("192.168.0.1", "private"), ("100.64.0.1", "private"), ("fc00::1", "private"),
+        ("169.254.169.254", "link-local"), ("fe80::1%eth0", "link-local"),
+        ("64:ff9b::a9fe:a9fe", "link-local"), ("2002:7f00:1::", "loopback"),
+        ("0.0.0.0", "reserved"), ("255.255.255.255", "reserved"), ("224.0.0.1", "reserved"),
+        ("ff02::1", "reserved"), ("240.0.0.1", "reserved"), ("::", "reserved"),
+        ("93.184.216.34", "public"), ("2606:4700::1111", "public"),
+    ],
+)  # fmt: skip
+def test_every_range_has_its_kind(address, kind, monkeypatch):
+    """Wrapped addresses are unwrapped; what is not public is not dialled unless allowed."""
+    assert kind_of(address) == kind
+    monkeypatch.setattr(socket, "getaddrinfo", leading_to(address))
+    if kind != "public":
+        with pytest.raises(Undelivered, match=f"at a {kind} address"):
+            connect("receiver.test", 443, (), 1.0)
+
+
+def test_one_bad_address_among_good_ones_is_enough(monkeypatch):
+    """A name may not lead to both."""
+    monkeypatch.setattr(socket, "getaddrinfo", leading_to("93.184.216.34", "169.254.169.254"))
+    with pytest.raises(Undelivered, match="link-local"):
+        connect("receiver.test", 443, ("private",), 1.0)
+
+
+def test_a_name_is_resolved_once_and_the_checked_address_is_dialled(receiver, monkeypatch):
+    """A resolver that changes its mind after the check changes nothing."""
+    asked = []
+    right = leading_to("127.0.0.1")
+
+    def once(host, port, *_, **__):
+        asked.append(host)
+        assert len(asked) == 1
+        return [(*one[:4], ("127.0.0.1", port)) for one in right()]
+
+    monkeypatch.setattr(socket, "getaddrinfo", once)
+    url = receiver.url.replace("127.0.0.1", "receiver.test")
+    deliver(target("slack", receiver), message(), {"HOOK": url})
+    assert asked == ["receiver.test"]
+    assert len(receiver.heard) == 1
+
+
+def test_plain_http_goes_to_this_machine_alone(receiver, monkeypatch):
+    """Even where private addresses are allowed."""
+    monkeypatch.setattr(socket, "getaddrinfo", leading_to("10.0.0.1"))
+    aim = Target("team", "slack", allow=("private",), options={"url_env": "HOOK"})
+    with pytest.raises(Undelivered, match="no TLS"):
+        deliver(aim, message(), {"HOOK": "http://inside.test/x"})
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a.test/", "https:///x", "xyz", "https://a@b.test/", "https://a b/", "https://[::1",
+            "https://a.test:x/", "https://a.test/\u00e9", "file:///etc/hostname"],
+)  # fmt: skip
+def test_an_address_that_cannot_be_used_is_not_shown(url, receiver):
+    """It may be a secret with a slip in it."""
+    with pytest.raises(Undelivered, match="address cannot be used") as told:
+        deliver(target("slack", receiver), message(), {"HOOK": url})
+    assert url not in str(told.value)
