@@ -101,9 +101,16 @@ def remarks(rules: RuleSet) -> Iterator[Problem]:
         for document in read_documents(path, date_keys=DATE_KEYS, strict_keys=STRICT_KEYS):
             rule = by_place.get((path, document.marks.get((), (1, 1))[0]))
             if rule is not None:
-                yield from lints(document, rule)
+                yield from lints(document, rule, product_of(rules, rule))
             else:
                 yield from filter_lints(document)
+
+
+def product_of(rules: RuleSet, rule: Rule) -> str | None:
+    """Return the product of a rule's events: of a window or a behaviour, that of its rules."""
+    while rule.references_to:
+        rule = rules[rule.references_to[0]]
+    return rule.logsource.product
 
 
 def sarif_document(problems: Sequence[Problem]) -> dict[str, Any]:

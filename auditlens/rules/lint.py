@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from auditlens.directory import MARKS
 from auditlens.documents import Document
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.rules.attack import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
 from auditlens.rules.condition import Keyword, Match, Number, Text, leaves
 from auditlens.rules.problem import Problem
+from auditlens.rules.records import nearest, unknown_field
 from auditlens.rules.rule import Correlation, Detection, Rule
 from auditlens.rules.selections import items
 
@@ -22,13 +22,14 @@ RETENTION_DAYS = 90
 Found = Iterator[Problem]
 
 
-def lints(document: Document, rule: Rule) -> Found:
-    """Yield every remark on one rule."""
+def lints(document: Document, rule: Rule, product: str | None) -> Found:
+    """Yield every remark on one rule; ``product`` is whose events it is about in the end."""
     checks: tuple[Callable[[Document, Rule], Found], ...] = (
-        tags, fields, actions, modifiers, selections, catch_alls, windows, metadata
+        tags, actions, modifiers, selections, catch_alls, windows, metadata
     )  # fmt: skip
     for one in checks:
         yield from one(document, rule)
+    yield from fields(document, rule, product)
     yield from sidecar(document, rule)
     yield from conventions(document, rule)
 
@@ -79,25 +80,27 @@ def tactic_named(rule: Rule, technique: str) -> bool:
     return any(f"attack.{tactic}" in rule.tags for tactic in TECHNIQUES[technique][1])
 
 
-def fields(document: Document, rule: Rule) -> Found:
-    """Fields that no event of ours has; paths into ``metadata`` are free."""
-    if rule.logsource.product not in (None, "secoda"):
-        return
-    known = {name for name in (*EVENT_SCHEMA, *MARKS) if name not in ("leaf", "metadata")}
+def fields(document: Document, rule: Rule, product: str | None) -> Found:
+    """Fields that no event has; ``product`` is the log source, of a window that of its rules."""
     for name in rule.fields:
-        if name.startswith("metadata.") or name.replace(".", "_") in known or name in known:
-            continue
-        near = get_close_matches(name.replace(".", "_"), sorted(known), n=1)
-        yield remark(document, rule, "error", "unknown-field",
-                     f"no event has the field '{name}'", *place_of(document, name),
-                     fix=f"Did you mean '{near[0]}'?" if near
-                     else "Write metadata.NAME for a field of the record's own")  # fmt: skip
+        if unknown_field(name, product):
+            near = nearest(name, product)
+            free = "Write metadata.NAME for a field of the record's own"
+            yield remark(document, rule, "error", "unknown-field",
+                         f"no event has the field '{name}'", *place_of(document, name),
+                         fix=f"Did you mean '{near}'?" if near else free)  # fmt: skip
 
 
 def place_of(document: Document, field: str) -> tuple[str | int, ...]:
-    """Find where a field stands in the document."""
+    """Find where a field stands in the document: as a key, or as a value of a list."""
     for where in document.marks:
         if where and str(where[-1]).split("|")[0] == field:
+            return where
+    for where in document.marks:
+        value = document.data
+        for step in where:
+            value = value[step]
+        if value == field:
             return where
     return ("correlation",) if "correlation" in document.data else ()
 

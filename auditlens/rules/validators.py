@@ -13,7 +13,8 @@ from auditlens.rules.rule import Behaviour, Correlation, Rule
 __all__ = ["sigmahq_remarks"]
 
 NEED_NETWORK = frozenset(
-    {"attacktag", "d3_fendtag", "sigmahq_fieldname_cast", "sigmahq_filename_prefix",
+    {"attacktag", "d3_fendtag", "sigmahq_category_event_id",
+     "sigmahq_category_windows_provider_name", "sigmahq_fieldname_cast", "sigmahq_filename_prefix",
      "sigmahq_invalid_fieldname", "sigmahq_logsource_unknown", "sigmahq_redundant_field",
      "sigmahq_tags_techniques_without_tactics"}
 )  # fmt: skip

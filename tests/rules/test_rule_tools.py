@@ -121,6 +121,76 @@ def test_a_filter_that_keeps_what_it_names_is_remarked(folder):
     assert "not (machines)" in found.fix
 
 
+WINDOW = """\
+title: Call
+name: call
+logsource: {product: PRODUCT}
+detection: {s: {FIELD: x}, condition: s}
+---
+title: Many calls
+name: many_calls
+correlation:
+    type: value_count
+    rules: [call]
+    group-by: [who, GROUP]
+    aliases:
+        who:
+            call: ALIAS
+    timespan: 10m
+    condition: {field: COUNTED, gte: 5}
+"""
+AWS = {"FIELD": "eventName", "GROUP": "sender.id", "ALIAS": "userIdentity.arn",
+       "COUNTED": "requestParameters.bucketName", "PRODUCT": "aws"}  # fmt: skip
+
+
+def unknown_fields(folder, **changes):
+    """The unknown fields of a window as (line, message, fix)."""
+    text = WINDOW
+    for word, value in {**AWS, **changes}.items():
+        text = text.replace(word, value)
+    (folder / "secoda_tag_gone.yml").write_text(text, encoding="utf-8")
+    problems = check_rules(folder / "secoda_tag_gone.yml").problems
+    return [(one.line, one.fix) for one in problems if one.code == "unknown-field"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "fix"),
+    [({}, 0, ""),
+     ({"FIELD": "eventname"}, 4, "Did you mean 'eventName'?"),
+     ({"FIELD": "metadata.evntName"}, 4, "Did you mean 'eventName'?"),
+     ({"GROUP": "sender.idd"}, 11, "Did you mean 'sender_id'?"),
+     ({"GROUP": "sourceIpAddress"}, 11, "Did you mean 'sourceIPAddress'?"),
+     ({"ALIAS": "useridentity.arn"}, 14, "Did you mean 'userIdentity.arn'?"),
+     ({"ALIAS": "userIdentity.anr"}, 14, "Did you mean 'userIdentity.arn'?"),
+     ({"COUNTED": "requestParameter.bucketName"}, 16,
+      "Did you mean 'requestParameters.bucketName'?"),
+     ({"PRODUCT": "windows", "GROUP": "ComputerName"}, 0, "")],
+)  # fmt: skip
+def test_fields_of_windows_are_held_against_the_log_of_their_rules(folder, change, line, fix):
+    """CloudTrail's own names, in their own case; other products are not known and not judged."""
+    assert unknown_fields(folder, **change) == ([(line, fix)] if line else [])
+
+
+@pytest.mark.parametrize("category", ["process_creation", "registry_set", "dns_query"])
+def test_no_check_of_a_foreign_rule_asks_a_network(folder, monkeypatch, category):
+    """SigmaHQ's validators that load lists from afar are left out, whatever the log source."""
+
+    def asked(*_, **__):
+        raise AssertionError("a validator asked the network")
+
+    monkeypatch.setattr("urllib.request.urlopen", asked)
+    monkeypatch.setattr("socket.getaddrinfo", asked)
+    text = WINDOW.split("---", maxsplit=1)[0].replace(
+        "{product: PRODUCT}", f"{{product: windows, category: {category}}}"
+    )
+    text = text.replace("FIELD: x", "EventID: 1, Provider_Name: A, Image|endswith: b, User: c")
+    tags = (
+        "tags: [attack.execution, attack.t1059, d3f.apple, tlp.red, cve.2021-1, car.2016-04-002]\n"
+    )
+    (folder / "secoda_tag_gone.yml").write_text(text + tags, encoding="utf-8")
+    assert codes(check_rules(folder / "secoda_tag_gone.yml"))
+
+
 def test_missing_tests_are_remarked(folder):
     """A rule without tests, or without a miss, is not proven."""
     assert "tests-missing" in codes(
