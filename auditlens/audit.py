@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,18 @@ from auditlens.anomalies import AnomalyOutcome, detect
 from auditlens.archive import Archive
 from auditlens.cells import cell_table
 from auditlens.coverage import Coverage
+from auditlens.directory import (
+    MARKS,
+    Directory,
+    DirectoryHistory,
+    with_catalog_context,
+    with_marks,
+)
+from auditlens.explanation import Explanation, explain_finding
 from auditlens.findings import LEVELS, build_findings
+from auditlens.notebook import Plots
 from auditlens.period import Period
-from auditlens.population import draw_population, within
+from auditlens.population import draw_events, draw_population, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleSet, evaluate, load_rules
 from auditlens.settings import Settings
@@ -27,14 +37,17 @@ from auditlens.sources import Log
 from auditlens.triage import (
     EXCEPTION_SCHEMA,
     Journal,
+    Lesson,
     SealedMonth,
     apply_journal,
     exceptions_used,
+    lessons,
     mark_states,
     months_before,
     read_journal,
     read_ledger,
     rule_precision,
+    tell_lessons,
     with_precision,
 )
 from auditlens.triage.seals import FOLDER
@@ -52,7 +65,8 @@ class Audit:
     one row a rule. ``coverage`` says what is missing. ``model`` and ``provenance`` hold what
     is needed to repeat the run; ``run_at`` is when it ran, in UTC. ``journal`` is what reviewers
     wrote, ``exceptions`` has one row an exception with what it hid (EXCEPTION_SCHEMA), and
-    ``earlier`` holds the signed months before the period, oldest first.
+    ``earlier`` holds the signed months before the period, oldest first. ``directory`` is what
+    was known of users, groups, tags and resources when the period ended, None if nothing.
     """
 
     period: Period
@@ -70,6 +84,24 @@ class Audit:
     journal: Journal = field(default_factory=Journal)
     exceptions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EXCEPTION_SCHEMA))
     earlier: tuple[SealedMonth, ...] = ()
+    directory: Directory | None = None
+    source: Archive | Log | pl.DataFrame | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def past(self) -> pl.DataFrame:
+        """The events of the period and of the history before it, read again at first use."""
+        if self.source is None:
+            return self.events
+        return draw_events(self.source, self.period, self.settings)
+
+    @property
+    def plot(self) -> Plots:
+        """Plots: ``.timeline()``, ``.sender(id)``, ``.hours(id)``, ``.scores()``."""
+        return Plots(self)
+
+    def explain(self, finding_id: str) -> Explanation:
+        """Why a finding was made, with all it rests on. Raises UsageError for an unknown id."""
+        return explain_finding(self, finding_id)
 
     def __repr__(self) -> str:
         held = f"{self.events.height:,} events, {self.findings.height:,} findings"
@@ -88,7 +120,7 @@ class Audit:
         return cell_table(f"Audit of {self.period} ({self.period.timezone})", rows.items())
 
 
-def run_audit(
+def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     source: Archive | Log | pl.DataFrame,
     rules: RuleSet | None = None,
     *,
@@ -98,31 +130,33 @@ def run_audit(
     now: datetime | None = None,
     journal: Journal | Path | str | None = None,
     earlier: Sequence[SealedMonth] | None = None,
+    directory: DirectoryHistory | None = None,
 ) -> Audit:
     """Check one period of a log against rules and model.
 
     ``source`` is an archive, what ``read_log`` gives, or a frame with event columns; events
     before the period form the baselines. ``rules`` default to the shipped ones of the log's
-    product. ``period`` is a Period or its text. ``journal`` and ``earlier`` default to what
-    stands beside the archive. Raises UsageError for an unusable period or frame, DocumentErrors
-    for a faulty journal, IntegrityError for a damaged archive or sign-off.
+    product. ``period`` is a Period or its text. ``journal``, ``earlier`` and ``directory`` default
+    to what stands beside or in the archive. Raises UsageError for an unusable period or frame,
+    DocumentErrors for a faulty journal, IntegrityError for a damaged archive or sign-off.
     """
-    settings = settings or Settings()
-    if isinstance(period, str):
-        period = Period.parse(period, timezone=settings.timezone)
-    run_at = run_time(now)
+    settings, run_at = settings or Settings(), run_time(now)
+    period = period_of(period, settings)
     journal = journal_of(source, settings, journal)
     earlier = signed_before(journal, period) if earlier is None else tuple(earlier)
     events, coverage = draw_population(source, period, settings)
+    known = known_before(source, period, directory)
     if rules is None:
         rules = load_rules(product=product(events), placeholders=settings.placeholders)
-    verdict = evaluate(rules, events, period, timezone=period.timezone)
-    unusual = stand_outs(events, period, settings, seed)
+    marked = with_marks(events, known, marks_read(rules))
+    verdict = evaluate(rules, marked, period, timezone=period.timezone)
+    taught, last = lessons(journal, period), known.at(period.end)
+    unusual = stand_outs(with_catalog_context(events, last), period, settings, seed, taught)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
     audit = Audit(
         period=period,
         events=within(events, period),
-        findings=findings,
+        findings=tell_lessons(findings, taught),
         sender_days=unusual.sender_days,
         resource_days=unusual.resource_days,
         rule_health=verdict.health,
@@ -131,23 +165,61 @@ def run_audit(
         settings=settings,
         run_at=run_at,
         model=unusual.model,
-        provenance=describe_run(coverage, rules.digest, settings, period),
+        provenance={**describe_run(coverage, rules.digest, settings, period), **sealed_by(last)},
+        directory=last,
+        source=source,
     )
     return reviewed(audit, journal, earlier)
 
 
+def period_of(period: Period | str, settings: Settings) -> Period:
+    if isinstance(period, Period):
+        return period
+    return Period.parse(period, timezone=settings.timezone)
+
+
+def known_before(
+    source: Archive | Log | pl.DataFrame, period: Period, given: DirectoryHistory | None
+) -> DirectoryHistory:
+    """What the directory said before the period ended; a later pull never changes an audit."""
+    if given is None and isinstance(source, Archive):
+        return source.directory(period.end)
+    return (given or DirectoryHistory()).before(period.end)
+
+
+def marks_read(rules: RuleSet) -> frozenset[str]:
+    """The columns of the directory that some enabled rule reads."""
+    fields = {name.replace(".", "_") for rule in rules.rules for name in rule.fields}
+    return frozenset(MARKS) & fields
+
+
+def sealed_by(directory: Directory | None) -> dict[str, str]:
+    """When the directory used was pulled, and the hash that seals it."""
+    if directory is None:
+        return {}
+    at = directory.at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"directory_at": at, "directory_head": directory.digest}
+
+
 def stand_outs(
-    events: pl.DataFrame, period: Period, settings: Settings, seed: int | None
+    events: pl.DataFrame,
+    period: Period,
+    settings: Settings,
+    seed: int | None,
+    taught: Sequence[Lesson] = (),
 ) -> AnomalyOutcome:
-    """What the model says, with the seed and the alert budget of the settings."""
-    return detect(
+    """What the model says, with the seed and budget of the settings and what it was taught."""
+    found = detect(
         events,
         period,
         seed=settings.seed if seed is None else seed,
         timezone=period.timezone,
         senders_a_day=settings.senders_a_day,
         senders_a_month=settings.senders_a_month,
+        mutes=[one.mute for one in taught],
     )
+    notes = [*found.model["notes"], *(f"{one.mute.sender_id}: {one.text}" for one in taught)]  # type: ignore[misc]
+    return replace(found, model={**found.model, "notes": notes}) if taught else found
 
 
 def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SealedMonth] = ()) -> Audit:

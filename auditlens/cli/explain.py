@@ -1,4 +1,4 @@
-"""``auditlens explain``: why one finding was made, with its evidence."""
+"""``auditlens explain``: why one finding was made, with what is usual and its evidence."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditlens.cli.options import audit_options, json_option, make_audit, quiet_option
-from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from auditlens.audit import Audit
+    from auditlens.explanation import Explanation
 
 __all__ = ["explain"]
+
+WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+LAST_DAYS = 14
+LEGEND = "hours of the week: . never before  - seldom  + usual  # now  ! now and never before"
 
 
 @click.command()
@@ -21,21 +27,17 @@ __all__ = ["explain"]
 @json_option
 @quiet_option
 def explain(finding_id: str, as_json: bool, allow_gaps: bool, **options: Any) -> None:  # noqa: ARG001 - shared options
-    """Show why the finding F-… was made: its reasons, and the events it rests on."""
+    """Show why the finding F-… was made: its reasons, what is usual, and its events."""
     from auditlens.cli.terminal import print_json
 
-    audit = make_audit(**options)
-    found = [row for row in audit.findings.iter_rows(named=True) if row["finding_id"] == finding_id]
-    if not found:
-        raise UsageError(
-            f"No finding {finding_id!r} in {audit.period}",
-            fix="Run 'auditlens check' with the same log and period for their ids",
-        )
-    events = evidence(audit, found[0])
+    told = make_audit(**options).explain(finding_id)
     if as_json:
-        print_json({"finding": found[0], "events": events})
-    else:
-        tell(found[0], events)
+        print_json(told.to_dict())
+        return
+    tell(dict(told.finding), told.events.drop("leaf").to_dicts())
+    tell_rule(told)
+    tell_decisions(told)
+    tell_usual(told)
 
 
 def evidence(audit: Audit, finding: dict[str, Any]) -> list[dict[str, Any]]:
@@ -65,3 +67,85 @@ def tell(finding: dict[str, Any], events: list[dict[str, Any]]) -> None:
         for e in events
     ]  # fmt: skip
     table(("when", "event", "resource", "what", "event id"), rows)
+
+
+def tell_rule(told: Explanation) -> None:
+    """The rule and its condition in English."""
+    from auditlens.cli.terminal import visible
+
+    rule = told.rule
+    if rule is None:
+        return
+    click.echo(f"\nrule: {visible(rule.name)} ({visible(rule.path)})")
+    for line in rule.condition.splitlines():
+        click.echo(f"  {visible(line)}" if line else "")
+    for harmless in rule.falsepositives:
+        click.echo(f"  may be harmless: {visible(harmless)}")
+
+
+def tell_decisions(told: Explanation) -> None:
+    """What reviewers decided, oldest first, and the exception that expects the finding."""
+    from auditlens.cli.terminal import moment, visible
+    from auditlens.triage import decision_words
+
+    if told.decisions or told.exception:
+        click.echo("\ndecisions")
+    for one in told.decisions:
+        mute = f"; {visible(one.family)} muted until {one.until}" if one.until else ""
+        click.echo(
+            f"  {moment(one.at)}  {decision_words(one.verdict)} by {visible(one.reviewer)}: "
+            f"{visible(one.reason)}{mute}"
+        )
+    if told.exception:
+        expected = told.exception
+        click.echo(
+            f"  expected until {expected.until} by exception {visible(expected.id)}: "
+            f"{visible(expected.reason)}"
+        )
+
+
+def tell_usual(told: Explanation) -> None:
+    """The subject's last days with the bands of what is usual, and its hours of the week."""
+    from auditlens.cli.terminal import table
+
+    if not told.bands:
+        return
+    days = set(told.days)
+    click.echo(f"\nactive days up to the finding ({told.timezone}); usual: eight days in ten")
+    frames = {name: recent(frame, max(days)) for name, frame in told.bands.items()}
+    first = next(iter(frames.values()))
+    rows = [
+        (f"{day}{' *' if day in days else ''}", *(cell(frame.row(at)) for frame in frames.values()))
+        for at, day in enumerate(first["day"])
+    ]
+    table(("day", *(f"{name} (usual)" for name in frames)), rows)
+    if told.finding["subject_kind"] == "workspace":
+        return
+    click.echo(f"\n{LEGEND}")
+    click.echo("     0     6     12    18")
+    marks = hour_marks(told.hours)
+    for at, name in enumerate(WEEK):
+        click.echo(f"{name}  {marks[24 * at : 24 * (at + 1)]}")
+
+
+def recent(frame: pl.DataFrame, last: Any) -> pl.DataFrame:
+    """The last active days up to the finding's last."""
+    return frame.filter(frame["day"] <= last).tail(LAST_DAYS)
+
+
+def cell(row: tuple[Any, ...]) -> str:
+    """A day's count and its band: ``43 (0 to 7)``."""
+    _, value, low, _, high = row
+    return f"{value:,}" if high is None else f"{value:,} ({low:g} to {high:g})"
+
+
+def hour_marks(hours: pl.DataFrame) -> str:
+    """One sign an hour of the week, Monday first."""
+    busy = max(1.0, float(hours["usual"].sum()) / 84)
+    signs = []
+    for usual, now in hours.select("usual", "now").iter_rows():
+        if now:
+            signs.append("#" if usual else "!")
+        else:
+            signs.append("." if not usual else "+" if usual >= busy else "-")
+    return "".join(signs)

@@ -34,6 +34,7 @@ class Decision:
     reason: str
     ticket: str = ""
     owner: str = ""
+    mute_until: str = ""
 
 
 @click.command()
@@ -43,11 +44,16 @@ class Decision:
 @click.option("--by", "reviewer", help="Who decides (default: setting reviewer).")
 @click.option("--ticket", default="", help="Ticket or link that shows the work.")
 @click.option("--owner", default="", help="Who has to act on it.")
+@click.option(
+    "--mute-until",
+    metavar="DAY",
+    help="With benign: leave the finding's first family out of the sender's score up to this day.",
+)
 @click.option("--no-input", is_flag=True, help="Never ask; list what is open instead of a walk.")
 @quiet_option
 def triage(
     verdict: str | None, reason: str, reviewer: str | None, ticket: str, owner: str,
-    no_input: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - shared options
+    mute_until: str | None, no_input: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - shared options
 ) -> None:  # fmt: skip
     """Decide the finding F-… (name it in place of FILE), or walk through the open ones.
 
@@ -68,7 +74,8 @@ def triage(
     audit = make_audit(**{**options, "files": files})
     path = journal_path(audit)
     if named:
-        made = Decision((verdict or "").replace("-", "_"), reviewer, reason, ticket, owner)
+        made = Decision((verdict or "").replace("-", "_"), reviewer, reason, ticket, owner,
+                        mute_until or "")  # fmt: skip
         for finding_id in named:
             decide(path, finding_of(audit, finding_id), made)
         after(audit, path)
@@ -103,6 +110,9 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
     from auditlens.triage import add_entry, decision_words, read_journal
 
     now = run_time()
+    lesson = {}
+    if made.mute_until:
+        lesson = {"family": finding["reasons"][0]["family"], "until": made.mute_until}
     if history := read_journal(path).history(finding["finding_id"]):
         # The latest time decides, so a second thought within one second needs a later one.
         now = max(now, history[-1].at + timedelta(seconds=1))
@@ -118,9 +128,13 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
             "owner": made.owner,
             "rule": finding["rule_id"] or "",
             "subject": finding["subject_id"] or "",
+            **lesson,
         },
     )
-    click.echo(f"{finding['finding_id']}: {decision_words(made.verdict)}, by {made.reviewer}")
+    muted = f"; {lesson['family']} is muted until {lesson['until']}" if lesson else ""
+    click.echo(
+        f"{finding['finding_id']}: {decision_words(made.verdict)}, by {made.reviewer}{muted}"
+    )
 
 
 def after(audit: Audit, path: Path) -> None:

@@ -1,4 +1,8 @@
-"""Plots for a notebook: activity a day, and the days on which findings began.
+"""Plots for a notebook: activity a day, hours of the week, usual bands and scores.
+
+audit.plot.timeline(), .sender("u-17"), .hours("F-…"), .scores()
+
+Activity a day, and the days on which findings began, also of a resource:
 
 from auditlens import notebook
 
@@ -8,6 +12,8 @@ notebook.plot_activity(audit, finding_id="F-…")     # whom or what a finding i
 """
 
 from auditlens.notebook.activity import plot_activity
+from auditlens.notebook.picture import Picture
 from auditlens.notebook.plot import Plot
+from auditlens.notebook.plots import Plots
 
-__all__ = ["Plot", "plot_activity"]
+__all__ = ["Picture", "Plot", "Plots", "plot_activity"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from auditlens.audit import Audit
 from auditlens.errors import UsageError
+from auditlens.notebook.audited import Audited, finding_of
 from auditlens.notebook.plot import Plot
 
 __all__ = ["plot_activity"]
@@ -14,7 +14,7 @@ COLUMNS = {"sender": "sender_id", "resource": "resource_id"}
 
 
 def plot_activity(
-    audit: Audit,
+    audit: Audited,
     *,
     sender_id: str | None = None,
     resource_id: str | None = None,
@@ -39,18 +39,13 @@ def plot_activity(
     return drawn(audit, kind, subject)
 
 
-def subject_of(audit: Audit, finding_id: str) -> tuple[str, str]:
+def subject_of(audit: Audited, finding_id: str) -> tuple[str, str]:
     """Kind and id of whom or what a finding is about."""
-    found = audit.findings.filter(pl.col("finding_id") == finding_id)
-    if found.is_empty():
-        raise UsageError(
-            f"No finding {finding_id!r} in {audit.period}", fix="See audit.findings for their ids"
-        )
-    row = found.row(0, named=True)
+    row = finding_of(audit, finding_id)
     return str(row["subject_kind"]), row["subject_id"] or ""
 
 
-def drawn(audit: Audit, kind: str, subject: str) -> Plot:
+def drawn(audit: Audited, kind: str, subject: str) -> Plot:
     events, findings, name = audit.events, audit.findings, "all senders"
     if kind in COLUMNS:
         events = events.filter(pl.col(COLUMNS[kind]) == subject)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any
 
 import polars as pl
 
-from auditlens.errors import UsageError
-
-if TYPE_CHECKING:
-    import altair as alt
+from auditlens.notebook.picture import load_altair
 
 __all__ = ["Plot"]
 
@@ -81,14 +78,9 @@ class Plot:
     def _repr_svg_(self) -> str:
         return self.svg
 
-    def chart(self) -> alt.LayerChart | alt.FacetChart:
+    def chart(self) -> Any:
         """The plot as an Altair chart. Raises UsageError when Altair is not installed."""
-        try:
-            import altair as alt
-        except ImportError:
-            raise UsageError(
-                "Altair is not installed", fix='pip install "auditlens[plot]"'
-            ) from None
+        alt = load_altair()
         base = alt.Chart(self.data, title=self.title, width=640, height=160)
         day = alt.X("day:T", title=None)
         tips = ["day:T", "events:Q", "findings:Q"]

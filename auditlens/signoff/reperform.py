@@ -12,6 +12,7 @@ from typing import Any
 
 from auditlens.archive import Archive
 from auditlens.audit import Audit, run_audit
+from auditlens.directory import DirectoryHistory
 from auditlens.errors import UsageError
 from auditlens.provenance import LIBRARIES
 from auditlens.report.folder import MANIFEST
@@ -83,6 +84,7 @@ def reperform(
     with ExitStack() as stack:
         root = stack.enter_context(tempfile.TemporaryDirectory(prefix="auditlens-"))
         rules, rules_root = rules_of(record, settings, Path(root), originals)
+        directory = directory_then(source, record)
         if isinstance(source, Archive):
             head = record.data["provenance"]["archive_head"]
             source = stack.enter_context(as_of(source, head))
@@ -95,10 +97,22 @@ def reperform(
             now=record.run_at,
             journal=journal if journal is not None else originals.journal(record),
             earlier=earlier if earlier is not None else originals.earlier(record),
+            directory=directory,
         )
         audit = replace(audit, provenance=as_recorded(audit.provenance, record))
         files = files_of(audit, record.making, record_again(audit, record, rules_root))
     return audit, files
+
+
+def directory_then(source: Archive | Log, record: Record) -> DirectoryHistory:
+    """The directory up to the pull the record names; none where it names none.
+
+    Raises IntegrityError when that pull is not in the archive or a byte of it changed.
+    """
+    head = record.data["provenance"].get("directory_head")
+    if not head or not isinstance(source, Archive):
+        return DirectoryHistory()
+    return source.directory(record.period.end, until=str(head))
 
 
 def rules_of(
