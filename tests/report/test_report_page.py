@@ -4,11 +4,14 @@ import gzip
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import date
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
+from auditlens.audit import run_audit
 from auditlens.report import Report
 from auditlens.report.packed import packed, read_embedded, unpack
 from auditlens.report.review import Review
@@ -125,10 +128,26 @@ def test_five_hundred_findings_stay_small(make_audit):
     assert len(gzip.compress(page, mtime=0)) <= 60_000
 
 
-def test_no_findings_stay_small(make_audit):
-    """A quiet month's page fits 40 KB in the brief edition, and 100 KB in the full one."""
-    assert len(Report(make_audit(0, 200), edition="brief").html().encode()) <= 40_000
-    assert len(Report(make_audit(0, 200)).html().encode()) <= 100_000
+@pytest.fixture(scope="module")
+def quiet(specimens):
+    """A month without findings, examined with every shipped rule."""
+    period = specimens.Period.parse("2026-10")
+    audit = run_audit(specimens.make_events(period, 200), period=period)
+    return replace(audit, findings=audit.findings.clear())
+
+
+def test_no_findings_stay_small(quiet):
+    """A quiet month's page fits 40 KB in the brief edition."""
+    assert len(Report(quiet, edition="brief").html().encode()) <= 40_000
+
+
+def test_every_rule_and_clause_costs_little_more_than_its_words(quiet):
+    """The full edition of a quiet month is less than three times the words it shows."""
+    html = Report(quiet).html()
+    words = len(" ".join(read(html)[0].split()).encode())
+    assert all(row.title in unescape(html) for row in Report(quiet).content().rules)
+    assert len(html.encode()) <= 2.8 * words
+    assert len(gzip.compress(html.encode(), mtime=0)) <= 32_000
 
 
 def test_policy_allows_only_our_style_and_script(make_audit):
