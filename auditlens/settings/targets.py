@@ -79,11 +79,11 @@ def read_target(name: str, table: Any, fault: Fault) -> Target:
         if key not in keys:
             near = difflib.get_close_matches(key, keys, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(keys)}"
-            raise fault(name, key, f"'{key}' is no key of a {kind} target; {hint}")
+            raise fault(name, key, f"'{key}' is no key of kind {kind!r}; {hint}")
+    held = {key: checked(name, key, value, fault) for key, value in table.items()}
     for key, needed in keys.items():
         if needed and key not in table:
-            raise fault(name, "", f"a {kind} target needs '{key}'")
-    held = {key: checked(name, key, value, fault) for key, value in table.items()}
+            raise fault(name, "", f"'{key}' is missing, which 'kind' {kind!r} needs")
     return Target(
         name=name,
         kind=kind,

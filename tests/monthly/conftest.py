@@ -9,14 +9,17 @@ import subprocess
 import sys
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from auditlens.monthly.job import Job, run_job
 from auditlens.monthly.shelf import Shelf
-from auditlens.settings import Settings
+from auditlens.notify import Manner
+from auditlens.settings import Settings, Target
 from auditlens.simulator import serve, simulate
 from auditlens.simulator.feed import Feed
 from auditlens.simulator.records import to_current
@@ -64,6 +67,38 @@ def rules(tmp_path_factory) -> Path:
     return folder
 
 
+class Ear:
+    """A receiver that takes every message and notes the id and the report of each."""
+
+    def __init__(self) -> None:
+        heard = self.heard = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                heard.append((told["report"], told["id"]))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+
+@pytest.fixture
+def ear():
+    """One receiver on this machine."""
+    made = Ear()
+    thread = Thread(target=made.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
 @dataclass
 class Office:
     """A served workspace, an archive, a shelf of reports, and a clock that is set by hand."""
@@ -74,6 +109,8 @@ class Office:
     server: object
     told: list[str] = field(default_factory=list)
     now: datetime = datetime(2025, 1, 1, tzinfo=UTC)
+    ear: Ear | None = None
+    late: frozenset[bytes] = frozenset()
 
     @property
     def out(self) -> Path:
@@ -91,7 +128,11 @@ class Office:
 
     def list(self, records: list[tuple[datetime, bytes]]) -> None:
         """Let the server list these records, as far as they happened by now."""
-        shown = [raw for at, raw in records if at < self.now]
+        shown = [
+            raw
+            for at, raw in records
+            if at < self.now - (timedelta(days=2) if raw in self.late else timedelta())
+        ]
         self.server.feeds["current"] = Feed(lambda: to_current(shown))
 
     def run(self, **options):
@@ -99,11 +140,18 @@ class Office:
         settings = {"archive": self.archive, "rules": self.rules, **options.pop("settings", {})}
         source = lambda: SecodaSource(self.server.url, self.server.key, api="current")  # noqa: E731
         job = {"source": source, "now": lambda: self.now, "tell": self.told.append} | options
+        if self.ear is not None:
+            aim = Target("team", "webhook", allow=("loopback",), options={"url_env": "HOOK"})
+            settings["notify"] = {"team": aim}
+            job |= {"environ": {"HOOK": self.ear.url}, "manner": Manner(pauses=(), at_once=True)}
         return run_job(Job(Settings(**settings), self.out, **job))
 
     def start(self, *more: str, **environment: str) -> subprocess.Popen:
         """The real command in a process of its own."""
         settings = f'archive = "archive"\nrules = {json.dumps(str(self.rules))}\napi = "current"\n'
+        if self.ear is not None:
+            settings += '[notify.team]\nkind = "webhook"\nurl_env = "HOOK"\nallow = ["loopback"]\n'
+            environment["HOOK"] = self.ear.url
         (self.home / "auditlens.toml").write_text(settings)
         told = {
             "SOURCE_DATE_EPOCH": str(int(self.now.timestamp())),

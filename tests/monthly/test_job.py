@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +10,11 @@ import pytest
 
 from auditlens.archive import Archive
 from auditlens.archive.lock import writer
+from auditlens.audit import run_audit
 from auditlens.errors import IntegrityError, Interrupted, LockHeld, SourceError, UsageError
 from auditlens.monthly.job import PATIENCE, Job, not_yet, run_job
 from auditlens.period import Period
+from auditlens.rules import load_rules
 from auditlens.settings import Settings
 from auditlens.sources import SecodaSource
 
@@ -197,3 +200,58 @@ def test_two_commands_at_once_and_the_second_exits_6(reported):
     assert process.returncode == 6, told
     assert "Another run" in told
     assert time.monotonic() - began < 60
+
+
+def test_a_report_is_told_once_and_a_receiver_that_is_down_is_told_later(reported, ear):
+    """Exit 3, the message waits, and the next run delivers it; the report stands all the same."""
+    reported.ear = ear
+    right, ear.url = ear.url, "http://127.0.0.1:9/"
+    done = reported.at(2025, 12, 5).run()
+    assert (done.exit_code, done.months) == (3, ["2025-11"])
+    assert list(done.undelivered) == ["2025-11 to team"]
+    assert reported.last_run()["undelivered"] == done.undelivered
+    ear.url = right
+    assert reported.run().delivered == ["2025-11 to team"]
+    assert reported.run().delivered == []
+    assert [report for report, _ in ear.heard] == ["2025-11"]
+
+
+def test_a_kill_between_message_and_report_loses_and_doubles_neither(reported, ear, monkeypatch):
+    """What is told is queued first; it leaves when its report stands."""
+    from auditlens.monthly import job
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    reported.ear = ear
+    reported.at(2025, 12, 5)
+    with monkeypatch.context() as broken:
+        broken.setattr(job, "write_folder", killed)
+        with pytest.raises(Killed):
+            reported.run()
+    assert ear.heard == []
+    assert len(list((reported.home / "outbox" / "waiting").iterdir())) == 1
+    assert reported.run().months == ["2025-11"]
+    assert [report for report, _ in ear.heard] == ["2025-11"]
+
+
+def test_only_counts_levels_titles_and_ids_leave(reported, ear, rules):
+    """No name, address or id of a person or a resource is in what was sent."""
+    from auditlens.notify import notice_of
+    from auditlens.settings import Target
+
+    period = Period.parse("2025-10")
+    audit = run_audit(Archive(reported.archive), load_rules(rules), period=period)
+    columns = ("sender_id", "sender_name", "sender_email", "resource_id", "resource_title")
+    names = {name for column in columns for name in audit.events[column].unique() if name}
+    told = json.dumps(notice_of(audit, "2025-10", Target("team", "slack")))
+    assert '"listed": [{' in told
+    assert not [name for name in names if name in told]
+    bare = notice_of(audit, "2025-10", Target("team", "slack", tell="levels"))
+    assert "listed" not in bare
+    full = json.dumps(notice_of(audit, "2025-10", Target("team", "slack", tell="identities")))
+    assert [name for name in names if name in full]
+    assert notice_of(audit, "2025-10", Target("team", "slack", level="critical")) is None

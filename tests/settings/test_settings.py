@@ -74,3 +74,42 @@ def test_a_variable_that_sets_nothing_is_told():
     """A typing error in a variable's name does not pass in silence."""
     settings = load_settings(Path("/"), {"AUDITLENS_TIMEZON": "UTC"})
     assert settings.unknown == ("AUDITLENS_TIMEZON is no setting. Did you mean 'timezone'?",)
+
+
+GOOD = '[notify.team]\nkind = "slack"\nurl_env = "SLACK_URL"\n'
+
+
+def test_receivers_are_read_from_their_tables(tmp_path: Path):
+    """With what each may be told, and without any secret."""
+    write(tmp_path, GOOD + 'tell = "levels"\nlevel = "high"\nallow = ["private"]\n')
+    (one,) = load_settings(tmp_path, {}).notify.values()
+    assert (one.name, one.kind, one.tell, one.level) == ("team", "slack", "levels", "high")
+    assert (one.allow, dict(one.options)) == (("private",), {"url_env": "SLACK_URL"})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("notify = 3", "auditlens.toml:1: 'notify' must hold tables"),
+        ("\n[notify.team]\n", "auditlens.toml:2: .*'kind' is None; use one of slack, teams"),
+        ('[notify.team]\nkind = "pager"', "auditlens.toml:2: .*'kind' is 'pager'"),
+        ('[notify.team]\nkind = "slack"', "auditlens.toml:1: .*'url_env' is missing"),
+        (GOOD + 'url = "https://x.test"', "auditlens.toml:4: .*'url' is no key of kind 'slack'"),
+        (GOOD + "tel = 'levels'", "auditlens.toml:4: .*did you mean 'tell'"),
+        (GOOD + "tell = 'all'", "auditlens.toml:4: .*use one of levels, findings, identities"),
+        (GOOD + "level = 'huge'", "auditlens.toml:4: .*use one of informational"),
+        (GOOD + "allow = ['everything']", "auditlens.toml:4: .*'allow' names 'everything'"),
+        (GOOD + "allow = []", "auditlens.toml:4: .*list of texts"),
+        (GOOD.replace("SLACK_URL", "https://hooks.test/secret"), "toml:3: .*names an environment"),
+        (GOOD.replace('"slack"', '"email"'), "auditlens.toml:3: .*'url_env' is no key of kind 'email'"),
+        ("[notify.'a b']\nkind = 'slack'", "is no name"),
+        ('[notify.m]\nkind = "email"\nhost = "m.test"\nsender = "a@b.test"\nto = ["x"]',
+         "auditlens.toml:5: .*'x' is no e-mail address"),
+        ('[notify.m]\nkind = "email"\nport = 0', "auditlens.toml:3: .*'port' must be a number"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_receiver_is_told_with_its_line(tmp_path: Path, text: str, told: str):
+    """File, line, table, and what would be right."""
+    write(tmp_path, text)
+    with pytest.raises(DocumentError, match=told):
+        load_settings(tmp_path, {})
