@@ -12,7 +12,6 @@ from auditlens.anomalies.windows import (
     Ints,
     deviation,
     first_rows,
-    stabilised,
     surge,
     trail,
 )
@@ -69,12 +68,14 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     }
     for name in SELF_COUNTS:
         levels = np.log1p(values[name])
-        made[f"{name}_z"] = deviation(levels, trail(levels, first))
+        baseline = trail(levels, first)
+        made[f"{name}_z"] = deviation(levels, baseline)
+        if name in SURGE_COUNTS:
+            made[f"{name}_leap"] = surge(values[name], baseline)
     made["day_z"] = made["events_z"] - by_day(made["events_z"], d)
     for name in SELF_SURPRISES:
         levels = values[name] / 1000.0
         made[f"{name}_self"] = deviation(levels, trail(levels, first))
-    made |= {f"{name}_leap": leap(values[name], first) for name in SURGE_COUNTS}
     for name in PEER_COUNTS:
         usual = values[f"usual_{name}"]
         ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
@@ -91,10 +92,6 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
     )
-
-
-def leap(values: Ints, first: Ints) -> Floats:
-    return surge(values, trail(stabilised(values), first))
 
 
 def by_day(z: Floats | Ints, day: Ints) -> Floats:

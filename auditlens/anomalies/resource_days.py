@@ -9,7 +9,15 @@ from auditlens.anomalies.counts import foreign_folders
 from auditlens.anomalies.high_days import HighDays
 from auditlens.anomalies.ledger import NOTHING, Ledger
 from auditlens.anomalies.sender_days import Comparison
-from auditlens.anomalies.windows import ENOUGH, Ints, deviation, first_rows, stabilised, trail
+from auditlens.anomalies.windows import (
+    ENOUGH,
+    Ints,
+    deviation,
+    first_rows,
+    highest_count,
+    stabilised,
+    trail,
+)
 
 __all__ = ["OWN_COUNTS", "TYPE_COUNTS", "resource_features"]
 
@@ -49,16 +57,17 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
         values = table[count].to_numpy()
         # One of something, or none, is never more than usual; most resource-days are that.
         several = values > (0 if count in SCARCE else 1)
-        z = deviation(np.log1p(values), trail(np.log1p(values), first, only=several))
+        own = trail(np.log1p(values), first, only=several)
+        z = deviation(np.log1p(values), own)
         if count in usual:
             high = np.maximum(usual[count], 0)
             ratio = np.where(usual[count] >= 0, np.log((values + 1) / (high + 1)), 0.0)
             made[f"type_{count}"] = ratio
             z = np.where((rows - first < ENOUGH) & several, ratio / YOUNG, z)
-            own = trail(stabilised(values), first, only=several)
+            level, highest = stabilised(values), stabilised(highest_count(own))
             made[f"{count}_leap"] = np.minimum(
-                np.maximum(stabilised(values) - stabilised(high), 0.0),
-                np.where(own.days >= ENOUGH, stabilised(values) - own.highest, np.inf),
+                np.maximum(level - stabilised(high), 0.0),
+                np.where(own.days >= ENOUGH, level - highest, np.inf),
             )
         made[f"{count}_z"] = z
     unusual = table["audience_mean"].to_numpy() / 1000.0

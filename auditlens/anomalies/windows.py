@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ENOUGH", "WINDOW", "Floats", "Ints", "Trail", "deviation", "first_rows", "stabilised",
-    "surge", "trail",
+    "ENOUGH", "WINDOW", "Floats", "Ints", "Trail", "deviation", "first_rows", "highest_count",
+    "stabilised", "surge", "trail",
 ]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -103,10 +103,15 @@ def deviation(levels: Floats, baseline: Trail) -> Floats:
 def surge(values: Ints, baseline: Trail) -> Floats:
     """How far a count lies above the highest baseline day, in spreads of a Poisson count.
 
-    ``baseline`` is of ``stabilised`` counts. Zero below SETTLED days.
+    ``baseline`` is of ``log1p`` counts. Zero below SETTLED days.
     """
-    over = stabilised(values) - baseline.highest
+    over = stabilised(values) - stabilised(highest_count(baseline))
     return np.where(baseline.days >= SETTLED, np.maximum(over, 0.0), 0.0)
+
+
+def highest_count(baseline: Trail) -> Ints:
+    """The highest count of a baseline of ``log1p`` counts."""
+    return np.round(np.expm1(baseline.highest)).astype(np.int64)
 
 
 def stabilised(values: Ints) -> Floats:
