@@ -1,12 +1,14 @@
-"""``auditlens doctor``: ticked lines, each failure with its fix."""
+"""``auditlens doctor``: ten ticked lines in five seconds, each failure with its fix."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,18 +17,28 @@ from auditlens.errors import AuditLensError
 
 if TYPE_CHECKING:
     from auditlens.settings import Settings
+    from auditlens.sources import SecodaSource
+    from auditlens.sources.probe import Probe
 
 __all__ = ["doctor"]
+
+SECONDS = 3.5
+"""For server and archive together; what has not answered by then is told so."""
+
+PAGE_SECONDS = 2.0
+SERVER = ("TLS", "reachable", "role", "API", "page cap", "oldest event", "clock")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing looked at."""
+    """One thing looked at; ``code`` is the exit code of its failure."""
 
     name: str
     ok: bool
     found: str
     fix: str = ""
+    code: int = 2
 
 
 @click.command()
@@ -34,60 +46,149 @@ class Line:
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, /, archive: Path | None, as_json: bool) -> None:
-    """Test settings, key, server and archive; say what to do about each failure."""
+    """Test key, server, archive and settings; say what to do about each failure."""
+    from importlib.metadata import version
+
     from auditlens.cli.terminal import print_json, visible
 
     settings = settings_of(archive=archive)
-    lines = [*setup_lines(settings)]
-    code, server = server_lines(settings)
-    lines += server
-    lines.append(archive_line(settings))
+    lines = examined(settings)
+    code = max((line.code for line in lines if not line.ok), default=0)
+    here = {
+        "version": f"auditlens {version('auditlens')}",
+        "settings": str(settings.path or "none; defaults and environment are used"),
+    }
     if as_json:
-        print_json({"checks": [asdict(line) for line in lines], "exit_code": code})
+        checks = [
+            {key: value for key, value in asdict(line).items() if key != "code"} for line in lines
+        ]
+        print_json({"checks": checks, "exit_code": code, **here})
+        ctx.exit(code)
+    for line in lines:
+        click.echo(f"{'✓' if line.ok else '✗'} {line.name:<13} {visible(line.found)}")
+        if not line.ok and line.fix:
+            click.echo(f"  {'':<13} {visible(line.fix)}")
+    click.echo(f"{here['version']}, settings: {visible(here['settings'])}")
+    ctx.exit(code)
+
+
+def examined(settings: Settings) -> list[Line]:
+    """All ten lines; server and archive are asked side by side and given up together."""
+    key = key_line()
+    ask = begin(lambda: server_lines(settings)) if key.ok else None
+    look = begin(lambda: archive_line(settings))
+    if ask is None:
+        server = [Line(name, ok=False, found="not asked", fix="Set the key first")
+                  for name in SERVER]  # fmt: skip
     else:
-        for line in lines:
-            click.echo(f"{'✓' if line.ok else '✗'} {line.name:<12} {visible(line.found)}")
-            if not line.ok and line.fix:
-                click.echo(f"  {'':<12} {visible(line.fix)}")
-    failed = not all(line.ok for line in lines)
-    ctx.exit(code or (2 if failed else 0))
+        late = Line("reachable", ok=False, found=f"nothing within {SECONDS:g} s",
+                    fix="Check the network and SECODA_API_URL", code=3)  # fmt: skip
+        server = ask() or with_unknown([late])
+    slow = Line("archive", ok=False, found="no answer in time", fix="Run 'auditlens status'")
+    return [key, *server, look() or slow, zone_line(settings)]
 
 
-def setup_lines(settings: Settings) -> Iterator[Line]:
-    """Settings file, time zones and versions."""
-    from importlib.metadata import version
+def begin(call: Callable[[], Result]) -> Callable[[], Result | None]:
+    """Start a call; what is given back waits for its result, a few seconds at most."""
+    from time import monotonic
 
-    from auditlens.period import zone
+    found: list[Result] = []
+    started = monotonic()
+    # A daemon: a resolver or a connection that hangs must not keep the program from ending.
+    worker = Thread(target=lambda: found.append(call()), daemon=True)
+    worker.start()
 
-    found = str(settings.path) if settings.path else "none; defaults and environment are used"
-    yield Line("settings", ok=True, found=found)
+    def wait() -> Result | None:
+        worker.join(max(0.0, SECONDS - (monotonic() - started)))
+        return found[0] if found else None
+
+    return wait
+
+
+def key_line() -> Line:
+    from auditlens.sources.address import read_key
+
     try:
-        zone(settings.timezone)
-        zone("Europe/Paris")
-        yield Line("time zones", ok=True, found=f"report zone {settings.timezone}")
+        read_key(os.environ.get("SECODA_API_KEY"))
     except AuditLensError as error:
-        yield Line("time zones", ok=False, found=error.message, fix="pip install tzdata")
-    yield Line("version", ok=True, found=f"auditlens {version('auditlens')}")
-    key = os.environ.get("SECODA_API_KEY")
-    yield Line(
-        "key",
-        ok=bool(key),
-        found="SECODA_API_KEY is set" if key else "SECODA_API_KEY is not set",
-        fix="" if key else "Make a key in Secoda under Settings > API and export it",
-    )
+        return Line("key", ok=False, found=error.message, fix=error.fix)
+    return Line("key", ok=True, found="from the environment variable SECODA_API_KEY")
 
 
-def server_lines(settings: Settings) -> tuple[int, list[Line]]:
-    """Ask the server once; needs a key and an address."""
+def server_lines(settings: Settings) -> list[Line]:
+    """What two requests show: the first page, and the last, which has the oldest event."""
     from auditlens.sources import SecodaSource
 
-    if not os.environ.get("SECODA_API_KEY"):
-        return 0, [Line("server", ok=False, found="not asked", fix="Set the key first")]
     try:
-        probe = SecodaSource(settings.api_url or None, api=settings.api).probe()
+        source = SecodaSource(
+            settings.api_url or None, api=settings.api, retry_budget=0.0, page_deadline=PAGE_SECONDS
+        )
+        probe = source.probe()
     except AuditLensError as error:
-        return error.exit_code, [Line("server", ok=False, found=error.message, fix=error.fix)]
-    return probe.exit_code, [Line(c.name, c.ok, c.found, c.fix) for c in probe.checks]
+        bad = Line("reachable", ok=False, found=error.message, fix=error.fix, code=error.exit_code)
+        return with_unknown([bad])
+    if probe.exit_code:
+        return failed(probe)
+    secure = "certificate checked" if probe.url.startswith("https") else "none: this machine alone"
+    answers = [
+        Line("TLS", ok=True, found=secure),
+        Line("reachable", ok=True, found=probe.url),
+        Line("role", ok=True, found="the key may read the audit log"),
+        Line("API", ok=True, found=f"the {probe.endpoint} generation"),
+        cap_line(probe),
+        oldest_line(source, probe),
+    ]
+    clock = next(check for check in probe.checks if check.name == "clock")
+    return [*answers, Line("clock", clock.ok, clock.found, clock.fix)]
+
+
+def failed(probe: Probe) -> list[Line]:
+    """A failed request: which of TLS, reachable and role it is about."""
+    bad = next(check for check in probe.checks if not check.ok)
+    wrong = Line("reachable", ok=False, found=bad.found, fix=bad.fix, code=probe.exit_code)
+    if bad.name == "key":
+        told = "certificate checked" if probe.url.startswith("https") else "none: this machine"
+        return with_unknown([
+            Line("TLS", ok=True, found=told),
+            Line("reachable", ok=True, found=probe.url),
+            Line("role", ok=False, found=bad.found, fix=bad.fix, code=probe.exit_code),
+        ])  # fmt: skip
+    if "certificate" in bad.found:
+        return with_unknown(
+            [Line("TLS", ok=False, found=bad.found, fix=bad.fix, code=probe.exit_code)]
+        )
+    return with_unknown([wrong])
+
+
+def with_unknown(known: list[Line]) -> list[Line]:
+    """All lines about the server; what could not be looked at says so."""
+    found = {line.name: line for line in known}
+    return [found.get(name) or Line(name, ok=False, found="not known", code=0) for name in SERVER]
+
+
+def cap_line(probe: Probe) -> Line:
+    records = next(check for check in probe.checks if check.name == "records")
+    return Line("page cap", records.ok, records.found, records.fix)
+
+
+def oldest_line(source: SecodaSource, probe: Probe) -> Line:
+    """When the oldest event happened that the server still lists."""
+    from auditlens.cli.terminal import moment
+    from auditlens.events.decode import decode_records
+    from auditlens.provenance import run_time
+
+    if not probe.count or not probe.page_size:
+        told = "the log is empty" if probe.count == 0 else "the server gives no count to find it by"
+        return Line("oldest event", ok=True, found=told)
+    try:
+        page = source.page(-(-probe.count // probe.page_size))
+    except AuditLensError as error:
+        return Line("oldest event", ok=False, found=error.message, fix=error.fix, code=3)
+    oldest = decode_records(page.records).events["created_at"].min()
+    if not isinstance(oldest, datetime):
+        return Line("oldest event", ok=True, found="not on the last page")
+    days = (run_time() - oldest).days
+    return Line("oldest event", ok=True, found=f"{moment(oldest)}, {days} days ago")
 
 
 def archive_line(settings: Settings) -> Line:
@@ -100,5 +201,16 @@ def archive_line(settings: Settings) -> Line:
     try:
         status = Archive(settings.archive).status(now=run_time())
     except AuditLensError as error:
-        return Line("archive", ok=False, found=error.message, fix=error.fix)
+        return Line("archive", ok=False, found=error.message, fix=error.fix, code=error.exit_code)
     return Line("archive", ok=True, found=f"{status.events:,} events at {settings.archive}")
+
+
+def zone_line(settings: Settings) -> Line:
+    from auditlens.period import zone
+
+    try:
+        zone(settings.timezone)
+        zone("Europe/Paris")
+    except AuditLensError as error:
+        return Line("time zones", ok=False, found=error.message, fix="pip install tzdata")
+    return Line("time zones", ok=True, found=f"report zone {settings.timezone}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -16,15 +17,28 @@ TEMPLATE = """\
 # AuditLens settings. Flags and AUDITLENS_* variables stand above this file.
 # The key is not written here: export SECODA_API_KEY.
 
-api_url = "{api_url}"
+api_url = {api_url}
 archive = "archive"
-timezone = "{timezone}"
+timezone = {timezone}
+reviewer = {reviewer}
+
+# Who is told of a new report; docs/notifications.md has every kind.
+# [notify.team]
+# kind = "slack"
+# url_env = "SLACK_WEBHOOK_URL"
 
 # What your rules call %approved_domains% and so on.
 [placeholders]
 approved_domains = []
 provisioning_accounts = []
 """
+
+IGNORED = """\
+# Secrets, and what waits to be sent. The archive, triage.yml and signed/ belong into git.
+auditlens.env
+outbox/
+"""
+ADDRESS = "https://api.secoda.co"
 
 
 @click.command()
@@ -33,42 +47,70 @@ provisioning_accounts = []
     help="https://api.secoda.co, https://eapi.secoda.co, https://aapi.secoda.co or yours.",
 )
 @click.option("--timezone", help="Time zone of your reports, an IANA name: Europe/Paris.")
+@click.option("--reviewer", help="Who decides and signs: a name, or 'Name <address>'.")
 @click.option(
     "--schedule",
-    type=click.Choice(SCHEDULES),
+    type=click.Choice((*SCHEDULES, "none")),
     help="Also write what starts 'auditlens run' daily.",
 )
+@click.option("--no-input", is_flag=True, help="Never ask; what is not said gets its default.")
 @click.option(
     "--folder", type=click.Path(path_type=Path), default=Path(), help="Where (default: here)."
 )
-def init(api_url: str | None, timezone: str | None, schedule: str | None, folder: Path) -> None:
+def init(
+    api_url: str | None, timezone: str | None, reviewer: str | None, schedule: str | None,
+    no_input: bool, folder: Path,
+) -> None:  # fmt: skip
     """Write auditlens.toml into this folder; an existing one is left alone.
 
-    What is not said is asked for. With --schedule, a folder that has its settings gets the
-    schedule only.
+    On a terminal, what is not said is asked for: four questions at most. Elsewhere the defaults
+    are taken. With --schedule, a folder that has its settings gets the schedule only.
     """
     from auditlens.settings import FILE_NAME
 
     path = folder / FILE_NAME
     if not (schedule and path.exists()):
-        write_new(path, settings_text(api_url, timezone).encode())
+        if path.exists():
+            raise UsageError(f"{path} exists already", fix="Edit it, or remove it first")
+        asks = not no_input and sys.stdin is not None and sys.stdin.isatty()
+        api_url = said(api_url, "Address of the API", ADDRESS, asks=asks)
+        timezone = said(timezone, "Time zone of your reports", "UTC", asks=asks)
+        reviewer = said(reviewer, "Who reviews (Enter: say it later)", "", asks=asks)
+        schedule = said(schedule, "Daily run by", "none", asks=asks, choices=(*SCHEDULES, "none"))
+        write_new(path, settings_text(api_url, timezone, reviewer).encode())
+        if not (folder / ".gitignore").exists():
+            write_new(folder / ".gitignore", IGNORED.encode())
         click.echo("Next: export SECODA_API_KEY, then run 'auditlens doctor'", err=True)
-    if schedule:
+    if schedule and schedule != "none":
         write_schedule(schedule, folder)
 
 
-def settings_text(api_url: str | None, timezone: str | None) -> str:
-    """The settings file, with what was said or is now asked for."""
-    from auditlens.period import zone
+def said(
+    given: str | None, question: str, default: str, *, asks: bool, choices: tuple[str, ...] = ()
+) -> str:
+    """What a flag said, else what a person answers, else the default."""
+    if given is not None or not asks:
+        return default if given is None else given
+    kind = click.Choice(choices) if choices else str
+    return str(click.prompt(question, default=default, type=kind, show_default=bool(default)))
 
-    if api_url is None:
-        api_url = str(click.prompt("Address of the API", default="https://api.secoda.co"))
-    if timezone is None:
-        timezone = str(click.prompt("Time zone of your reports", default="UTC"))
+
+def settings_text(api_url: str, timezone: str, reviewer: str) -> str:
+    """The settings file. Raises UsageError for an answer that no command would take."""
+    import json
+
+    from auditlens.period import zone
+    from auditlens.sources.address import read_address
+
+    read_address(api_url)
     zone(timezone)
-    if '"' in api_url or "\\" in api_url or not api_url.isprintable():
-        raise UsageError(f"{api_url!r} is no address", fix="Write https://api.secoda.co")
-    return TEMPLATE.format(api_url=api_url, timezone=timezone)
+    if not (api_url + reviewer).isprintable():
+        raise UsageError("The reviewer holds a control character", fix="Write a name on one line")
+    # JSON's quoting of text is TOML's.
+    quoted = {"api_url": api_url, "timezone": timezone, "reviewer": reviewer}
+    return TEMPLATE.format(
+        **{name: json.dumps(text, ensure_ascii=False) for name, text in quoted.items()}
+    )
 
 
 def write_schedule(kind: str, folder: Path) -> None:

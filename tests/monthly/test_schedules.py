@@ -31,7 +31,8 @@ def written(kind: str, folder: Path) -> dict[str, str]:
     )
     assert done.exit_code == 0, done.output
     assert (folder / "auditlens.toml").is_file()
-    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".toml"]
+    ours = (".gitignore", "auditlens.toml")
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ours]
     encoding = "utf-16" if kind == "windows" else "utf-8"
     return {p.relative_to(folder).as_posix(): p.read_text(encoding=encoding) for p in files}
 

@@ -101,7 +101,7 @@ def test_receivers_are_read_from_their_tables(tmp_path: Path):
         (GOOD + "allow = ['everything']", "auditlens.toml:4: .*'allow' names 'everything'"),
         (GOOD + "allow = []", "auditlens.toml:4: .*list of texts"),
         (GOOD.replace("SLACK_URL", "https://hooks.test/secret"), "toml:3: .*names an environment"),
-        (GOOD.replace('"slack"', '"email"'), "auditlens.toml:3: .*'url_env' is no key of kind 'email'"),
+        (GOOD.replace('"slack"', '"email"'), "toml:3: .*'url_env' is no key of kind 'email'"),
         ("[notify.'a b']\nkind = 'slack'", "is no name"),
         ('[notify.m]\nkind = "email"\nhost = "m.test"\nsender = "a@b.test"\nto = ["x"]',
          "auditlens.toml:5: .*'x' is no e-mail address"),
