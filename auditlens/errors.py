@@ -1,15 +1,17 @@
 """Every error AuditLens raises on purpose, and the exit code each one becomes.
 
-    AuditLensError              2
-    ├── UsageError              2   an argument, a file or a period that cannot be used
-    ├── DocumentError           2   one fault in a YAML or TOML document: file, line, column
-    ├── DocumentErrors          2   every fault of a folder of documents, not the first alone
-    ├── SourceError             3   the source did not give all it holds: trying again helps
-    │   └── KeyRefused          4   the key is wrong (401) or its owner has no right (403)
-    ├── IntegrityError          5   bytes on disk are not the bytes that were sealed
-    ├── LockHeld                6   another run is writing to the archive
-    └── Interrupted           130   stopped by a person or a signal; what was pulled is saved
+    AuditLensError          2  AL-200
+    ├── UsageError          2  AL-201  an argument, a file or a period that cannot be used
+    ├── DocumentError       2  AL-202  one fault in a YAML or TOML document: file, line, column
+    ├── DocumentErrors      2  AL-203  every fault of a folder of documents, not the first alone
+    ├── SourceError         3  AL-300  the source did not give all it holds: trying again helps
+    │   └── KeyRefused      4  AL-400  the key is wrong (401) or its owner has no right (403)
+    ├── IntegrityError      5  AL-500  bytes on disk are not the bytes that were sealed
+    ├── LockHeld            6  AL-600  another run is writing to the archive
+    └── Interrupted       130  AL-130  stopped by a person or a signal; what was pulled is saved
 
+Rooms that raise an error of their own below these give it a code of its own (AL-301 and so on);
+docs/errors.md has a section for each code, which a test holds.
 A message says what was found and where; ``fix`` says what would be right. Only the command
 line exits; everything below it raises.
 """
@@ -35,6 +37,7 @@ __all__ = [
 class AuditLensError(Exception):
     """Base of all errors a user can act on: one line of text, and the fix if there is one."""
 
+    code = "AL-200"
     exit_code = 2
 
     def __init__(self, message: str, *, fix: str = "") -> None:
@@ -49,9 +52,13 @@ class AuditLensError(Exception):
 class UsageError(AuditLensError):
     """An argument, a file or a setting that cannot be used as it was given."""
 
+    code = "AL-201"
+
 
 class DocumentError(AuditLensError):
     """A fault in a document, with its place: ``path:line:column: message``."""
+
+    code = "AL-202"
 
     def __init__(
         self, message: str, *, path: Path | str, line: int = 0, column: int = 0, fix: str = ""
@@ -69,6 +76,8 @@ class DocumentError(AuditLensError):
 class DocumentErrors(AuditLensError):
     """All faults found while loading a folder, one line each, in the order of the files."""
 
+    code = "AL-203"
+
     def __init__(self, errors: Sequence[DocumentError]) -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = tuple(errors)
@@ -77,28 +86,33 @@ class DocumentErrors(AuditLensError):
 class SourceError(AuditLensError):
     """The source failed or gave less than it holds; what was already pulled is kept."""
 
+    code = "AL-300"
     exit_code = 3
 
 
 class KeyRefused(SourceError):
     """The server refused the key (401) or the rights of its owner (403)."""
 
+    code = "AL-400"
     exit_code = 4
 
 
 class IntegrityError(AuditLensError):
     """Stored bytes differ from what their manifest says; nothing was parsed from them."""
 
+    code = "AL-500"
     exit_code = 5
 
 
 class LockHeld(AuditLensError):
     """Another process holds the archive's lock."""
 
+    code = "AL-600"
     exit_code = 6
 
 
 class Interrupted(AuditLensError):
     """A person or a signal stopped the run after its last whole page was saved."""
 
+    code = "AL-130"
     exit_code = 130

@@ -10,7 +10,7 @@ import sys
 import click
 
 from auditlens.cli.commands import CommandTable
-from auditlens.errors import AuditLensError
+from auditlens.errors import AuditLensError, Interrupted, UsageError
 
 __all__ = ["auditlens", "main"]
 
@@ -21,7 +21,8 @@ Start here:
   auditlens report --period last --out out
 \b
 Exit codes: 0 fine, 1 findings at --fail-on or above, 2 usage or rule error, 3 source
-incomplete, 4 key refused, 5 integrity failure, 6 archive locked, 130 interrupted."""
+incomplete, 4 key refused, 5 integrity failure, 6 archive locked, 130 interrupted.
+docs/errors.md explains the code at the end of each error, such as [AL-201]."""
 
 
 @click.group(
@@ -37,18 +38,26 @@ def main() -> None:
     try:
         code = auditlens.main(standalone_mode=False)
     except AuditLensError as error:
-        fail(str(error), error.exit_code)
+        fail(f"{error} [{error.code}]", error.exit_code)
     except click.exceptions.Abort:
-        fail("interrupted", 130)
+        fail(f"interrupted [{Interrupted.code}]", 130)
     except click.ClickException as error:
-        error.show()
+        usage(error)
         sys.exit(2)
     except KeyboardInterrupt:
-        fail("interrupted", 130)
+        fail(f"interrupted [{Interrupted.code}]", 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def usage(error: click.ClickException) -> None:
+    """A wrong command line: how the command is used, and what was wrong."""
+    ctx = getattr(error, "ctx", None)
+    if isinstance(ctx, click.Context):
+        click.echo(f"{ctx.get_usage()}\nTry '{ctx.command_path} --help' for help.\n", err=True)
+    click.echo(f"Error: {error.format_message()} [{UsageError.code}]", err=True)
 
 
 def fail(message: str, code: int) -> None:

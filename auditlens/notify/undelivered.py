@@ -13,6 +13,8 @@ class Undelivered(SourceError):
     The text never holds what stands in a secret, nor what the receiver answered.
     """
 
+    code = "AL-304"
+
     def __init__(self, message: str, *, fix: str = "", told: int | None = None) -> None:
         super().__init__(message, fix=fix)
         self.told = told

@@ -19,6 +19,8 @@ GZIP = 31
 class BodyTooLargeError(SourceError):
     """The decoded body passed its size bound; a smaller page may pass."""
 
+    code = "AL-302"
+
 
 class Body:
     """Collects the bytes of one answer; ``encoding`` is its Content-Encoding.

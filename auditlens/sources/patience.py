@@ -43,6 +43,8 @@ class PageFault(SourceError):
     that is no failure of the server (429), so tries are limited by the budget alone.
     """
 
+    code = "AL-301"
+
     def __init__(
         self, message: str, *, fix: str = "", told: int | None = None, throttled: bool = False
     ) -> None:

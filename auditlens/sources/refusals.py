@@ -16,6 +16,8 @@ PASSING = (408, 425)
 class EndpointMissingError(SourceError):
     """The server has no such endpoint, or no such page: 404, 405, 410."""
 
+    code = "AL-303"
+
     def __init__(self, answer: Answer, where: str) -> None:
         super().__init__(f"{where} is not there ({answer.status})", fix="Check SECODA_API_URL")
         self.answer = answer
