@@ -10,6 +10,7 @@ __all__ = ["COMMANDS", "CommandTable"]
 
 COMMANDS = {
     "check": "Check a period against rules and model.",
+    "completion": "Print the completion script of bash, zsh or fish.",
     "demo": "Simulate a workspace, sync it and write its report.",
     "doctor": "Test key, server, archive and settings.",
     "evaluate": "Measure what the model and the rules find of planted incidents.",
