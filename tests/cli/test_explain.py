@@ -1,0 +1,57 @@
+"""The explain command: reasons, rule, usual days and hours, and no control character."""
+
+import json
+
+import pytest
+
+import auditlens as al
+from tests.cli.conftest import PERIOD
+
+
+@pytest.fixture(scope="module")
+def findings(log_file):
+    """The findings of the log, as the library has them."""
+    return al.run_audit(al.read_log(log_file), period=PERIOD).findings.to_dicts()
+
+
+def test_a_finding_of_each_kind_is_told(run, log_file, findings):
+    """Rules show their condition, anomalies what is usual; both the hours of the week."""
+    for kind in ("rule", "anomaly"):
+        one = next(each for each in findings if each["kind"] == kind)
+        done = run("explain", one["finding_id"], log_file, "--period", PERIOD)
+        assert done.exit_code == 0, done.output
+        assert one["title"] in done.stdout
+        assert "Sun  " in done.stdout
+        assert " *" in done.stdout
+        assert ("rule: " in done.stdout) is (kind == "rule")
+        assert ("unusual does not mean wrong" in done.stdout) is (kind == "anomaly")
+
+
+def test_json_holds_all_that_is_shown(run, log_file, findings):
+    """One document with the frames behind the text."""
+    one = findings[0]
+    done = run("explain", one["finding_id"], log_file, "--period", PERIOD, "--json")
+    told = json.loads(done.stdout)
+    assert told["schema_version"] == 1
+    assert told["finding"]["finding_id"] == one["finding_id"]
+    assert len(told["hours"]) == 168
+    assert told["bands"]["events"][0].keys() == {"day", "value", "low", "typical", "high"}
+
+
+def test_nothing_of_the_log_reaches_the_terminal_as_control(run, log_file, findings, tmp_path):
+    """Escape sequences and reordering marks in titles are shown, not obeyed."""
+    path = tmp_path / "hostile.ndjson"
+    text = log_file.read_text(encoding="utf-8")
+    hostile = "\\u001b[2J\\u202e"
+    lines = [json.loads(line) for line in text.splitlines()]
+    for record in lines:
+        record["resource_title"] = f"{record.get('resource_title')}{hostile}"
+    path.write_text(
+        "".join(json.dumps(record).replace("\\\\u", "\\u") + "\n" for record in lines),
+        encoding="utf-8",
+    )
+    for one in findings[:1]:
+        done = run("explain", one["finding_id"], path, "--period", PERIOD)
+        assert done.exit_code == 0
+        assert not set(done.stdout) & {"\x1b", "\u202e"}
+        assert "u001b" in done.stdout
