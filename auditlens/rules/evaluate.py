@@ -27,6 +27,8 @@ from auditlens.rules.windows import anchors
 
 __all__ = ["HEALTH_SCHEMA", "RuleOutcome", "all_hits", "evaluate", "match_frame"]
 
+SAMPLE = 1_000
+
 HEALTH_SCHEMA: dict[str, pl.DataType] = {
     "rule_id": pl.String(),
     "name": pl.String(),
@@ -242,21 +244,26 @@ def health(
 def missing_fields(rules: RuleSet, frame: pl.DataFrame) -> frozenset[str]:
     """Return the fields that rules read and no event has a value for."""
     names = {name for rule in rules.rules for name in rule.fields}
-    few = frame.head(1_000)
+    few = frame.head(SAMPLE)
     names = {name for name in names if not any_value(few, name)}
     inside = {name for name in names if places(frame, name)[-1] == "metadata"}
-    columns = names - inside
-    if inside and frame.schema.get("metadata") == pl.String:
-        # Most events have none of these: the rest is read field by field.
-        column = frame.get_column("metadata")
-        few = frame[naming(column, sorted(inside))]
-    else:
-        few = frame
-    found = {name for name in columns if any_value(frame, name)}
-    return frozenset(names - found - {name for name in inside if any_value(few, name)})
+    found = {name for name in names - inside if any_value(frame, name)}
+    column = frame.get_column("metadata") if "metadata" in frame.columns else None
+    if column is None or column.dtype != pl.String:
+        return frozenset(names - found - {name for name in inside if any_value(frame, name)})
+    # Most events have none of these: only those that name one are read field by field.
+    part = column.gather(naming(column, sorted(inside))) if inside else column.clear()
+    return frozenset(names - found - {name for name in inside if any_inside(part, name)})
 
 
 def any_value(frame: pl.DataFrame, name: str) -> bool:
     """Say whether some event has the field."""
     column = column_of(frame, name)
     return column is not None and column.null_count() < len(column)
+
+
+def any_inside(column: pl.Series, name: str) -> bool:
+    """Say whether some JSON text has the field, reading few texts first."""
+    rows = naming(column, [name])
+    texts = (column.gather(rows.head(SAMPLE)), column.gather(rows.slice(SAMPLE)))
+    return any(len(some) and any_value(some.to_frame(), name) for some in texts)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from auditlens.rules.compare import OverBudget
 from auditlens.rules.condition import And, Keyword, Match, Node, Not, Or, Reference, leaves, names
 from auditlens.rules.rule import Detection, Rule
-from auditlens.rules.scan import Scan
+from auditlens.rules.scan import KEYWORD_MARKS, Scan
 from auditlens.rules.translate import join
-from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, encode, places
+from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, column_of, encode, places
 
 __all__ = ["BUDGET_SECONDS", "Hits", "scan_rules"]
 
@@ -39,6 +39,8 @@ SMALL = 1 << 16
 """Up to so many rows a test is answered for all of them at once, and its answer kept."""
 
 FEW_KINDS = 8
+OFTEN = 4
+"""So many rules must ask for a field inside ``metadata`` before it is read for every event."""
 
 BUDGET_SECONDS = 60.0
 """How long the patterns of one rule may run; engines are linear, so this is rarely met."""
@@ -114,14 +116,37 @@ def required(node: Node) -> Iterator[str]:
         yield node.field
 
 
-def kinds_of(frame: pl.DataFrame, conditions: Sequence[Node]) -> Kinds:
+def asked_for(conditions: Sequence[Node]) -> list[tuple[str, int]]:
+    """Return the fields rules ask something of and how many rules do, the most asked first."""
+    asked = Counter(name for condition in conditions for name in set(required(condition)))
+    return sorted(asked.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def lifted(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> pl.DataFrame:
+    """Give the fields inside ``metadata`` that many rules ask for columns of their own.
+
+    Where records stay whole, most rules name such a field; with a column it tells the kind of
+    an event. Only in the event table: elsewhere keywords would search the new column.
+    """
+    if not set(frame.columns) >= KEYWORD_MARKS or frame.schema.get("metadata") != pl.String:
+        return frame
+    columns: list[pl.Series] = []
+    for name, rules in asked[:KIND_COLUMNS]:
+        if rules < OFTEN or places(frame, name)[-1] != "metadata":
+            break
+        column = column_of(frame, name)
+        if column is not None and column.dtype == pl.String:
+            columns.append(column.alias(name))
+    return frame.with_columns(columns)
+
+
+def kinds_of(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> Kinds:
     """Choose the columns most rules ask for that have few values, and number their pairs."""
-    asked = Counter(
-        name for condition in conditions for name in set(required(condition)) & set(frame.columns)
-    )
     chosen: dict[str, Vocabulary] = {}
-    for name, _ in sorted(asked.items(), key=lambda pair: (-pair[1], pair[0])):
-        if len(chosen) < KIND_COLUMNS and (vocabulary := few_values(frame.get_column(name))):
+    for name, _ in asked:
+        if name not in frame.columns or len(chosen) == KIND_COLUMNS:
+            continue
+        if vocabulary := few_values(frame.get_column(name)):
             chosen[name] = vocabulary
     kind = np.zeros(frame.height, dtype=np.uint32)
     for vocabulary in chosen.values():
@@ -202,7 +227,10 @@ def scan_rules(
     A rule whose patterns take longer than ``budget`` seconds is stopped, without hits.
     """
     bodies = {rule.id: rule.body for rule in rules if isinstance(rule.body, Detection)}
-    kinds = kinds_of(frame, [body.condition for body in bodies.values()])
+    conditions = [body.condition for body in bodies.values()]
+    asked = asked_for(conditions)
+    frame = lifted(frame, asked)
+    kinds = kinds_of(frame, asked)
     small = Scan(kinds.frame, timezone)
     trials = {rule_id: Trial.of(body.condition, small) for rule_id, body in bodies.items()}
     size = np.bincount(kinds.of_row, minlength=kinds.frame.height)

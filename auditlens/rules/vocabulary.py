@@ -7,7 +7,7 @@ every row has a value of its own, the column itself is the vocabulary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -170,13 +170,26 @@ def json_path(column: pl.Series, path: str) -> pl.Series:
     return json_members(found, arrays) if arrays.any() else found
 
 
-def naming(column: pl.Series, paths: Iterable[str]) -> pl.Series:
-    """Return the rows whose JSON text may have one of the paths: it names the path's last step."""
-    last = [re.escape(path.rpartition(".")[2]) for path in paths]
+def naming(column: pl.Series, paths: Sequence[str]) -> pl.Series:
+    """Return the rows whose JSON text may have one of the paths: it names the steps, in order."""
+    steps = [path.removeprefix("metadata.").split(".") for path in paths]
+    last = [one[-1] for one in steps]
     if not all(name.isascii() for name in last):
         return column.is_not_null().arg_true()
-    # A name may also be written with escapes.
-    pattern = "|".join([*(f'"{name}"' for name in last), r"\\u"])
+    rows = worded(column, [quoted(name) for name in last])
+    if len(steps) != 1 or len(steps[0]) == 1 or not all(map(PATH_STEP.fullmatch, steps[0])):
+        return rows
+    # The last name alone is often that of a field elsewhere in the record.
+    return rows.gather(worded(column.gather(rows), [".*".join(map(quoted, steps[0]))]))
+
+
+def quoted(name: str) -> str:
+    return f'"{re.escape(name)}"'
+
+
+def worded(column: pl.Series, patterns: Sequence[str]) -> pl.Series:
+    """Return the rows with one of the patterns, or with an escape, which may write any name."""
+    pattern = "(?s)" + "|".join([*patterns, r"\\u"])
     return column.str.contains(pattern).fill_null(False).arg_true()
 
 
