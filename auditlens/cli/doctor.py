@@ -56,7 +56,9 @@ def doctor(ctx: click.Context, /, archive: Path | None, as_json: bool) -> None:
     code = max((line.code for line in lines if not line.ok), default=0)
     here = {
         "version": f"auditlens {version('auditlens')}",
-        "settings": str(settings.path or "none; defaults and environment are used"),
+        "settings": str(
+            near(settings.path) if settings.path else "none; defaults and environment are used"
+        ),
     }
     if as_json:
         checks = [
@@ -196,13 +198,19 @@ def archive_line(settings: Settings) -> Line:
     from auditlens.provenance import run_time
 
     if not settings.archive.is_dir():
-        found = f"none yet at {settings.archive}; 'auditlens sync' makes it"
+        found = f"none yet at {near(settings.archive)}; 'auditlens sync' makes it"
         return Line("archive", ok=True, found=found)
     try:
         status = Archive(settings.archive).status(now=run_time())
     except AuditLensError as error:
         return Line("archive", ok=False, found=error.message, fix=error.fix, code=error.exit_code)
-    return Line("archive", ok=True, found=f"{status.events:,} events at {settings.archive}")
+    return Line("archive", ok=True, found=f"{status.events:,} events at {near(settings.archive)}")
+
+
+def near(path: Path) -> Path:
+    """A path as seen from the working folder, where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def zone_line(settings: Settings) -> Line:
