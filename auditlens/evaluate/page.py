@@ -16,7 +16,9 @@ Incidents are planted in simulated workspaces of 300 people over 90 days, 28 of 
 Made-up incidents flatter the features that were made for them, so identities are also switched in
 real activity streams. Features were chosen on seeds {design}; the figures are of seeds {reported},
 which were only scored. An incident is found when one of its days is among the three
-highest scores of that day. Unusual does not mean wrong, and no score is a probability.
+highest scores of that day; with rules also when a rule's finding of level medium or above is
+about its sender at that time, or has one of its events as evidence. Unusual does not mean wrong,
+and no score is a probability.
 """
 
 

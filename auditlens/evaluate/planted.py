@@ -92,21 +92,31 @@ def naive_days(days: pl.DataFrame) -> pl.DataFrame:
 def with_rules(
     days: pl.DataFrame, rules: pl.DataFrame, workspace: Workspace, first: date
 ) -> Outcome:
-    """The model's outcome, with an incident also found when a rule's finding overlaps it."""
+    """The model's outcome, with an incident also found when a rule's finding is about it."""
     labels = of_kind(workspace, "sender").filter(pl.col("end").dt.date() >= first)
     outcome = judge(scored(days), labels, "sender_id", first)
-    caught = (
-        labels.select("incident_id", "sender_id", "start", "end")
-        .join(rules, left_on="sender_id", right_on="subject_id")
-        .filter(pl.col("first_at") <= pl.col("end"), pl.col("last_at") >= pl.col("start"))
-    )
+    caught = caught_by_rules(rules, labels)
     found = found_by_model(days, labels, first).with_columns(
-        shown=pl.col("shown") | pl.col("incident_id").is_in(caught["incident_id"].to_list())
+        shown=pl.col("shown") | pl.col("incident_id").is_in(caught)
     )
     kinds: Mapping[str, float] = dict(
         found.group_by("kind").agg(pl.col("shown").mean()).sort("kind").iter_rows()
     )
     return replace(outcome, found=found["shown"].cast(pl.Float64).mean() or 0.0, by_kind=kinds)  # type: ignore[arg-type]
+
+
+def caught_by_rules(rules: pl.DataFrame, labels: pl.DataFrame) -> list[str]:
+    """Incidents whose sender is the subject of a finding at the time, or whose events are evidence.
+
+    A finding on a whole team or workspace has another subject, and still shows what was done.
+    """
+    planted = labels.select("incident_id", "sender_id", "start", "end")
+    about = planted.join(rules, left_on="sender_id", right_on="subject_id").filter(
+        pl.col("first_at") <= pl.col("end"), pl.col("last_at") >= pl.col("start")
+    )
+    events = labels.explode("event_ids").select("incident_id", "event_ids")
+    shown = events.join(rules.select("event_ids").explode("event_ids"), on="event_ids", how="semi")
+    return sorted({*about["incident_id"], *shown["incident_id"]})
 
 
 def found_by_model(days: pl.DataFrame, labels: pl.DataFrame, first: date) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Measures agree with their definitions on cases small enough to work out by hand."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -8,7 +8,7 @@ import pytest
 
 from auditlens.evaluate.measures import Outcome, area_under_curve, average_precision, judge
 from auditlens.evaluate.page import Case, evaluation_page
-from auditlens.evaluate.planted import Planted
+from auditlens.evaluate.planted import Planted, caught_by_rules
 from auditlens.evaluate.steady import Spike, steady_log
 from auditlens.evaluate.switch import Switch, exchanged
 
@@ -48,6 +48,29 @@ def test_an_incident_is_found_when_one_of_its_days_is_in_a_top_three():
     assert outcome.found == 0.5
     scores[3, 0] = 0.95
     assert judge(days_of(scores), labels, "sender_id", FIRST).found == 1.0
+
+
+def test_a_rule_catches_by_subject_and_time_or_by_evidence():
+    """A finding on the sender long before, or on other events, catches nothing."""
+    at = [datetime(2026, 6, 1 + day, tzinfo=UTC) for day in range(5)]
+    labels = pl.DataFrame(
+        {
+            "incident_id": ["by subject", "by evidence", "missed"],
+            "sender_id": ["s1", "s2", "s3"],
+            "start": [at[1], at[1], at[3]],
+            "end": [at[2], at[2], at[4]],
+            "event_ids": [["a"], ["b", "c"], ["d"]],
+        }
+    )
+    rules = pl.DataFrame(
+        {
+            "subject_id": ["s1", "workspace", "s3"],
+            "first_at": [at[2], at[0], at[0]],
+            "last_at": [at[3], at[0], at[1]],
+            "event_ids": [["x"], ["c", "y"], ["z"]],
+        }
+    )
+    assert caught_by_rules(rules, labels) == ["by evidence", "by subject"]
 
 
 def test_switched_senders_act_in_each_others_name_for_thirty_days():
