@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from auditlens.audit import run_audit
 from auditlens.errors import IntegrityError, UsageError
+from auditlens.signoff.record import is_shipped
+from auditlens.signoff.sign import Terms, sign_off
 from auditlens.triage import add_entry, read_ledger
 from auditlens.triage.seals import canonical, parse_seal, seal_hash
 
@@ -185,3 +189,32 @@ def test_a_month_that_is_not_over_cannot_be_signed(pulled):
     early = dataclasses.replace(pulled.audit(), run_at=datetime(2026, 5, 31, 23, 59, tzinfo=UTC))
     with pytest.raises(UsageError, match="not over before 2026-06-01 00:00 UTC"):
         pulled.sign(early)
+
+
+def test_a_part_of_the_shipped_rules_can_be_signed_and_verified(pulled):
+    """The record names the folder, and those who verify find it in their own copy."""
+    from auditlens.rules import load_rules
+    from auditlens.shipped import rules_folder
+    from auditlens.signoff.reperform import Originals
+    from auditlens.signoff.verify import verify_report
+
+    part = rules_folder() / "secoda" / "exposure"
+    settings = replace(pulled.settings, rules=part)
+    audit = run_audit(
+        pulled.archive, load_rules(part), period="2026-05", settings=settings,
+        now=pulled.run.run_at,
+    )  # fmt: skip
+    terms = Terms("Rita Quill", despite="first month")
+    sign_off(audit, part, pulled.out, terms)
+    judged = verify_report(pulled.out, pulled.archive, Originals(settings, pulled.journal, None))
+    assert judged.differences == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("secoda", True), ("secoda/x/y", True), (".", True), ("../x", False), ("secoda/../..", False),
+     ("/etc", False), ("elsewhere", False)],
+)  # fmt: skip
+def test_a_record_names_shipped_rules_alone(name, ours):
+    """An edited record cannot lead outside."""
+    assert is_shipped(name) is ours
