@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -76,8 +75,8 @@ def doctor(ctx: click.Context, /, archive: Path | None, as_json: bool) -> None:
 
 def examined(settings: Settings) -> list[Line]:
     """All ten lines; server and archive are asked side by side and given up together."""
-    key = key_line()
-    ask = begin(lambda: server_lines(settings)) if key.ok else None
+    secret, key = key_line(settings)
+    ask = begin(lambda: server_lines(settings, secret)) if key.ok else None
     look = begin(lambda: archive_line(settings))
     if ask is None:
         server = [Line(name, ok=False, found="not asked", fix="Set the key first")
@@ -107,23 +106,30 @@ def begin(call: Callable[[], Result]) -> Callable[[], Result | None]:
     return wait
 
 
-def key_line() -> Line:
+def key_line(settings: Settings) -> tuple[str, Line]:
+    """The key, and what is told of it: where it came from."""
+    from auditlens.settings import find_key
     from auditlens.sources.address import read_key
 
     try:
-        read_key(os.environ.get("SECODA_API_KEY"))
+        key, origin = find_key(settings)
+        read_key(key)
     except AuditLensError as error:
-        return Line("key", ok=False, found=error.message, fix=error.fix)
-    return Line("key", ok=True, found="from the environment variable SECODA_API_KEY")
+        return "", Line("key", ok=False, found=error.message, fix=error.fix)
+    return key, Line("key", ok=True, found=origin)
 
 
-def server_lines(settings: Settings) -> list[Line]:
+def server_lines(settings: Settings, secret: str) -> list[Line]:
     """What two requests show: the first page, and the last, which has the oldest event."""
     from auditlens.sources import SecodaSource
 
     try:
         source = SecodaSource(
-            settings.api_url or None, api=settings.api, retry_budget=0.0, page_deadline=PAGE_SECONDS
+            settings.api_url or None,
+            secret,
+            api=settings.api,
+            retry_budget=0.0,
+            page_deadline=PAGE_SECONDS,
         )
         probe = source.probe()
     except AuditLensError as error:

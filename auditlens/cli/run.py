@@ -117,12 +117,14 @@ def worked(settings: Settings, period: str, *, no_sync: bool, quiet: bool) -> La
     from auditlens.cli.terminal import note
     from auditlens.monthly.job import Job, run_job
     from auditlens.monthly.places import reports_of
+    from auditlens.settings import find_key
     from auditlens.sources import SecodaSource
 
     opened: list[SecodaSource] = []
 
     def source() -> SecodaSource:
-        opened.append(SecodaSource(settings.api_url or None, api=settings.api))
+        key, _ = find_key(settings)
+        opened.append(SecodaSource(settings.api_url or None, key or None, api=settings.api))
         return opened[0]
 
     def hush() -> None:

@@ -34,12 +34,14 @@ def sync(
 ) -> None:  # fmt: skip
     """Pull the audit log into the archive; safe to stop at any moment and to repeat.
 
-    The key comes from SECODA_API_KEY, never from the command line.
+    The key comes from SECODA_API_KEY, key_command or key_file, never from the command line.
     """
+    from auditlens.settings import find_key
     from auditlens.sources import SecodaSource
 
     settings = settings_of(archive=archive, api=api, api_url=api_url)
-    source = SecodaSource(settings.api_url or None, api=settings.api)
+    key, _ = find_key(settings)
+    source = SecodaSource(settings.api_url or None, key or None, api=settings.api)
     store = opened(settings, must_exist=False)
     outcome = pull(store, source, verbose=verbose, quiet=quiet)
     listings = pull_directory(store, source, quiet=quiet) if directory else None

@@ -1,5 +1,6 @@
 """Settings: what can be set, where from, and whom a report is told to."""
 
+from auditlens.settings.key import find_key
 from auditlens.settings.load import (
     FILE_NAME,
     IDENTITIES,
@@ -21,5 +22,6 @@ __all__ = [
     "Settings",
     "Target",
     "find_file",
+    "find_key",
     "load_settings",
 ]

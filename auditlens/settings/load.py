@@ -1,6 +1,6 @@
 """Settings: flags over environment over ``auditlens.toml`` over the user's file.
 
-The key is not a setting: the source reads it from the environment, and no file of ours holds it.
+The key is not a setting, and no file of ours holds it: ``key`` finds it where these say.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 FILE_NAME = "auditlens.toml"
-PATHS = ("archive", "rules", "journal", "reports", "outbox")
+PATHS = ("archive", "rules", "journal", "reports", "outbox", "key_file")
 APIS = ("auto", "current", "legacy")
 IDENTITIES = ("full", "pseudonymous", "aggregate")
 OTHER_VARIABLES = frozenset(
@@ -50,8 +50,9 @@ class Settings:
     ``holidays`` are days without ordinary work. ``senders_a_day`` and ``senders_a_month``
     bound what the model may flag. ``reports`` is the folder of the monthly reports and ``outbox``
     that of what waits to be sent; ``grace_days`` is how long a report waits for late events,
-    ``identity`` and ``also`` are how the monthly report is made. The three heartbeats are asked
-    at the start, after a good end and after a bad one. ``notify`` are the receivers by name.
+    ``identity`` and ``also`` are how the monthly report is made. ``key_file`` and ``key_command``
+    say where the key is when the environment has none. The three heartbeats are asked at the
+    start, after a good end and after a bad one. ``notify`` are the receivers by name.
     ``origins`` says where each value came from; ``unknown`` tells
     of variables called AUDITLENS_… that set nothing.
     """
@@ -75,6 +76,8 @@ class Settings:
     holidays: tuple[date, ...] = ()
     reports: Path | None = None
     outbox: Path | None = None
+    key_file: Path | None = None
+    key_command: tuple[str, ...] = ()
     grace_days: int = 3
     identity: str = "full"
     also: tuple[str, ...] = ()
@@ -123,9 +126,19 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] | None =
     origins: dict[str, str] = {}
     unknown: list[str] = []
     nearest = find_file(start)
-    for path in (user_file(environ), nearest):
+    own = user_file(environ)
+    for path in (own, nearest):
         if path and path.is_file():
-            for name, value in read_file(path).items():
+            found = read_file(path)
+            if "key_command" in found and path != own:
+                # A folder that came from elsewhere must not choose what is run here.
+                raise DocumentError(
+                    "'key_command' is read from your own settings alone",
+                    path=path,
+                    line=line_of(path, "key_command"),
+                    fix=f"Write it into {own}, or set AUDITLENS_KEY_COMMAND",
+                )
+            for name, value in found.items():
                 values[name] = value
                 origins[name] = str(path)
     for variable, text in sorted(environ.items()):

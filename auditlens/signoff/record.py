@@ -32,8 +32,8 @@ __all__ = ["Record", "make_record", "parse_record", "period_data", "rule_texts"]
 
 RECORD_FORMAT = "auditlens.record/1"
 PRIVATE = ("archive", "rules", "journal", "path", "origins", "unknown", "api_url", "api", "fail_on",
-           "reviewer", "reports", "outbox", "grace_days", "identity", "also", "heartbeat",
-           "heartbeat_start", "heartbeat_fail", "notify")  # fmt: skip
+           "reviewer", "reports", "outbox", "grace_days", "key_file", "key_command", "identity",
+           "also", "heartbeat", "heartbeat_start", "heartbeat_fail", "notify")  # fmt: skip
 """Settings that change neither a finding nor a report: they stay at home."""
 
 

@@ -103,7 +103,7 @@ def test_a_resolver_that_hangs_is_given_up(run, to, monkeypatch):
 
     let_go = Event()
     monkeypatch.setattr("auditlens.cli.doctor.SECONDS", 0.2)
-    monkeypatch.setattr("auditlens.cli.doctor.server_lines", lambda _: let_go.wait(60) and [])
+    monkeypatch.setattr("auditlens.cli.doctor.server_lines", lambda *_: let_go.wait(60) and [])
     to("https://workspace.test")
     done = run("doctor", "--json")
     let_go.set()
