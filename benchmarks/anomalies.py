@@ -81,6 +81,7 @@ def faithful() -> str:
 
     from auditlens.actions import classify
     from auditlens.anomalies.channels import CHANNELS
+    from auditlens.anomalies.detect import FOREST_SIZES
     from auditlens.anomalies.ledger import open_ledger
     from auditlens.anomalies.model import fit_days
     from auditlens.anomalies.tables import day_tables
@@ -91,7 +92,8 @@ def faithful() -> str:
     workspace = simulate(20)
     ledger = open_ledger(classify(conform(workspace.events)), until=workspace.end)
     days = day_tables(ledger)[0].filter(pl.col("state") == "scored").sort("sender_id", "day")
-    models = [fit_days(days, CHANNELS[0].features, seed=seed) for seed in range(4)]
+    trees = FOREST_SIZES[CHANNELS[0].name]
+    models = [fit_days(days, CHANNELS[0].features, seed=seed, trees=trees) for seed in range(4)]
     start = time.process_time()
     models[0].credit(days.head(1000))
     cost = time.process_time() - start

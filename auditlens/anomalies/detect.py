@@ -36,6 +36,10 @@ HISTORY_DAYS = 400
 REFERENCE_DAYS = 60
 """Days before the period whose scores the period's days are compared with."""
 
+FOREST_SIZES = {"sender-day": 1000, "identity": 300, "resource-day": 300}
+"""Trees of each model. The list of senders shall hardly depend on the seed: with 500 trees the
+top 1 % of two seeds overlap by .84 to .86, with 900 by .89. The others serve smaller lists."""
+
 RESOURCES_A_DAY = 3
 RESOURCES_A_MONTH = 10
 
@@ -172,7 +176,8 @@ class Run:
             if len(known) < OWN_ROWS:
                 names = tuple(feature.name for feature in channel.features)
                 model = prior_model(channel.name, names)
-            model = model or fit_days(known, channel.features, seed=self.seed)
+            trees = FOREST_SIZES[channel.name]
+            model = model or fit_days(known, channel.features, seed=self.seed, trees=trees)
         scores = [None] * len(recent) if model is None else model.scores(recent)
         return model, pl.Series(channel.column, scores, pl.Float64)
 
