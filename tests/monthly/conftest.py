@@ -72,12 +72,18 @@ class Ear:
 
     def __init__(self) -> None:
         heard = self.heard = []
+        beats = self.beats = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 heard.append((told["report"], told["id"]))
                 self.send_response(204)
+                self.end_headers()
+
+            def do_GET(self):
+                beats.append(self.path)
+                self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *_):
