@@ -201,3 +201,20 @@ def test_a_second_thought_within_the_same_second_counts(run, small_log):
             verdict, "--reason", "seen", "--by", "Ana")  # fmt: skip
     held = {f["finding_id"]: f["disposition"] for f in findings(run, small_log)["findings"]}
     assert held[name] == "benign"
+
+
+def test_a_benign_anomaly_can_be_muted_until_a_day_and_nothing_else_can(run, small_log):
+    """The journal gets family and day; a rule's finding is refused with what would be right."""
+    found = findings(run, small_log)["findings"]
+    say = ("--period", MONTH, "--journal", "triage.yml", "--as", "benign", "--reason", "new task",
+           "--by", "Ana", "--mute-until", "2026-12-31")  # fmt: skip
+    rule = next(one for one in found if one["kind"] == "rule")
+    refused = run("triage", rule["finding_id"], small_log, *say)
+    assert "only a benign anomaly of a sender can be muted" in str(refused.exception)
+    assert not Path("triage.yml").exists()
+    about = ("anomaly", "sender")
+    one = next(one for one in found if (one["kind"], one["subject_kind"]) == about)
+    done = run("triage", one["finding_id"], small_log, *say)
+    family = one["reasons"][0]["family"]
+    assert f"{family} is muted until 2026-12-31" in done.output
+    assert f'family: "{family}", until: "2026-12-31"' in Path("triage.yml").read_text()
