@@ -34,9 +34,8 @@ provisioning_accounts = []
 """
 
 IGNORED = """\
-# Secrets, and what waits to be sent. The archive, triage.yml and signed/ belong into git.
+# Secrets stay here. triage.yml and signed/ belong into git, with the archive or apart from it.
 auditlens.env
-outbox/
 """
 ADDRESS = "https://api.secoda.co"
 

@@ -57,7 +57,7 @@ def notify(
 
 def tested(settings: Settings) -> list[Sent]:
     """Deliver a test to each receiver once; nothing is kept."""
-    from auditlens.notify import Sent, Waiting, deliver, test_notice
+    from auditlens.notify import Sent, Waiting, deliver, trial_notice
     from auditlens.notify.outbox import idempotency_id
     from auditlens.notify.undelivered import Undelivered
     from auditlens.provenance import run_time
@@ -65,7 +65,7 @@ def tested(settings: Settings) -> list[Sent]:
     now = run_time()
     done = []
     for name, target in settings.notify.items():
-        content = {**test_notice(), "sent_at": now.isoformat()}
+        content = {**trial_notice(), "sent_at": now.isoformat()}
         message = Waiting(idempotency_id("test", name, content), "test", name, content, now)
         try:
             deliver(target, message, os.environ)

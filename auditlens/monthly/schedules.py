@@ -80,7 +80,7 @@ jobs:
         with:
           python-version: "3.13"
       - run: pip install auditlens
-      - name: Sync, verify, report
+      - name: Sync, verify, report, notify
         run: auditlens run
         env:
           SECODA_API_KEY: ${{ secrets.SECODA_API_KEY }}
@@ -89,7 +89,8 @@ jobs:
         run: |
           git config user.name auditlens
           git config user.email auditlens@users.noreply.github.com
-          git add --all -- archive reports-out ':!archive/table'
+          mkdir -p archive reports-out outbox
+          git add --all -- archive reports-out outbox ':!archive/table'
           git diff --cached --quiet || git commit --quiet --message "Run auditlens"
           git push
       - uses: actions/upload-artifact@v4
@@ -175,6 +176,7 @@ IGNORED = """\
 auditlens.env
 archive
 reports-out
+outbox
 """
 
 WINDOWS = """\

@@ -5,7 +5,7 @@ each kind of receiver wants it; ``route`` says which addresses may be spoken to;
 ``mail`` speak to them; ``sending`` is the main path.
 """
 
-from auditlens.notify.notice import notice_of, test_notice
+from auditlens.notify.notice import notice_of, trial_notice
 from auditlens.notify.outbox import Outbox, Waiting
 from auditlens.notify.sending import Manner, Sent, deliver, send_waiting
 
@@ -17,5 +17,5 @@ __all__ = [
     "deliver",
     "notice_of",
     "send_waiting",
-    "test_notice",
+    "trial_notice",
 ]

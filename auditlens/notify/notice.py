@@ -12,7 +12,7 @@ from auditlens.findings import LEVELS
 from auditlens.settings import Target
 from auditlens.triage import resolved
 
-__all__ = ["notice_of", "test_notice"]
+__all__ = ["notice_of", "trial_notice"]
 
 LISTED = 20
 """So many findings are named, the strongest first; the others are counted."""
@@ -76,7 +76,7 @@ def line(row: dict[str, Any], *, names: bool) -> dict[str, str]:
     return told
 
 
-def test_notice() -> dict[str, Any]:
+def trial_notice() -> dict[str, Any]:
     """What ``auditlens notify --test`` sends: no report, and it says so."""
     return {
         "report": "test",
