@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-__all__ = ["Candidates", "within_budget"]
+__all__ = ["Candidates", "daily_places", "within_budget"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Candidates:
 def within_budget(models: Sequence[Candidates], *, a_day: int, a_month: int) -> pl.DataFrame:
     """Choose entries from ``models`` of one kind of subject, the first model's before the next.
 
-    The ``a_day`` highest of each day stay, a subject gets one entry a week with its days merged,
-    and the ``a_month`` highest entries of each month stay. Returns the key, ``day`` (the worst),
+    The ``a_day`` highest of each day get an entry. A subject gets one entry a week: its later days
+    join that and leave their place to others. The ``a_month`` highest entries of each month stay.
+    Returns the key, ``day`` (the worst),
     ``days`` (list), ``score``, ``model``; first model first, highest score first.
     """
     key = models[0].key
@@ -39,10 +41,11 @@ def within_budget(models: Sequence[Candidates], *, a_day: int, a_month: int) -> 
             for number, each in enumerate(models)
         ]
     )
+    once = ranked(lead).unique([key, "day"], keep="first", maintain_order=True)
+    once = once.sort("day", maintain_order=True)
     entries = (
-        ranked(lead)
-        .unique([key, "day"], keep="first", maintain_order=True)
-        .filter(pl.int_range(pl.len()).over("day") < a_day)
+        once.filter(daily_places(once, key, a_day))
+        .sort("order", "score", key, "day", descending=[False, True, False, False])
         .with_columns(week=pl.col("day").dt.truncate("1w"))
         .group_by(key, "week", maintain_order=True)
         .agg(
@@ -55,6 +58,33 @@ def within_budget(models: Sequence[Candidates], *, a_day: int, a_month: int) -> 
         .filter(pl.int_range(pl.len()).over(pl.col("day").dt.truncate("1mo")) < a_month)
         .select(key, "day", "days", "score", "model")
     )
+
+
+def daily_places(days: pl.DataFrame, key: str, a_day: int) -> pl.Series:
+    """Which rows of ``days`` (sorted by ``day``, then most unusual first) are shown.
+
+    Each day has ``a_day`` places for subjects that have no entry in the week (from Monday) yet;
+    a subject that has one joins it, if it stands before the last place is taken.
+    """
+    shown = np.zeros(len(days), np.bool_)
+    subjects = days[key].to_list()
+    runs = days.select(pl.col("day").dt.truncate("1w").alias("week"), "day").group_by(
+        "week", "day", maintain_order=True
+    )
+    start, this_week, entered = 0, None, set[str]()
+    for week, _, count in runs.len().iter_rows():
+        if week != this_week:
+            this_week, entered = week, set()
+        places = a_day
+        for row in range(start, start + count):
+            if subjects[row] not in entered:
+                if not places:
+                    break
+                places -= 1
+                entered.add(subjects[row])
+            shown[row] = True
+        start += count
+    return pl.Series("shown", shown)
 
 
 def ranked(entries: pl.DataFrame) -> pl.DataFrame:

@@ -60,6 +60,9 @@ NOUNS = {
     "|events in hours hardly ever used before",
     "strange_container_events": "event in folders never visited before"
     "|events in folders never visited before",
+    "removed": "event after the account was removed|events after the account was removed",
+    "strange_steps": "step from one kind of event to another never taken before"
+    "|steps from one kind of event to another never taken before",
     "gap_days": "day since the last activity|days since the last activity",
     "sensitive": "event on sensitive resources|events on sensitive resources",
     "sensitive_new": "sensitive resource never opened before"
@@ -67,6 +70,9 @@ NOUNS = {
     "sensitive_foreign": "sensitive resource foreign to sender and peers"
     "|sensitive resources foreign to sender and peers",
     "sensitive_export": "export of sensitive resources|exports of sensitive resources",
+    "export_5_sum": "export in 5 days|exports in 5 days",
+    "share_5_sum": "share in 5 days|shares in 5 days",
+    "risky_5_sum": "risky action in 5 days|risky actions in 5 days",
     "share_14": "share in 14 days|shares in 14 days",
     "risky_14": "risky action in 14 days|risky actions in 14 days",
     "export_14": "export in 14 days|exports in 14 days",

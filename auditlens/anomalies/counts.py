@@ -15,6 +15,7 @@ __all__ = ["day_counts", "foreign_folders", "pair_counts"]
 MINUTE = 60 * 1_000_000
 BURST = 5 * MINUTE
 PAUSE = 30 * MINUTE
+AFTER = 30 * 24 * 60 * MINUTE
 RARE = 50
 """A kind of event is rare for a sender below one in so many earlier events."""
 
@@ -47,8 +48,20 @@ def day_counts(ledger: Ledger) -> pl.DataFrame:
             **groups,
         )
     )
-    joined = counts.join(bursts, on=["s", "d"], how="left")
+    joined = counts.join(bursts, on=["s", "d"], how="left").join(
+        after_removal(ledger), on=["s", "d"], how="left"
+    )
     return joined.with_columns(pl.exclude("s", "d").fill_null(0).cast(pl.Int64)).sort("s", "d")
+
+
+def after_removal(ledger: Ledger) -> pl.DataFrame:
+    """``s``, ``d``, ``removed``: events within thirty days after the account was removed."""
+    mine = ledger.rows.select("s", "d", "t").join(ledger.removals, on="s", how="semi").sort("t")
+    gone = ledger.removals.with_columns(at="t")
+    found = mine.join_asof(
+        gone, on="t", by="s", allow_exact_matches=False, check_sortedness=False
+    ).filter(pl.col("t") - pl.col("at") <= AFTER)
+    return found.group_by("s", "d").agg(removed=pl.len())
 
 
 def timeline(rows: pl.DataFrame) -> Ints:

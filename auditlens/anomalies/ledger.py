@@ -22,6 +22,7 @@ NEEDED = (
     "parent_id",
 )  # fmt: skip
 HUMAN_KINDS = ("user", "unknown")
+REMOVED = "member_removed"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Ledger:
     ACTION_GROUPS), ``k`` (entity type), ``c`` (container), ``p`` (sensitive: 0 or 1) and Int64
     ``t`` (microseconds since 1970), sorted by all of them from ``s``, ``t`` on. A code is the
     place of the value in the sorted list of values, so it does not depend on the order of the
-    events. ``senders`` has ``s``, ``sender_id``, ``label``, ``service``, ``system``.
+    events. ``senders`` has ``s``, ``sender_id``, ``label``, ``service``, ``system``; ``removals``
+    says by ``s`` and ``t`` when somebody removed or deactivated a sender's account.
     """
 
     rows: pl.DataFrame
@@ -43,6 +45,7 @@ class Ledger:
     containers: pl.Series
     types: pl.Series
     sensitivity: bool
+    removals: pl.DataFrame
 
     @cached_property
     def sender_days(self) -> pl.DataFrame:
@@ -95,7 +98,8 @@ def open_ledger(
         p=pl.col("sensitive").fill_null(value=False).cast(pl.Int32),
     ).sort("s", "t", "d", "r", "e", "g", "k", "c", "p")
     sensitivity = bool(named["sensitive"].is_not_null().any())
-    return Ledger(rows, senders, resources, kinds, containers, types, sensitivity)
+    gone = removals(events, senders)
+    return Ledger(rows, senders, resources, kinds, containers, types, sensitivity, gone)
 
 
 def names(column: pl.Series) -> pl.Series:
@@ -123,6 +127,17 @@ def sender_table(events: pl.DataFrame) -> pl.DataFrame:
         .sort("sender_id")
         .with_row_index("s")
         .with_columns(pl.col("s").cast(pl.Int32))
+    )
+
+
+def removals(events: pl.DataFrame, senders: pl.DataFrame) -> pl.DataFrame:
+    """When an account was removed by somebody else: ``s``, ``t``, sorted by ``t``."""
+    return (
+        events.filter(pl.col("action") == REMOVED, pl.col("resource_id") != pl.col("sender_id"))
+        .select("created_at", sender_id="resource_id")
+        .join(senders.select("s", "sender_id"), on="sender_id")
+        .select("s", t=pl.col("created_at").dt.timestamp("us"))
+        .sort("t", "s")
     )
 
 

@@ -13,7 +13,7 @@ from auditlens.anomalies.windows import Floats, Ints
 
 __all__ = ["PEER_COUNTS", "compare_with_others"]
 
-PEER_COUNTS = ("events", "resources", "export", "risky")
+PEER_COUNTS = ("events", "resources", "export", "share", "delete", "risky")
 """Counts compared with the peers' 95 % day."""
 
 DAYS = ("s", "d", "own_likeness", "other_likeness", "like")

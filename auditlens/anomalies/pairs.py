@@ -9,7 +9,7 @@ from auditlens.actions import ACTION_GROUPS
 from auditlens.anomalies.ledger import NOTHING, Ledger
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["RISKY", "day_pairs", "week_of"]
+__all__ = ["RISKY", "day_pairs", "earlier", "week_of"]
 
 RISKY = ("export", "share", "permission", "delete", "admin")
 """Groups of actions that can do harm."""

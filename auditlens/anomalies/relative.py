@@ -6,7 +6,13 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies.likeness import PEER_COUNTS
-from auditlens.anomalies.slow import log_ratio_to_before, recent_mean, sum_of_days
+from auditlens.anomalies.slow import (
+    WORKWEEK,
+    log_ratio_to_before,
+    recent_mean,
+    sum_of_days,
+    surge_of_days,
+)
 from auditlens.anomalies.windows import (
     Floats,
     Ints,
@@ -27,20 +33,20 @@ __all__ = [
 SELF_COUNTS = (
     "events", "resources", "containers", "read", "write", "export", "share", "permission",
     "delete", "admin", "burst", "risky_burst", "new_resources", "new_containers", "sensitive",
-    "rare_kinds", "foreign_resources", "alien_resources",
+    "rare_kinds", "foreign_resources", "alien_resources", "removed",
 )  # fmt: skip
 """Counts compared with the sender's own days."""
 
 SELF_SURPRISES = (
     "kind_mean", "kind_max", "kind_llr_mean", "divergence", "hour_mean", "hour_max",
     "container_mean", "container_max", "container_llr_mean", "peer_resource_mean", "alien_share",
-    "peer_kind_mean", "peer_container_mean", "new_resource_share", "foreign_share",
+    "step_mean", "peer_kind_mean", "peer_container_mean", "new_resource_share", "foreign_share",
     "own_unlike", "other_margin",
 )  # fmt: skip
 """Surprises compared with the sender's own history of the same surprise."""
 
 SURGE_COUNTS = (
-    "events", "read", "write", "export", "share", "permission", "delete", "admin",
+    "events", "read", "write", "export", "share", "permission", "delete", "admin", "removed",
 )  # fmt: skip
 """Counts whose leap above every earlier day is looked at by itself."""
 
@@ -48,7 +54,10 @@ SLOW_COUNTS = (
     "export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources",
     "alien_resources", "share", "risky", "sensitive_foreign",
 )  # fmt: skip
-RECENT = ("export", "foreign_resources", "rare_kinds", "sensitive")
+RECENT = ("export", "share", "foreign_resources", "rare_kinds", "sensitive")
+
+SURGING = ("export", "share", "risky")
+"""Counts whose sum over five days is compared with the highest one before."""
 
 
 def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
@@ -86,6 +95,9 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
         made[f"{name}_14_ratio"] = log_ratio_to_before(values[name], sums, s, d, first)
     days = (values["sensitive_export"] > 0).astype(np.int64)
     made["sensitive_export_days_14"] = sum_of_days(days, s, d)
+    for name in SURGING:
+        made[f"{name}_5_sum"] = sum_of_days(values[name], s, d, days=WORKWEEK)
+        made[f"{name}_5_surge"] = surge_of_days(values[name], s, d, first)
     for name in RECENT:
         made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
     return table.with_columns(

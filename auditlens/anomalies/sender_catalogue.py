@@ -9,11 +9,16 @@ __all__ = ["IDENTITY_FEATURES", "SENDER_FEATURES"]
 BITS = "thousandths of -log probability"
 
 SELF = own(
-    ("events", "read", "write", "export", "share", "permission", "delete", "admin", "risky_burst")
-)
+    (
+        "events", "read", "write", "export", "share", "permission", "delete", "admin",
+        "risky_burst", "removed",
+    )
+)  # fmt: skip
 
 PEER = (
     Feature("peer_export", "peer", "log ratio of exports to the peers' 95 % day", "export"),
+    Feature("peer_share", "peer", "log ratio of shares to the peers' 95 % day", "share"),
+    Feature("peer_delete", "peer", "log ratio of deletions to the peers' 95 % day", "delete"),
     Feature("peer_risky", "peer", "log ratio of risky actions to the peers' 95 % day", "risky"),
     surprise(
         "peer_kind_mean", "peer", f"mean surprise of kinds given peers ({BITS})", "rare_kinds"
@@ -76,6 +81,13 @@ MIX = (
     *surprise("divergence", "mix", "divergence of the day's kinds from the own mix", "rare_kinds"),
     Feature("g_statistic", "mix", "divergence times the number of events", "rare_kinds"),
 )
+
+ORDER = surprise(
+    "step_mean",
+    "mix",
+    f"mean surprise of the kinds of event given the kind before ({BITS})",
+    "strange_steps",
+)[1]
 
 TIME = (
     *surprise("hour_mean", "time", f"mean surprise of the hours ({BITS})", "odd_hour_events"),
@@ -144,6 +156,7 @@ SENSITIVITY = (
     ),
 )
 
+HIGHEST = "in 5 days, in Poisson spreads above the highest such sum before"
 BEFORE = "log ratio of that to what the ten active days before promised"
 
 SLOW = tuple(
@@ -159,6 +172,7 @@ SLOW = tuple(
         ("share_14_ratio", f"shares in 14 days, {BEFORE}", "share_14"),
         ("risky_14_ratio", f"risky actions in 14 days, {BEFORE}", "risky_14"),
         ("export_5", "mean of the last 5 days' export_z, clipped to 0..5", "export"),
+        ("share_5", "mean of the last 5 days' share_z, clipped to 0..5", "share"),
         ("sensitive_foreign_14", "foreign sensitive resources in 14 days", "sensitive_foreign_14"),
         ("sensitive_foreign_14_ratio", BEFORE, "sensitive_foreign_14"),
         ("sensitive_export_14", "sensitive exports in 14 days", "sensitive_export_14"),
@@ -170,6 +184,9 @@ SLOW = tuple(
         ),
         ("sensitive_new_14", "sensitive resources new in 14 days", "sensitive_new_14"),
         ("sensitive_5", "mean of the last 5 days' sensitive_z, clipped to 0..5", "sensitive"),
+        ("export_5_surge", f"exports {HIGHEST}", "export_5_sum"),
+        ("share_5_surge", f"shares {HIGHEST}", "share_5_sum"),
+        ("risky_5_surge", f"risky actions {HIGHEST}", "risky_5_sum"),
     )
 )
 
@@ -187,6 +204,7 @@ SENDER_FEATURES: tuple[Feature, ...] = (
     *SELF,
     *PEER,
     *NOVELTY,
+    ORDER,
     *(each for each in IDENTITY_FEATURES if each.name in IN_BOTH),
     *SENSITIVITY,
     *SLOW,

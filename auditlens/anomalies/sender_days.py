@@ -12,6 +12,7 @@ from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.likeness import compare_with_others
 from auditlens.anomalies.pairs import day_pairs
 from auditlens.anomalies.relative import with_baselines
+from auditlens.anomalies.steps import step_surprise
 from auditlens.anomalies.surprise import per_day, surprises
 from auditlens.anomalies.windows import Ints
 
@@ -53,6 +54,7 @@ def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     parts = [
         seen.days,
         hour_surprise(ledger),
+        step_surprise(ledger),
         *pair_counts(pairs, seen.had),
         per_day(pairs["e"], surprise["e"]["own"], "kind"),
         per_day(pairs["e"], surprise["e"]["peer"], "peer_kind"),

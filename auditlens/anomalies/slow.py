@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from auditlens.anomalies.windows import Floats, Ints
+from auditlens.anomalies.windows import Floats, Ints, Trail, surge, trail
 
-__all__ = ["FORTNIGHT", "log_ratio_to_before", "recent_mean", "sum_of_days"]
+__all__ = [
+    "FORTNIGHT", "WORKWEEK", "log_ratio_to_before", "recent_mean", "sum_of_days", "surge_of_days",
+]  # fmt: skip
 
 FORTNIGHT = 14
+WORKWEEK = 5
 EARLIER = 10
 
 
@@ -41,3 +44,24 @@ def recent_mean(z: Floats, first: Ints, *, days: int = 5) -> Floats:
     rows = np.arange(len(z))
     start = np.maximum(rows - days + 1, first)
     return np.asarray((total[rows + 1] - total[start]) / (1000.0 * days), np.float64)
+
+
+def surge_of_days(values: Ints, subject: Ints, day: Ints, first: Ints) -> Floats:
+    """How far the last five days' sum lies above the highest such sum before those days.
+
+    In spreads of a Poisson count; zero where fewer than ten active days came before.
+    """
+    line = subject * 1_000_000 + day
+    start = np.searchsorted(line, line - WORKWEEK + 1)
+    sums = sum_of_days(values, subject, day, days=WORKWEEK)
+    before = trail(np.log1p(sums), first)
+    return surge(
+        sums,
+        Trail(
+            before.days[start],
+            before.median[start],
+            before.mad[start],
+            before.high[start],
+            before.highest[start],
+        ),
+    )

@@ -10,7 +10,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["Outcome", "area_under_curve", "average_precision", "found_within", "judge"]
+from auditlens.anomalies.budget import daily_places
+
+__all__ = [
+    "Outcome",
+    "area_under_curve",
+    "average_precision",
+    "found_within",
+    "judge",
+    "placed_days",
+]
 
 A_DAY = 3
 A_MONTH = 30
@@ -18,9 +27,9 @@ A_MONTH = 30
 
 @dataclass(frozen=True)
 class Outcome:
-    """Shares in 0..1: incidents found in each day's top three (all, and ``by_kind``) and in the
-    top 1 % of days, average precision, area under the curve, and bad subjects of the last month
-    in its top 30.
+    """Shares in 0..1: incidents found at three entries a day (all, and ``by_kind``), in the top 1 %
+    of days and, ``unmerged``, among the three highest scores of a day; average precision, area
+    under the curve, and bad subjects of the last month in its top 30.
     """  # noqa: D205 - one sentence
 
     incidents: int
@@ -30,6 +39,7 @@ class Outcome:
     area: float
     month: float
     by_kind: Mapping[str, float]
+    unmerged: float = 0.0
 
 
 def judge(days: pl.DataFrame, labels: pl.DataFrame, subject: str, first: date) -> Outcome:
@@ -42,15 +52,7 @@ def judge(days: pl.DataFrame, labels: pl.DataFrame, subject: str, first: date) -
         .select("incident_id", "kind", subject, day="days")
         .filter(pl.col("day") >= first, pl.col(subject).is_not_null())
     )
-    scored = days.filter(pl.col("day") >= first, pl.col("score").is_not_null())
-    placed = (
-        scored.select(subject, "day", "score")
-        .sort("score", "day", subject, descending=[True, False, False])
-        .with_columns(
-            high=pl.int_range(pl.len()) < pl.len() // 100,
-            shown=pl.int_range(pl.len()).over("day") < A_DAY,
-        )
-    )
+    placed = placed_days(days, subject, first)
     hits = found_within(placed, planted, subject)
     bad = placed.join(planted, on=[subject, "day"], how="left", maintain_order="left")
     marks = bad.unique([subject, "day"], keep="first", maintain_order=True)
@@ -64,7 +66,28 @@ def judge(days: pl.DataFrame, labels: pl.DataFrame, subject: str, first: date) -
         area=area_under_curve(truth, marks["score"].to_numpy()),
         month=in_monthly_top(placed, planted, subject),
         by_kind=dict(kinds.iter_rows()),
+        unmerged=mean(hits["first"]),
     )
+
+
+def placed_days(days: pl.DataFrame, subject: str, first: date) -> pl.DataFrame:
+    """Days from ``first`` on, most unusual first, with the places they take.
+
+    ``high``: in the top 1 %. ``first``: among the three highest of the day. ``shown``: shown at
+    three entries a day, where a subject has one entry a week.
+    """
+    placed = (
+        days.filter(pl.col("day") >= first, pl.col("score").is_not_null())
+        .select(subject, "day", "score")
+        .sort("score", "day", subject, descending=[True, False, False])
+        .with_columns(
+            high=pl.int_range(pl.len()) < pl.len() // 100,
+            first=pl.int_range(pl.len()).over("day") < A_DAY,
+        )
+        .sort("day", maintain_order=True)
+    )
+    shown = placed.with_columns(shown=daily_places(placed, subject, A_DAY))
+    return shown.sort("score", "day", subject, descending=[True, False, False])
 
 
 def mean(column: pl.Series) -> float:
@@ -72,17 +95,20 @@ def mean(column: pl.Series) -> float:
 
 
 def found_within(placed: pl.DataFrame, planted: pl.DataFrame, subject: str) -> pl.DataFrame:
-    """One row an incident: ``kind``, and whether any of its days is ``shown`` or ``high``."""
+    """One row an incident: ``kind``, and whether a day is ``shown``, ``high``, ``first``."""
     return (
         planted.join(placed, on=[subject, "day"], how="left")
         .group_by("incident_id", "kind")
-        .agg(pl.col("shown", "high").fill_null(value=False).any())
+        .agg(pl.col("shown", "high", "first").fill_null(value=False).any())
         .sort("incident_id")
     )
 
 
 def in_monthly_top(placed: pl.DataFrame, planted: pl.DataFrame, subject: str) -> float:
-    """Share of the last month's bad subjects among its A_MONTH highest subjects."""
+    """Share of the last month's bad subjects among its A_MONTH highest subjects.
+
+    A month is as unusual as the mean of its two highest days.
+    """
     last = placed["day"].max()
     if not isinstance(last, date):
         return 0.0
@@ -90,7 +116,7 @@ def in_monthly_top(placed: pl.DataFrame, planted: pl.DataFrame, subject: str) ->
     worst = (
         placed.filter(month)
         .group_by(subject)
-        .agg(pl.col("score").max())
+        .agg(pl.col("score").sort(descending=True).head(2).mean())
         .sort("score", subject, descending=[True, False])
         .head(A_MONTH)
     )

@@ -10,7 +10,7 @@ import polars as pl
 
 from auditlens.actions import classify
 from auditlens.audit import run_audit
-from auditlens.evaluate.measures import Outcome, judge
+from auditlens.evaluate.measures import Outcome, found_within, judge, placed_days
 from auditlens.events import conform
 from auditlens.period import Period
 from auditlens.simulator import Workspace, simulate
@@ -92,17 +92,20 @@ def naive_days(days: pl.DataFrame) -> pl.DataFrame:
 def with_rules(
     days: pl.DataFrame, rules: pl.DataFrame, workspace: Workspace, first: date
 ) -> Outcome:
-    """The model's outcome, with an incident also found when a rule's finding is about it."""
+    """The model's outcome, with an incident also found when a rule's finding tells of it."""
     labels = of_kind(workspace, "sender").filter(pl.col("end").dt.date() >= first)
-    outcome = judge(scored(days), labels, "sender_id", first)
-    caught = caught_by_rules(rules, labels)
-    found = found_by_model(days, labels, first).with_columns(
-        shown=pl.col("shown") | pl.col("incident_id").is_in(caught)
+    known = scored(days)
+    planted = labels.explode("days").select("incident_id", "kind", "sender_id", day="days")
+    hits = found_within(
+        placed_days(known, "sender_id", first), planted.filter(pl.col("day") >= first), "sender_id"
     )
+    caught = caught_by_rules(rules, labels)
+    found = hits.with_columns(shown=pl.col("shown") | pl.col("incident_id").is_in(caught))
     kinds: Mapping[str, float] = dict(
         found.group_by("kind").agg(pl.col("shown").mean()).sort("kind").iter_rows()
     )
-    return replace(outcome, found=found["shown"].cast(pl.Float64).mean() or 0.0, by_kind=kinds)  # type: ignore[arg-type]
+    share = float(found["shown"].cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
+    return replace(judge(known, labels, "sender_id", first), found=share, by_kind=kinds)
 
 
 def caught_by_rules(rules: pl.DataFrame, labels: pl.DataFrame) -> list[str]:
@@ -117,21 +120,3 @@ def caught_by_rules(rules: pl.DataFrame, labels: pl.DataFrame) -> list[str]:
     events = labels.explode("event_ids").select("incident_id", "event_ids")
     shown = events.join(rules.select("event_ids").explode("event_ids"), on="event_ids", how="semi")
     return sorted({*about["incident_id"], *shown["incident_id"]})
-
-
-def found_by_model(days: pl.DataFrame, labels: pl.DataFrame, first: date) -> pl.DataFrame:
-    """One row an incident: ``incident_id``, ``kind``, ``shown`` in a day's top three."""
-    planted = labels.explode("days").select("incident_id", "kind", "sender_id", day="days")
-    top = (
-        scored(days)
-        .sort("day", "score", "sender_id", descending=[False, True, False])
-        .with_columns(shown=pl.int_range(pl.len()).over("day") < 3)
-        .select("sender_id", "day", "shown")
-    )
-    return (
-        planted.filter(pl.col("day") >= first)
-        .join(top, on=["sender_id", "day"], how="left")
-        .group_by("incident_id", "kind")
-        .agg(pl.col("shown").fill_null(value=False).any())
-        .sort("incident_id")
-    )

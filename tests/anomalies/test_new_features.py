@@ -1,0 +1,87 @@
+"""Removed accounts, the order of events, sums of five days, places of a day, and months."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies import sender_months
+from auditlens.anomalies.budget import daily_places
+from auditlens.anomalies.counts import day_counts
+from auditlens.anomalies.ledger import open_ledger
+from auditlens.anomalies.slow import surge_of_days
+from auditlens.anomalies.steps import step_surprise
+from auditlens.events import conform
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+MONDAY = START.date()
+
+
+def ledger_of(rows):
+    """Rows of (day, minute, sender, kind, resource), coded."""
+    frame = pl.DataFrame(
+        [
+            (str(n), START + timedelta(days=day, minutes=minute), who, kind, kind, what)
+            for n, (day, minute, who, kind, what) in enumerate(rows)
+        ],
+        schema=["id", "created_at", "sender_id", "event", "action", "resource_id"],
+        orient="row",
+    )
+    return open_ledger(conform(frame), until=START + timedelta(days=90))
+
+
+def test_events_of_a_removed_account_are_counted_for_thirty_days():
+    """Before the removal, and long after it, nothing is counted; leaving oneself is no removal."""
+    rows = [(0, 0, "a", "view", "t"), (1, 0, "boss", "member_removed", "a")]
+    rows += [(1, 5, "a", "view", "t"), (9, 0, "a", "view", "t"), (40, 0, "a", "view", "t")]
+    rows += [(1, 0, "b", "member_removed", "b"), (2, 0, "b", "view", "t")]
+    ledger = ledger_of(rows)
+    counts = day_counts(ledger).join(ledger.senders.select("s", "sender_id"), on="s")
+    by_sender = dict(counts.group_by("sender_id", maintain_order=True).agg("removed").iter_rows())
+    assert by_sender["a"] == [0, 1, 1, 0]
+    assert by_sender["b"] == [0, 0]
+
+
+def test_a_step_never_taken_is_more_surprising_than_a_habit():
+    """The kinds of both days are the same; only their order is new."""
+    habit = [(day, n, "a", kind, "t") for day in range(20) for n, kind in enumerate("xyz")]
+    other = [(20, n, "a", kind, "t") for n, kind in enumerate("xzy")]
+    steps = step_surprise(ledger_of(habit + other)).sort("d")
+    assert steps["strange_steps"].to_list()[10:] == [0] * 10 + [2]
+    assert steps["step_mean"][20] > 3 * steps["step_mean"][19]
+
+
+def test_five_days_of_little_surge_where_no_day_does():
+    """Three a day for a week, after one a day, stand above every earlier five days."""
+    values = np.array([1] * 20 + [3] * 5)
+    zeros = np.zeros(25, np.int64)
+    surge = surge_of_days(values, zeros, np.arange(25), zeros)
+    assert surge[19] == 0
+    assert surge[24] > 2.5
+
+
+def test_a_sender_with_an_entry_leaves_its_place_to_others():
+    """The same sender leads on two days of a week: the second day has three places for others."""
+    days = [MONDAY, MONDAY + timedelta(days=1), MONDAY + timedelta(days=7)]
+    rows = [(day, name) for day in days for name in "abcde"]
+    shown = daily_places(pl.DataFrame(rows, schema=["day", "who"], orient="row"), "who", 3)
+    assert "".join(name for (_, name), seen in zip(rows, shown, strict=True) if seen) == (
+        "abc" + "abcde" + "abc"
+    )
+
+
+def test_two_odd_days_outrank_one_in_a_month():
+    """A month is the mean of its two highest days; days without a baseline give no score."""
+    rows = [("a", 3, 0.8, "scored"), ("a", 4, 0.4, "scored"), ("b", 3, 0.7, "scored")]
+    rows += [("b", 9, 0.7, "scored"), ("c", 3, 0.9, "new")]
+    table = pl.DataFrame(
+        [(who, date(2026, 3, day), x, x, state, 2) for who, day, x, state in rows],
+        schema=["sender_id", "day", "score", "identity_score", "state", "events"],
+        orient="row",
+    )
+    months = sender_months(table)
+    assert months.select("sender_id", "score", "rank", "active", "events").rows() == [
+        ("a", 0.6, 2, 2, 4),
+        ("b", 0.7, 1, 2, 4),
+        ("c", None, None, 1, 2),
+    ]
