@@ -35,7 +35,10 @@ BOOLEANS = {
 YAML_1_1 = re.compile(r"(?i:yes|no|on|off|y|n)")
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]+)?")
-OTHER_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0[xob][0-9a-fA-F_]+|[0-9]+(:[0-5]?[0-9])+)")
+OTHER_NUMBER = re.compile(
+    r"[-+]?(0[0-9_]+|0[xob][0-9a-fA-F_]+|[0-9]+(:[0-5]?[0-9])+|[1-9][0-9]*(_[0-9]+)+"
+    r"|[0-9]+\.|\.(inf|Inf|INF)|\.(nan|NaN|NAN))"
+)
 DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 
 Position = tuple[int, int]
