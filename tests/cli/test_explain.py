@@ -46,6 +46,8 @@ def test_nothing_of_the_log_reaches_the_terminal_as_control(run, log_file, findi
     lines = [json.loads(line) for line in text.splitlines()]
     for record in lines:
         record["resource_title"] = f"{record.get('resource_title')}{hostile}"
+        if record.get("sender"):
+            record["sender"]["first_name"] += hostile
     path.write_text(
         "".join(json.dumps(record).replace("\\\\u", "\\u") + "\n" for record in lines),
         encoding="utf-8",

@@ -85,6 +85,26 @@ def test_a_pull_killed_at_any_write_leaves_the_state_before(archive, rooms, pull
     assert len(archive.directory().pulls) == 3
 
 
+def test_what_a_killed_pull_left_is_removed_by_the_next(archive, rooms, pull, monkeypatch):
+    """Also the file of a listing that does not come this time."""
+    pull(0)
+
+    def failing(path, data, **how):
+        disk.put(path, data, **how)
+        if "tags" in path.name:
+            raise SourceError("the power failed")
+
+    monkeypatch.setattr("auditlens.archive.snapshots.put", failing)
+    with pytest.raises(SourceError):
+        pull(1)
+    assert "directory/000002-tags.ndjson.zst" in archive.verify().leftovers
+    monkeypatch.setattr("auditlens.archive.snapshots.put", disk.put)
+    rooms.rows["tags"] = None
+    pull(2)
+    assert archive.verify().ok
+    assert "000002-tags.ndjson.zst" not in files(archive)
+
+
 def test_nothing_came_seals_nothing(archive, rooms, pull):
     """An empty answer and a refused one are told apart."""
     rooms.rows = dict.fromkeys(("users", "groups", "teams", "tags", "resources"))
