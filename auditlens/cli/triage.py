@@ -198,16 +198,21 @@ def show(audit: Audit, finding: dict[str, Any], journal: Journal) -> None:
     from auditlens.cli.explain import evidence, tell
     from auditlens.cli.terminal import moment, visible
     from auditlens.triage import decision_words
+    from auditlens.triage.similar import similar_findings
 
     tell(finding, evidence(audit, finding)[:10])
-    same = [
-        one
-        for one in reversed(journal.dispositions)
-        if one.rule == finding["rule_id"] or (one.subject and one.subject == finding["subject_id"])
-    ]
-    for one in same[:SIMILAR]:
-        about = "same subject" if one.subject == finding["subject_id"] else "same rule"
+    history = journal.history(finding["finding_id"])
+    if history:
+        last = history[-1]
         click.echo(
-            f"Before ({about}): {one.finding} {decision_words(one.verdict)} on {moment(one.at)} "
-            f"by {visible(one.reviewer)}: {visible(one.reason)}"
+            f"So far: {decision_words(last.verdict)} on {moment(last.at)} "
+            f"by {visible(last.reviewer)}: {visible(last.reason)}"
         )
+    for one in similar_findings(finding, journal, audit.earlier, SIMILAR):
+        told = f"{one.finding} of a month that ended {moment(one.at)}, never decided"
+        if one.verdict:
+            told = (
+                f"{one.finding} {decision_words(one.verdict)} on {moment(one.at)} "
+                f"by {visible(one.reviewer)}: {visible(one.reason)}"
+            )
+        click.echo(f"Before ({one.about}): {told}")
