@@ -24,6 +24,9 @@ UNIT = 1 << 16
 """Path lengths are stored in 1/65536 steps."""
 
 CHUNK = 4096
+BLOCK = 16
+"""Rows, and trees, worked on at once: what fits into the cache of a core."""
+
 Matrix = NDArray[np.float32]
 
 
@@ -99,15 +102,24 @@ class Forest:
         """
         count, width = rows.shape
         credit = np.zeros(count * width)
-        base = np.arange(count, dtype=np.int64) * width
-        tree = np.arange(len(self.feature))[:, None]
-        at = np.zeros((len(self.feature), count), np.int64)
-        for _ in range(self.depth):
-            cell = base + self.feature[tree, at]
-            after = 2 * at + 1 + (rows.ravel()[cell] > self.threshold[tree, at])
-            fall = self.value[tree, at].astype(np.int64) - self.value[tree, after]
-            credit += np.bincount(cell.ravel(), weights=fall.ravel(), minlength=len(credit))
-            at = after
+        flat = np.ascontiguousarray(rows).ravel()
+        for low in range(0, len(self.feature), BLOCK):
+            some = slice(low, low + BLOCK)
+            feature, threshold = self.feature[some].astype(np.intp), self.threshold[some].ravel()
+            value = self.value[some].astype(np.float64)
+            tree, row = (each.ravel() for each in np.indices((len(feature), count)))
+            inner, outer, base = tree * feature.shape[1], tree * value.shape[1], row * width
+            feature, value = feature.ravel(), value.ravel()
+            at, before = np.zeros(len(tree), np.intp), value.take(outer)
+            cells, falls = [], []
+            for _ in range(self.depth):
+                cells.append(base + feature.take(inner + at))
+                at += at + 1 + (flat.take(cells[-1]) > threshold.take(inner + at))
+                after = value.take(outer + at)
+                falls.append(before - after)
+                before = after
+            fall = np.concatenate(falls)
+            credit += np.bincount(np.concatenate(cells), weights=fall, minlength=len(credit))
         return np.round(credit.reshape(count, width) / (UNIT * len(self.feature)), 9)
 
 
