@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     journal = journal_of(source, settings, journal)
     earlier = signed_before(journal, period) if earlier is None else tuple(earlier)
     events, coverage = draw_population(source, period, settings)
-    known = known_before(source, period, directory)
+    known = known_before(source, period, settings, directory)
     if rules is None:
         rules = load_rules(product=product(events), placeholders=settings.placeholders)
     marked = with_marks(events, known, marks_read(rules))
@@ -179,11 +179,15 @@ def period_of(period: Period | str, settings: Settings) -> Period:
 
 
 def known_before(
-    source: Archive | Log | pl.DataFrame, period: Period, given: DirectoryHistory | None
+    source: Archive | Log | pl.DataFrame,
+    period: Period,
+    settings: Settings,
+    given: DirectoryHistory | None,
 ) -> DirectoryHistory:
     """What the directory said before the period ended; a later pull never changes an audit."""
     if given is None and isinstance(source, Archive):
-        return source.directory(period.end)
+        since = period.start - timedelta(days=settings.history_days)
+        return source.directory(period.end, since=since)
     return (given or DirectoryHistory()).before(period.end)
 
 

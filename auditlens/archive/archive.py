@@ -18,7 +18,7 @@ from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.disk import refuse_link
 from auditlens.archive.reading import held_rows, lazy_rows, rebuild
 from auditlens.archive.rows import ORDER
-from auditlens.archive.snapshots import Sealed, keep, records_of_part, snapshots
+from auditlens.archive.snapshots import Sealed, keep, parts_of, records_of_part, snapshots
 from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
 from auditlens.archive.table import Table
 from auditlens.archive.verification import Verification, verify
@@ -124,28 +124,33 @@ class Archive:
         return keep(self.path, source.name, listings, at, owner), listings
 
     def directory(
-        self, before: datetime | None = None, *, until: str | None = None
+        self,
+        before: datetime | None = None,
+        *,
+        since: datetime | None = None,
+        until: str | None = None,
     ) -> DirectoryHistory:
         """What is known of users, groups, teams, tags and resources, pull by pull.
 
-        ``before`` leaves out later pulls, and those that came after the seal ``until`` (hex).
-        False where the directory was never pulled. Raises IntegrityError for a changed byte and
-        for a seal that is not held.
+        ``before`` leaves out later pulls, ``since`` those before the last one not later than it,
+        and ``until`` those that came after the pull with this seal (hex). False where nothing
+        was pulled. Raises IntegrityError for a changed byte and for a seal that is not held.
         """
         self.must_exist()
+        held = [
+            one for one in snapshots(self.path, until) if before is None or one.snapshot.at < before
+        ]
+        early = [n for n, one in enumerate(held) if since and one.snapshot.at <= since]
+        first = early[-1] if early else 0
         found = DirectoryHistory()
-        held = snapshots(self.path, until)
-        for one in held:
-            at = one.snapshot.at
-            if before is None or at < before:
-                parts = {part.name: part.segment for part in one.snapshot.parts}
-                listings = {
-                    name: None
-                    if (note := parts.get(name)) is None
-                    else records_of_part(self.path, note)
-                    for name in LISTINGS
-                }
-                found = found.with_pull(at, one.hash, listings)
+        for number, one in enumerate(held[first:], first):
+            # The first pull read stands for those before it, so it takes what it lacks from them.
+            notes = parts_of(held[: number + 1] if number == first else [one])
+            listings = {
+                name: records_of_part(self.path, notes[name]) if name in notes else None
+                for name in LISTINGS
+            }
+            found = found.with_pull(one.snapshot.at, one.hash, listings)
         return found
 
     def events(self, period: Period | None = None) -> pl.DataFrame:

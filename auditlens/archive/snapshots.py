@@ -26,8 +26,8 @@ from auditlens.errors import IntegrityError, UsageError
 from auditlens.pages import Listing
 
 __all__ = [
-    "FOLDER", "Part", "Sealed", "Snapshot", "examine_snapshots", "keep", "records_of_part",
-    "snapshot_problems", "snapshots",
+    "FOLDER", "Part", "Sealed", "Snapshot", "examine_snapshots", "keep", "parts_of",
+    "records_of_part", "snapshot_problems", "snapshots",
 ]  # fmt: skip
 
 FOLDER = "directory"
@@ -199,6 +199,12 @@ def manifest(path: Path) -> Sealed | None:
         return Sealed(parsed(found[0], Snapshot, path.name), found[1])
     except (FileNotFoundError, IntegrityError, msgspec.DecodeError):
         return None
+
+
+def parts_of(held: Sequence[Sealed]) -> dict[str, SegmentNote]:
+    """Of each listing the last segment that came."""
+    parts = (part for one in held for part in one.snapshot.parts)
+    return {part.name: part.segment for part in parts if part.segment is not None}
 
 
 def records_of_part(folder: Path, note: SegmentNote) -> tuple[bytes, ...]:

@@ -166,8 +166,19 @@ def test_what_is_known_can_be_asked_as_of_a_moment_and_up_to_a_seal(archive, pul
     assert [one.digest for one in archive.directory(until=seals[1]).pulls] == seals[:2]
     before = archive.directory(before=START + timedelta(days=10))
     assert [one.digest for one in before.pulls] == seals[:2]
+    since = archive.directory(since=START + timedelta(days=6))
+    assert [one.digest for one in since.pulls] == seals[1:]
     with pytest.raises(IntegrityError):
         archive.directory(until="0" * 64)
+
+
+def test_a_view_that_begins_late_still_knows_what_came_before(archive, rooms, pull):
+    """A listing that did not come in the first pull read is that of an earlier one."""
+    pull(0)
+    rooms.rows["users"] = None
+    pull(5)
+    (late,) = archive.directory(since=START + timedelta(days=6)).pulls
+    assert late.users.height == 2
 
 
 def test_a_manifest_holds_what_was_asked_and_no_key(archive, pull):
