@@ -27,6 +27,10 @@ class Channel:
     column: str = "score"
 
 
+WORTH_A_LOOK = 0.8
+"""Resources are many, so a few leap on any day; only a score that a plain forest never gives, from
+a leap several times the usual one, is worth a reader's time."""
+
 SENDERS = Channel("sender-day", "sender_id", SENDER_FEATURES, pl.col("events") >= 3)
 IDENTITY = Channel(
     "identity", "sender_id", IDENTITY_FEATURES, pl.col("events") >= 5, "identity_score"
@@ -35,7 +39,8 @@ RESOURCES = Channel(
     "resource-day",
     "resource_id",
     RESOURCE_FEATURES,
-    (pl.col("events") >= 10) | (pl.col("risky") >= 3) | (pl.col("strangers") >= 3),
+    ((pl.col("events") >= 10) | (pl.col("risky") >= 3) | (pl.col("strangers") >= 3))
+    & (pl.col("score") >= WORTH_A_LOOK),
 )
 
 CHANNELS = (SENDERS, IDENTITY, RESOURCES)

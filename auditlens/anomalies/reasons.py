@@ -17,6 +17,9 @@ NO_DRIVER = "No clear driver: many small departures together"
 SHOWN = 3
 FACTS = 2
 
+AMONG_OTHERS = ("peer", "type", "audience")
+"""Families that compare with others; above their 95 % day is rare, whatever the own habit."""
+
 
 @dataclass(frozen=True)
 class Baselines:
@@ -66,13 +69,15 @@ def strongest(
     for i in ranked:
         if known.values.get(features[i].count, 0) > 0:
             facts.setdefault(features[i].count, features[i])
-    return list(facts.values())[:FACTS]
+    # A count that the subject reaches all the time explains nothing while others do.
+    telling = [each for each in facts.values() if label_of(each, known) != "FREQUENT"]
+    return (telling or list(facts.values()))[:FACTS]
 
 
 def told(family: str, share: float, facts: list[Feature], known: Baselines) -> dict[str, Any]:
     lead = facts[0]
     value, days = known.values[lead.count], known.own.get(lead.count, ())
-    label = rarity(value, days)
+    label = label_of(lead, known)
     text = "; ".join(fact_text(fact, known) for fact in facts)
     usual = known.usual.get(lead.count)
     return reason(
@@ -104,6 +109,14 @@ def muted_reason(family: str) -> dict[str, Any]:
     """Says that a reviewer left a family out of this score."""
     text = f"Left out of the score by a reviewer's decision: {family}"
     return reason(family, 0.0, text, None, None, None, None)
+
+
+def label_of(feature: Feature, known: Baselines) -> str | None:
+    """How rare the feature's count is: among others' days where it is compared with those."""
+    value, usual = known.values[feature.count], known.usual.get(feature.count)
+    own = rarity(value, known.own.get(feature.count, ()))
+    above_others = feature.family in AMONG_OTHERS and usual is not None and value > usual
+    return "RARE" if above_others and own in (None, "INFREQUENT", "FREQUENT") else own
 
 
 def rarity(value: int, days: Sequence[int]) -> str | None:

@@ -137,3 +137,21 @@ def test_the_bundled_forests_fit_the_features():
     for channel in CHANNELS:
         names = tuple(feature.name for feature in channel.features)
         assert prior_model(channel.name, names) is not None
+
+
+def test_a_count_that_is_always_reached_is_no_reason_while_another_is():
+    """The stronger feature counts something frequent: the rarer one of the family is told."""
+    names = [feature.name for feature in FEATURES]
+    gain, away = np.zeros(len(FEATURES)), np.ones(len(FEATURES))
+    gain[names.index("export_z")], gain[names.index("share_z")] = 2.0, 1.0
+    known = Baselines({"export": 1, "share": 9}, {"export": [1, 2], "share": [0, 1]}, {}, "peers'")
+    (reason,) = reasons_of(FEATURES, gain, away, known)
+    assert reason["text"].startswith("9 shares")
+
+
+def test_above_the_colleagues_95_percent_day_is_rare_however_often_oneself_does_it():
+    """The label of a peer reason is about the peers."""
+    (reason,) = told("peer_export", 8, [8, 9, 10])
+    assert reason["label"] == "RARE"
+    (reason,) = told("peer_export", 6, [8, 9, 10])
+    assert reason["label"] == "FREQUENT"
