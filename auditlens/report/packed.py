@@ -12,28 +12,28 @@ import base64
 import json
 import zlib
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
 
-from auditlens.report.content import Content
+from auditlens.report.content import Content, FindingRow
 from auditlens.report.text import json_text
 
 __all__ = ["embedded", "packed", "read_embedded", "unpack"]
 
+NOT_EMBEDDED = (
+    "subject_id",
+    "rule_id",
+    "level",
+    "kind",
+    "tags",
+    "controls",
+    "event_ids",
+    "evidence",
+    "confidence",
+)
 LEFT_OUT = {
-    "findings": (
-        "subject_id",
-        "rule_id",
-        "level",
-        "kind",
-        "tags",
-        "controls",
-        "event_ids",
-        "evidence",
-        "confidence",
-    ),
     "groups": ("finding_ids", "why"),
     "frameworks": ("note",),
     "rules": ("rule_id", "name", "logic", "kind", "title", "level", "status"),
@@ -44,6 +44,10 @@ LEFT_OUT = {
 }
 """What the page does not show, shows with the group, prints alike in every report, or has as a
 table already: a rule is known by its digest, and the sample of access changes is on the page."""
+
+FINDING_COLUMNS = tuple(
+    sorted(one.name for one in fields(FindingRow) if one.name not in NOT_EMBEDDED)
+)
 
 FULL_ONLY = ("activity", "profiles", "access", "rules", "method", "exceptions", "appendix")
 """Sections that the brief edition does not show."""
@@ -61,16 +65,12 @@ def read_embedded(text: str) -> Any:
 
 def packed(content: Content) -> Any:
     """The part of ``content`` that the page shows, as plain packed data."""
-    shown = content.findings[: content.shown.shown]
-    whole: dict[str, Any] = msgspec.to_builtins(replace(content, findings=shown))
-    rows = defaultdict(list)
-    titles = {(group.level, group.rule_id): group.title for group in content.groups}
-    for row, plain in zip(shown, whole.pop("findings"), strict=True):
-        plain["title"] = "" if titles[row.level, row.rule_id] == row.title else row.title
-        plain["reasons"] = [[one.text, one.share_percent] for one in row.reasons]
-        rows[row.level, row.rule_id].append(plain)
+    groups = tuple(replace(group, finding_ids=()) for group in content.groups)
+    whole: dict[str, Any] = msgspec.to_builtins(replace(content, findings=(), groups=groups))
+    del whole["findings"]
+    rows = by_group(content)
     for group in whole["groups"]:
-        group["findings"] = rows[group["level"], group["rule_id"]]
+        group["findings"] = pack_rows(rows[group["level"], group["rule_id"]])
     for table in whole["frameworks"]:
         table["clauses"] = by_status(table["clauses"])
     held = whole["completeness"]
@@ -83,6 +83,18 @@ def packed(content: Content) -> Any:
     return pack(whole)
 
 
+def by_group(content: Content) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The findings on the page as plain rows, by level and rule."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    titles = {(group.level, group.rule_id): group.title for group in content.groups}
+    for row in content.findings[: content.shown.shown]:
+        plain = {name: getattr(row, name) for name in FINDING_COLUMNS}
+        plain["title"] = "" if titles[row.level, row.rule_id] == row.title else row.title
+        plain["reasons"] = [[one.text, one.share_percent] for one in row.reasons]
+        rows[row.level, row.rule_id].append(plain)
+    return rows
+
+
 def by_status(clauses: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Clause ids under each status."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -93,7 +105,7 @@ def by_status(clauses: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 def leave_out(value: Any, section: str = "") -> None:
     """Remove from each row what LEFT_OUT names for the list or mapping it stands in."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and not isinstance(value, Packed):
         for name in LEFT_OUT.get(section, ()):
             value.pop(name, None)
         for key, one in value.items():
@@ -103,25 +115,35 @@ def leave_out(value: Any, section: str = "") -> None:
             leave_out(one, section)
 
 
+class Packed(dict[str, Any]):
+    """Rows that are packed already."""
+
+
 def pack(value: Any) -> Any:
     """``value`` with every list of two or more rows of one shape packed."""
+    if isinstance(value, Packed):
+        return value
     if isinstance(value, dict):
         return {key: pack(one) for key, one in value.items()}
     if not isinstance(value, list | tuple):
         return value
     rows = [pack(one) for one in value]
     first = rows[0] if rows else None
-    if len(rows) < 2 or not isinstance(first, dict):
+    if not isinstance(first, dict):
         return rows
     if any(not isinstance(row, dict) or row.keys() != first.keys() for row in rows):
         return rows
+    return pack_rows(rows)
+
+
+def pack_rows(rows: list[dict[str, Any]]) -> Packed | list[dict[str, Any]]:
+    """Rows of one shape, packed where there are two or more."""
+    if len(rows) < 2:
+        return rows
+    first = rows[0]
     same = {key: one for key, one in first.items() if all(row[key] == one for row in rows)}
     columns = [key for key in sorted(first) if key not in same]
-    return {
-        "same": same,
-        "columns": columns,
-        "rows": [[row[key] for key in columns] for row in rows],
-    }
+    return Packed(same=same, columns=columns, rows=[[row[key] for key in columns] for row in rows])
 
 
 def unpack(value: Any) -> Any:
