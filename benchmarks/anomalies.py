@@ -3,7 +3,7 @@
 Commands: ``evaluate`` (about ten minutes; needs the activity streams in ``$AUDITLENS_STREAMS`` for
 the identity switch), ``stability`` (its last tables alone), ``spikes``, ``prior``, ``docs``,
 ``speed``. Other detectors and SHAP stand beside ours where the group ``bench`` is installed.
-."""
+"""
 
 from __future__ import annotations
 
@@ -31,25 +31,14 @@ def docs() -> None:
 
 
 def evaluate() -> None:
-    from auditlens.evaluate import plant
-    from auditlens.evaluate.page import Case, evaluation_page
+    from auditlens.evaluate.goals import measured_case
+    from auditlens.evaluate.page import evaluation_page
     from auditlens.evaluate.planted import REPORTED_SEEDS
 
-    def case(
-        name: str, strength: float, marks: bool, found: float, rules: float, ap: float
-    ) -> Case:
-        alone = "model alone: incidents found at 3 a day"
-        goals = {alone: found, "with rules: incidents found": rules, "average precision": ap}
-        goals |= {"bad senders in the monthly top 30": 0.9, "resource incidents at 3 a day": 0.8}
-        seeds = REPORTED_SEEDS
-        runs = [plant(seed, strength=strength, marks=marks) for seed in seeds]
-        return Case(name, {key: goal for key, goal in goals.items() if goal}, runs)
-
     cases = [
-        case("Standard strength", 1.0, True, 0.92, 0.95, 0.70),
-        case("Half strength", 0.5, True, 0.88, 0.92, 0.62),
-        case("Standard strength, no sensitivity marks", 1.0, False, 0, 0.90, 0),
-        case("Half strength, no sensitivity marks", 0.5, False, 0, 0.85, 0),
+        measured_case(REPORTED_SEEDS, strength=strength, marks=marks)
+        for marks in (True, False)
+        for strength in (1.0, 0.5)
     ]
     page = evaluation_page(cases, switches() + faithful())
     (ROOT / "docs" / "evaluation.md").write_text(page, "utf-8")
