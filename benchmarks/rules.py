@@ -99,10 +99,10 @@ def rule_set(texts: list[str]) -> RuleSet:
         return load_rules(folder)
 
 
-def timed(run: Callable[[], object]) -> tuple[float, float]:
-    """Return the best of three: seconds, and seconds of processor time."""
+def timed(run: Callable[[], object], times: int = 3) -> tuple[float, float]:
+    """Return the best of some runs: seconds, and seconds of processor time."""
     best = (float("inf"), float("inf"))
-    for _ in range(3):
+    for _ in range(times):
         wall, cpu = perf_counter(), process_time()
         run()
         best = min(best, (perf_counter() - wall, process_time() - cpu))
@@ -136,8 +136,8 @@ def run() -> list[Row]:
         one, many, pack = rule_set(texts[:1]), rule_set(texts), load_rules()
         frame = pl.read_parquet(path)
         columns = ["action", "summary", "sender_email"]
-        single = timed(lambda: one.match(frame))
-        full = timed(lambda: many.match(frame))
+        single = timed(lambda: one.match(frame), 7)
+        full = timed(lambda: many.match(frame), 7)
         from_file = timed(lambda: many.match(pl.read_parquet(path, columns=columns)))
         shipped = timed(lambda: evaluate(pack, frame, PERIOD))
         loading, running = row_store(path, texts)
@@ -145,7 +145,8 @@ def run() -> list[Row]:
         Row(f"{RULES} rules over 1M events against one rule (their events 5 % of rows)",
             full[1] / single[1], "x", 2.0),
         Row(f"one rule over 1M events, seconds {single[0]:.2f}; {RULES} rules", full[0], "s"),
-        Row(f"shipped pack ({len(pack)} rules) over 1M events", shipped[0], "s", 5.0),
+        Row(f"shipped pack ({len(pack)} rules) over 1M events", shipped[0], "s", 5.0, "less",
+            f"processor time {shipped[1]:.2f} s"),
         Row("SQLite row store against ours, Parquet in, processor time",
             (loading + running) / from_file[1], "x", 20.0, "more",
             f"without its loading of rows {running / from_file[1]:.0f} x"),
