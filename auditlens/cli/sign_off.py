@@ -115,5 +115,10 @@ def rules_root(audit: Audit, given: Path | None) -> Path:
     """Where the rules of an audit were read."""
     from auditlens.shipped import rules_folder
 
-    product = next((rule.product for rule in audit.rules.rules if rule.product), "secoda")
-    return given or audit.settings.rules or rules_folder() / product
+    home = rules_folder()
+    folders = {
+        rule.path.relative_to(home).parts[0]
+        for rule in audit.rules.rules
+        if rule.path.is_relative_to(home)
+    }
+    return given or audit.settings.rules or home / min(folders, default="secoda")

@@ -66,7 +66,7 @@ def evidence_states(
         "E15": collection(facts),
         "E16": privacy(facts),
         "E17": ("present", "Versions, digests, seed and command are in the appendix."),
-        "E18": ("absent", NOT_READ if facts.recorded.known else UNKNOWN_READ),
+        "E18": ("absent", NOT_READ if facts.recorded.catalog else UNKNOWN_READ),
     }
     states |= {one: population(facts, *what) for one, what in POPULATIONS.items()}
     return tuple(Evidence(one, name, *states[one]) for one, name in EVIDENCE_NAMES.items())
@@ -102,7 +102,7 @@ def sufficiency(fields: tuple[FieldFill, ...]) -> State:
     whole = sum(one.state == "present" for one in fields)
     if whole == len(fields):
         return "present", f"All {whole} attributes asked for are in every record."
-    lacking = [f"{one.question.lower()} {one.state}" for one in fields if one.state != "present"]
+    lacking = [f"{one.question.lower()}: {one.state}" for one in fields if one.state != "present"]
     said = f"{whole} of {len(fields)} attributes asked for are in every record"
     return "partial", f"{said}; {', '.join(lacking)}."
 

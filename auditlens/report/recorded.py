@@ -26,6 +26,11 @@ class Recorded:
     known: bool
     shares: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def catalog(self) -> bool:
+        """Whether this is the data catalog's own log, whose blind spots are all known."""
+        return self.known and not self.shares
+
 
 def recorded(events: pl.DataFrame) -> Recorded:
     """Read off ``events`` (not yet veiled) what their source records."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from auditlens.cli.sign_off import rules_root
 from auditlens.errors import UsageError
+from auditlens.rules import load_rules
+from auditlens.settings import Settings
+from auditlens.shipped import rules_folder
 
 PERIOD = "2026-06"
 
@@ -60,3 +65,10 @@ def test_unusable_template_folders_are_told(run, log_file, tmp_path, made, said)
     done = run("report", log_file, "--out", "out", "--templates", "mine")
     assert isinstance(done.exception, UsageError)
     assert said in str(done.exception)
+
+
+@pytest.mark.parametrize("product", ["secoda", "cloudtrail"])
+def test_rules_are_looked_for_where_they_were_read(product):
+    """The record of a report holds the rules of the product, not of a folder named like it."""
+    audit = SimpleNamespace(rules=load_rules(product=product), settings=Settings())
+    assert rules_root(audit, None) == rules_folder() / product

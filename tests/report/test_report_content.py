@@ -299,6 +299,8 @@ def test_what_a_source_records_is_not_called_missing(make_audit):
     assert (outcome.state, address.state, address.percent) == ("present", "present", 100.0)
     assert "(25 %)" in outcome.note
     assert not clauses(said)["10.2.1.4"].limit
+    evidence = {one.evidence_id: one.statement for one in said.completeness.evidence}
+    assert "is not assessed" in evidence["E18"]
     assert not clauses(said)["CC6.6"].limit
 
 
