@@ -36,6 +36,9 @@ HISTORY_DAYS = 400
 REFERENCE_DAYS = 60
 """Days before the period whose scores the period's days are compared with."""
 
+REFERENCE_ROWS = 20_000
+"""Of more comparable days than this, every n-th one is scored: percentiles need no more."""
+
 FOREST_SIZES = {"sender-day": 1000, "identity": 300, "resource-day": 300}
 """Trees of each model. The list of senders shall hardly depend on the seed: with 500 trees the
 top 1 % of two seeds overlap by .84 to .86, with 900 by .89. The others serve smaller lists."""
@@ -133,10 +136,13 @@ class Run:
         candidates = []
         main = channels[0]
         with ThreadPoolExecutor(2) as pool:
-            grown = list(pool.map(lambda channel: self.grow(channel, recent), channels))
-        for channel, (model, scores) in zip(channels, grown, strict=True):
+            models = list(pool.map(lambda channel: self.grow(channel, recent), channels))
+        for channel, model in zip(channels, models, strict=True):
             self.tell(channel, model, recent)
-            recent = recent.with_columns(scores)
+        recent = self.thinned(recent, main.subject)
+        for channel, model in zip(channels, models, strict=True):
+            scores = [None] * len(recent) if model is None else model.scores(recent)
+            recent = recent.with_columns(pl.Series(channel.column, scores, pl.Float64))
             if model is None:
                 continue
             fitted[channel.name] = model
@@ -168,8 +174,15 @@ class Run:
         ]
         return days, pl.concat(shown)
 
-    def grow(self, channel: Channel, recent: pl.DataFrame) -> tuple[DayModel | None, pl.Series]:
-        """The channel's model, None where days cannot be compared, and its score of each day."""
+    def thinned(self, recent: pl.DataFrame, subject: str) -> pl.DataFrame:
+        """The period's days, and of the comparable ones before REFERENCE_ROWS at most."""
+        period = pl.col("day") >= self.first
+        earlier = recent.filter(~period, pl.col("state") == "scored").sort(subject, "day")
+        few = earlier.gather_every(max(1, -(-len(earlier) // REFERENCE_ROWS)))
+        return pl.concat([few, recent.filter(period)])
+
+    def grow(self, channel: Channel, recent: pl.DataFrame) -> DayModel | None:
+        """The channel's model; None where days cannot be compared."""
         known = known_days(channel, recent)
         model = None
         if not self.hopeless and comparable(known, channel.features):
@@ -178,8 +191,7 @@ class Run:
                 model = prior_model(channel.name, names)
             trees = FOREST_SIZES[channel.name]
             model = model or fit_days(known, channel.features, seed=self.seed, trees=trees)
-        scores = [None] * len(recent) if model is None else model.scores(recent)
-        return model, pl.Series(channel.column, scores, pl.Float64)
+        return model
 
     def tell(self, channel: Channel, model: DayModel | None, recent: pl.DataFrame) -> None:
         """Keep the facts of a model, and a sentence when it is none, or not of this log."""

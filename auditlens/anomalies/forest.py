@@ -125,17 +125,34 @@ class Forest:
 
 def fit_forest(rows: Matrix, *, seed: int = 0, trees: int = TREES) -> Forest:
     """Fit on ``rows``, which the caller has put in canonical order (equal rows are equal)."""
-    from sklearn import config_context
-    from sklearn.ensemble import IsolationForest
-
     samples = min(SAMPLES, len(rows))
-    with config_context(skip_parameter_validation=True, assume_finite=True):
-        model = IsolationForest(n_estimators=trees, max_samples=samples, random_state=seed)
-        grown = tuple(each.tree_ for each in model.fit(rows).estimators_)
     depth = max(1, int(np.ceil(np.log2(max(samples, 2)))))
+    grown = grow_trees(np.ascontiguousarray(rows), samples, depth, seed=seed, trees=trees)
     flat = [flatten(each, depth) for each in grown]
     feature, threshold, value = (np.stack(column) for column in zip(*flat, strict=True))
     return Forest(feature, threshold, value, samples, grown)
+
+
+def grow_trees(rows: Matrix, samples: int, depth: int, *, seed: int, trees: int) -> tuple[Any, ...]:
+    """The random trees scikit-learn's IsolationForest is made of, each on its own sample.
+
+    That class checks and clones anew for every tree, which takes four times as long as growing.
+    """
+    from sklearn import config_context
+    from sklearn.tree import ExtraTreeRegressor
+    from sklearn.utils.random import sample_without_replacement
+
+    # The generator of old: its streams are the same in every version of NumPy.
+    draw = np.random.RandomState(seed)
+    # Targets without meaning keep a tree from stopping early; one random split is all it tries.
+    aim = draw.uniform(size=samples)
+    grown = []
+    with config_context(skip_parameter_validation=True, assume_finite=True):
+        for number in draw.randint(np.iinfo(np.int32).max, size=trees).tolist():
+            chosen = sample_without_replacement(len(rows), samples, random_state=draw)
+            tree = ExtraTreeRegressor(max_features=1, max_depth=depth, random_state=number)
+            grown.append(tree.fit(rows[chosen], aim, check_input=False).tree_)
+    return tuple(grown)
 
 
 def walked(trees: Sequence[Any], rows: Matrix) -> Ints:
