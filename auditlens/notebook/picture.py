@@ -91,10 +91,9 @@ def label(x: float, y: float, text: str, anchor: str = "middle") -> str:
 def axis(peak: float) -> str:
     """The base line and the two labels of an axis of counts."""
     base = HEIGHT - FOOT
+    top = f"{peak:,.0f}" if peak >= 10 else f"{peak:.2g}"
     line = f'<path d="M{LEFT} {base}.5H{WIDTH}" stroke="{TEXT}" fill="none"/>'
-    return (
-        line + label(LEFT - 6, TOP + 4, f"{peak:,.6g}", "end") + label(LEFT - 6, base, "0", "end")
-    )
+    return line + label(LEFT - 6, TOP + 4, top, "end") + label(LEFT - 6, base, "0", "end")
 
 
 def square(

@@ -161,8 +161,8 @@ def timeline_svg(title: str, data: pl.DataFrame, days: Sequence[date]) -> str:
                 parts.append(square(LEFT + at * step, top, step - 1, high, colour, told))
     met = [group for group in GROUPS if (data["action_group"] == group).any()]
     for at, group in enumerate(met):
-        parts.append(square(LEFT + at * 74, 22, 8, 8, GROUPS[group], group))
-        parts.append(label(LEFT + at * 74 + 11, 30, group, "start"))
+        parts.append(square(LEFT + at * 80, 22, 8, 8, GROUPS[group], group))
+        parts.append(label(LEFT + at * 80 + 11, 30, group, "start"))
     return svg_of(title, f"{data['events'].sum():,} events", parts)
 
 
@@ -180,9 +180,7 @@ def bands_svg(title: str, data: pl.DataFrame) -> str:
             parts.append(square(x, BASE - row["high"] * scale, step, max(high, 1), SOFT, told))
         colour = MARK if row["period"] and row["value"] > (row["high"] or 0) else BAR
         told = f"{row['day']}: {row['value']:,}"
-        parts.append(
-            square(x + step / 2 - 1.5, BASE - row["value"] * scale - 1.5, 3, 3, colour, told)
-        )
+        parts.append(square(x + step / 2 - 2, BASE - row["value"] * scale - 2, 4, 4, colour, told))
     return svg_of(title, f"{len(rows)} active days", parts)
 
 
