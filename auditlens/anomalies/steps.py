@@ -18,13 +18,12 @@ PRIOR = 5.0
 def step_surprise(ledger: Ledger) -> pl.DataFrame:
     """Surprise of the steps from one kind of event to the next, by ``s`` and ``d``.
 
-    Gives ``step_mean`` and ``step_max`` (thousandths of -log probability given the kind before,
-    from earlier days, smoothed with everyone's steps) and ``strange_steps``, those the sender
-    never took before.
+    Gives ``step_mean`` (thousandths of -log probability given the kind before, from earlier days,
+    smoothed with everyone's steps) and ``strange_steps``, those the sender never took before.
     """
-    pairs = day_steps(ledger)
+    row, step, n, days = day_steps(ledger)
     size = len(ledger.kinds) + 1
-    s, d, step, n = (pairs[name].to_numpy().astype(np.int64) for name in ("s", "d", "step", "n"))
+    s, d = (days[name].to_numpy()[row].astype(np.int64) for name in ("s", "d"))
     before, kind = np.divmod(step, size)
     own = earlier(s * size * size + step, d, n)
     own_all = earlier(s * size + before, d, n)
@@ -34,29 +33,29 @@ def step_surprise(ledger: Ledger) -> pl.DataFrame:
     everyone = (crowd + PRIOR * any_time) / (crowd_all + PRIOR)
     mine = (own + PRIOR * everyone) / (own_all + PRIOR)
     x: Ints = np.round(-np.log(mine) * STEPS).astype(np.int64)
-    count = pl.col("n")
-    return (
-        pairs.select("s", "d", "n", pl.Series("x", x), new=pl.Series(own == 0))
-        .group_by("s", "d")
-        .agg(
-            step_mean=(pl.col("x") * count).sum() // count.sum(),
-            step_max=pl.col("x").max(),
-            strange_steps=count.filter("new").sum(),
-        )
-    )
+    start = np.searchsorted(row, np.arange(len(days)))
+    mean = per_stretch(x * n, start) // per_stretch(n, start)
+    strange = per_stretch(np.where(own == 0, n, 0), start)
+    return days.with_columns(pl.Series("step_mean", mean), pl.Series("strange_steps", strange))
 
 
-def day_steps(ledger: Ledger) -> pl.DataFrame:
-    """``s``, ``d``, ``step``, ``n``: how often each step was taken that day; sorted."""
+def per_stretch(values: Ints, start: Ints) -> Ints:
+    """Sums from each start to the next."""
+    return np.add.reduceat(values, start) if len(start) else np.zeros(0, np.int64)
+
+
+def day_steps(ledger: Ledger) -> tuple[Ints, Ints, Ints, pl.DataFrame]:
+    """Number of the sender-day, step, and how often it was taken that day; and the sender-days.
+
+    Events stand by sender and time, so each sender-day is one stretch of them.
+    """
+    days = ledger.rows.select("s", "d")
+    s, d, e = (ledger.rows[name].to_numpy().astype(np.int64) for name in ("s", "d", "e"))
     size = len(ledger.kinds) + 1
-    kind = pl.col("e").cast(pl.Int64)
-    opening = (pl.col("s") != pl.col("s").shift()) | (pl.col("d") != pl.col("d").shift())
-    before = pl.when(opening.fill_null(value=True)).then(size - 1).otherwise(kind.shift())
-    return (
-        ledger.rows.lazy()
-        .select("s", "d", step=before * size + kind)
-        .group_by("s", "d", "step")
-        .agg(n=pl.len().cast(pl.Int64))
-        .sort("s", "d", "step")
-        .collect()
-    )
+    opening = np.diff(s, prepend=-1) != 0
+    opening |= np.diff(d, prepend=-1) != 0
+    before = np.where(opening, size - 1, np.roll(e, 1))
+    line = (np.cumsum(opening) - 1) * size * size + before * size + e
+    found, n = np.unique(line, return_counts=True)
+    row, step = np.divmod(found, size * size)
+    return row, step, n.astype(np.int64), days.filter(pl.Series(opening))
