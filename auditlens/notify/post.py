@@ -98,7 +98,11 @@ def secured(raw: socket.socket, host: str, watch: Deadline) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     wrapped = context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
     watch.sockets.append(wrapped)
-    wrapped.do_handshake()
+    try:
+        wrapped.do_handshake()
+    except (OSError, ValueError):
+        wrapped.close()
+        raise
     return wrapped
 
 

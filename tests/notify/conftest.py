@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import sleep
@@ -104,22 +105,34 @@ class Sink:
     def __init__(self) -> None:
         self.mails: list[bytes] = []
         self.refuses: dict[str, bytes] = {}
+        self.tls: ssl.SSLContext | None = None
+        self.implicit = False
         sink = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
-                sink.talk(self.rfile, self.wfile)
+                with suppress(OSError):
+                    sink.talk(self.rfile, self.wfile, self.request)
 
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
 
-    def talk(self, said, out) -> None:
+    def talk(self, said, out, request) -> None:
+        if self.tls and self.implicit:
+            request = self.tls.wrap_socket(request, server_side=True)
+            said, out = request.makefile("rb"), request.makefile("wb", buffering=0)
         out.write(b"220 sink\r\n")
         while line := said.readline().decode().strip().upper():
             refused = next((a for c, a in self.refuses.items() if line.startswith(c)), None)
             if refused is not None:
                 out.write(refused + b"\r\n")
+            elif line.startswith("EHLO") and self.tls:
+                out.write(b"250-sink\r\n250 STARTTLS\r\n")
+            elif line == "STARTTLS":
+                out.write(b"220 go\r\n")
+                request = self.tls.wrap_socket(request, server_side=True)
+                said, out = request.makefile("rb"), request.makefile("wb", buffering=0)
             elif line == "DATA":
                 out.write(b"354 go\r\n")
                 data = b""
@@ -129,9 +142,11 @@ class Sink:
                 out.write(b"250 taken\r\n")
             elif line == "QUIT":
                 out.write(b"221 bye\r\n")
-                return
+                break
             else:
                 out.write(b"250 fine\r\n")
+        for each in (said, out, request):
+            each.close()
 
 
 @pytest.fixture

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from auditlens.archive.lock import writer
 from auditlens.errors import IntegrityError, LockHeld
 from auditlens.notify import Manner, Outbox, send_waiting
-
-spec = importlib.util.spec_from_file_location(
-    "notify_receivers", Path(__file__).with_name("conftest.py")
-)
-receivers = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(receivers)
-NOTICE, NOW, TAKEN, target = (
-    receivers.NOTICE, receivers.NOW, receivers.TAKEN, receivers.target,
-)  # fmt: skip
+from tests.notify.conftest import NOTICE, NOW, TAKEN, target
 
 ONCE = Manner(pauses=(), seconds=5.0, at_once=True)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import email
-import importlib.util
 import json
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -15,15 +13,7 @@ from auditlens.notify.outbox import idempotency_id
 from auditlens.notify.route import connect, kind_of
 from auditlens.notify.undelivered import Undelivered
 from auditlens.settings import Target
-
-spec = importlib.util.spec_from_file_location(
-    "notify_receivers", Path(__file__).with_name("conftest.py")
-)
-receivers = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(receivers)
-NOTICE, NOW, TAKEN, body, target = (
-    receivers.NOTICE, receivers.NOW, receivers.TAKEN, receivers.body, receivers.target,
-)  # fmt: skip
+from tests.notify.conftest import NOTICE, NOW, TAKEN, body, target
 
 
 def message(notice=NOTICE) -> Waiting:
