@@ -25,6 +25,7 @@ SECONDS = 3.5
 """For server and archive together; what has not answered by then is told so."""
 
 PAGE_SECONDS = 2.0
+FIRST = "Put right first what failed beside it"
 SERVER = ("TLS", "reachable", "role", "API", "page cap", "oldest event", "clock")
 Result = TypeVar("Result")
 
