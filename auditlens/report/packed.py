@@ -1,4 +1,4 @@
-"""The data inside the page: what the page shows, packed, deflated, in base64.
+"""The JSON inside the page: what the page shows, written without repeating itself.
 
 Rows of one shape become ``{"same": {...}, "columns": [...], "rows": [[...]]}``: a value all rows
 share stands once in ``same``, the rest are lists in the order of ``columns``. Findings stand
@@ -8,9 +8,7 @@ plain rows; ``findings.json`` is never packed and has everything.
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from collections import defaultdict
 from dataclasses import fields, replace
 from typing import Any
@@ -54,13 +52,13 @@ FULL_ONLY = ("activity", "profiles", "access", "rules", "method", "exceptions", 
 
 
 def embedded(content: Content) -> str:
-    """The packed data as base64 of deflated JSON: letters that no page can mistake for markup."""
-    return base64.b64encode(zlib.compress(json_text(packed(content)).encode(), 9)).decode()
+    """The packed data as JSON in which no character can close a script block."""
+    return json_text(packed(content))
 
 
 def read_embedded(text: str) -> Any:
-    """Plain rows from the data inside a page."""
-    return unpack(json.loads(zlib.decompress(base64.b64decode(text))))
+    """Plain rows from the JSON inside a page."""
+    return unpack(json.loads(text))
 
 
 def packed(content: Content) -> Any:

@@ -90,7 +90,7 @@ def context_of(
         "style_of": partial(style_of, shipped=shipped, own=sheet),
         "script": do_mark_safe(script),  # our own files
         "policy_hash": policy_hash,
-        "data": "" if on_paper else do_mark_safe(embedded(content)),  # base64
+        "data": "" if on_paper else do_mark_safe(embedded(content)),  # < > & are escaped in it
     }
 
 
