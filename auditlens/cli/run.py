@@ -10,7 +10,7 @@ import click
 
 from auditlens.cli.options import archive_option, json_option, quiet_option, settings_of
 from auditlens.errors import UsageError
-from auditlens.settings import IDENTITIES, LEVELS
+from auditlens.settings import FORMS, IDENTITIES, LEVELS
 
 if TYPE_CHECKING:
     from auditlens.monthly.last_run import LastRun
@@ -52,7 +52,7 @@ __all__ = ["run"]
 )
 @click.option(
     "--also",
-    type=click.Choice(("ndjson", "ocsf", "oscal", "pdf")),
+    type=click.Choice(FORMS),
     multiple=True,
     help="A further form of each report; may be given more than once (default: settings).",
 )

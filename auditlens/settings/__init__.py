@@ -3,6 +3,7 @@
 from auditlens.settings.key import find_key
 from auditlens.settings.load import (
     FILE_NAME,
+    FORMS,
     IDENTITIES,
     LEVELS,
     NAMES,
@@ -15,6 +16,7 @@ from auditlens.settings.targets import Target
 
 __all__ = [
     "FILE_NAME",
+    "FORMS",
     "IDENTITIES",
     "LEVELS",
     "NAMES",

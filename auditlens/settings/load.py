@@ -22,6 +22,7 @@ from auditlens.settings.targets import LEVELS, Target, read_targets
 
 __all__ = [
     "FILE_NAME",
+    "FORMS",
     "IDENTITIES",
     "LEVELS",
     "NAMES",
@@ -34,6 +35,8 @@ __all__ = [
 FILE_NAME = "auditlens.toml"
 PATHS = ("archive", "rules", "journal", "reports", "outbox", "key_file")
 APIS = ("auto", "current", "legacy")
+FORMS = ("ndjson", "ocsf", "oscal", "pdf")
+"""Further forms of a report."""
 IDENTITIES = ("full", "pseudonymous", "aggregate")
 OTHER_VARIABLES = frozenset(
     {"AUDITLENS_IDENTITY_KEY", "AUDITLENS_PAGE_DEADLINE", "AUDITLENS_RETRY_BUDGET"}
@@ -230,7 +233,7 @@ def checked(name: str, value: Any, fault: Callable[[str], Exception]) -> Any:
     if isinstance(default, tuple):
         if not isinstance(value, list):
             raise fault(f"'{name}' must be a list")
-        convert = as_date if name == "holidays" else as_text
+        convert = {"holidays": as_date, "also": as_form}.get(name, as_text)
         return tuple(convert(one, fault) for one in value)
     if isinstance(default, int):
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -267,6 +270,12 @@ def placeholders(value: Any, fault: Callable[[str], Exception]) -> dict[str, tup
             raise fault(f"the placeholder '{name}' must be a list of texts")
         found[name] = tuple(texts)
     return found
+
+
+def as_form(value: Any, fault: Callable[[str], Exception]) -> str:
+    if value not in FORMS:
+        raise fault(f"'also' names {value!r}; use {', '.join(FORMS)}")
+    return str(value)
 
 
 def as_date(value: Any, fault: Callable[[str], Exception]) -> date:

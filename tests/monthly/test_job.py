@@ -255,3 +255,14 @@ def test_only_counts_levels_titles_and_ids_leave(reported, ear, rules):
     full = json.dumps(notice_of(audit, "2025-10", Target("team", "slack", tell="identities")))
     assert [name for name in names if name in full]
     assert notice_of(audit, "2025-10", Target("team", "slack", level="critical")) is None
+
+
+@pytest.mark.parametrize("identity", ["pseudonymous", "aggregate"])
+def test_a_report_that_hides_people_is_written_once_too(reported, identity, monkeypatch):
+    """What stands on the shelf is compared in the form it was made in."""
+    monkeypatch.setenv("AUDITLENS_IDENTITY_KEY", "0123456789abcdef0123456789abcdef")
+    settings = {"identity": identity}
+    assert reported.at(2025, 12, 5).run(settings=settings).months == ["2025-11"]
+    before = reported.bytes()
+    assert reported.run(settings=settings).months == []
+    assert reported.bytes() == before

@@ -55,6 +55,9 @@ def test_lists_and_tables_have_their_types(tmp_path: Path):
         ("seed = ", "not valid TOML"),
         ("frameworks = 'soc2'", "must be a list"),
         ("archive = 3", "must be text"),
+        ("\nalso = ['xml']", r"auditlens.toml:2: 'also' names 'xml'; use ndjson"),
+        ("identity = 'some'", "use one of full, pseudonymous, aggregate"),
+        ("grace_days = -1", "whole number of 0 or more"),
     ],
 )
 def test_a_fault_in_the_file_is_told_with_its_place(tmp_path: Path, text: str, told: str):
@@ -113,3 +116,11 @@ def test_a_fault_in_a_receiver_is_told_with_its_line(tmp_path: Path, text: str, 
     write(tmp_path, text)
     with pytest.raises(DocumentError, match=told):
         load_settings(tmp_path, {})
+
+
+def test_the_forms_of_a_report_are_those_the_report_has():
+    """Settings are read without loading the report."""
+    from auditlens import report
+    from auditlens.settings import FORMS
+
+    assert set(FORMS) == set(report.FORMS)
