@@ -46,8 +46,6 @@ def sync(
     outcome = pull(store, source, verbose=verbose, quiet=quiet)
     listings = pull_directory(store, source, quiet=quiet) if directory else None
     tell(outcome, listings, as_json=as_json)
-    if not as_json:
-        tell_risk(store)
     ctx.exit(3 if outcome.outcome == "incomplete" else 0)
 
 
@@ -134,13 +132,3 @@ def tell(outcome: SyncOutcome, directory: dict[str, Any] | None, *, as_json: boo
     if directory is not None and directory["hash"]:
         rows = ", ".join(f"{count:,} {name}" for name, count in directory["rows"].items())
         click.echo(f"directory: {rows}, sealed {directory['hash'][:16]}…")
-
-
-def tell_risk(store: Archive) -> None:
-    """Gaps in what is held, and how long the source keeps what is not saved yet."""
-    from auditlens.provenance import run_time
-
-    found = store.status(now=run_time())
-    gaps = f"{len(found.gaps)} gaps, " if found.gaps else "no gaps, "
-    left = "an unknown time" if found.days_until_loss is None else f"{found.days_until_loss} days"
-    click.echo(f"held: {gaps}{left} until the source may drop events that are not saved")
