@@ -85,6 +85,7 @@ def detect(
     senders, resources = day_tables(ledger)
     senders = mark_muted(senders, mutes)
     run = Run(period, events, timezone, seed, degenerate(ledger))
+    del ledger  # a million coded events, of no use to what follows
     sender_days, shown_senders = run.score(
         senders, CHANNELS[:2], a_day=senders_a_day, a_month=senders_a_month
     )
