@@ -106,9 +106,10 @@ class DayModel:
         lift = self.lift(table)
         for row in np.flatnonzero(lift > 0).tolist():
             # Of equal leaps the last: a group of actions tells more than all events.
-            column = f"{names[len(names) - 1 - int(np.argmax(leaps[row, ::-1]))]}_z"
-            if column in self.features:
-                credit[row, self.features.index(column)] += LIFT_CREDIT * lift[row]
+            name = names[len(names) - 1 - int(np.argmax(leaps[row, ::-1]))]
+            for column in (f"{name}_z", f"{name}_surge"):
+                if column in self.features:
+                    credit[row, self.features.index(column)] += LIFT_CREDIT * lift[row]
         return credit
 
 

@@ -59,6 +59,9 @@ RECENT = ("export", "share", "foreign_resources", "rare_kinds", "sensitive")
 SURGING = ("export", "share", "risky")
 """Counts whose sum over five days is compared with the highest one before."""
 
+TAKING = ("export", "share")
+"""Those of them that carry something away: their leap is looked at by itself, like a day's."""
+
 
 def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     """Add every relative feature; ``table`` is sorted by sender and day."""
@@ -98,6 +101,7 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     for name in SURGING:
         made[f"{name}_5_sum"] = sum_of_days(values[name], s, d, days=WORKWEEK)
         made[f"{name}_5_surge"] = surge_of_days(values[name], s, d, first)
+    made |= {f"{name}_5_leap": made[f"{name}_5_surge"] for name in TAKING}
     for name in RECENT:
         made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
     return table.with_columns(

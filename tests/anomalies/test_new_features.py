@@ -7,8 +7,10 @@ import polars as pl
 
 from auditlens.anomalies import sender_months
 from auditlens.anomalies.budget import daily_places
+from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.counts import day_counts
 from auditlens.anomalies.ledger import open_ledger
+from auditlens.anomalies.model import fit_days
 from auditlens.anomalies.slow import surge_of_days
 from auditlens.anomalies.steps import step_surprise
 from auditlens.events import conform
@@ -85,3 +87,21 @@ def test_two_odd_days_outrank_one_in_a_month():
         ("b", 0.7, 1, 2, 4),
         ("c", None, None, 1, 2),
     ]
+
+
+def test_the_leap_of_five_days_lifts_the_score_and_is_credited_to_them():
+    """One row in sixty leaps as far as none before."""
+    rng = np.random.default_rng(0)
+    calm = np.round(rng.random(60), 3)
+    leap = np.where(np.arange(60) == 59, 9.0, 0.0)
+    table = pl.DataFrame({"events_z": calm, "share_5_surge": calm, "share_5_leap": leap})
+    features = [
+        Feature("events_z", "self", "events", "events"),
+        Feature("share_5_surge", "slow", "shares", "share_5_sum"),
+    ]
+    model = fit_days(table, features, seed=0, trees=5)
+    flat = table.with_columns(share_5_leap=pl.lit(0.0))
+    assert model.scores(table)[59] > model.scores(flat)[59] + 0.2
+    gained = model.credit(table)[59] - model.credit(flat)[59]
+    assert gained[0] == 0
+    assert gained[1] > 1
