@@ -1,5 +1,6 @@
 """What detect promises for any log: the seam, repeatability, and honest silence."""
 
+import sys
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -126,6 +127,16 @@ def test_shuffled_rows_change_nothing(spiked, outcome):
     assert again.resource_days.equals(outcome.resource_days)
     assert again.flagged.equals(outcome.flagged)
     assert again.model == outcome.model
+
+
+def test_fewer_days_to_compare_with_change_no_score(spiked, outcome, monkeypatch):
+    """A large log is compared with every n-th earlier day; what a day scores stays the same."""
+    monkeypatch.setattr(sys.modules["auditlens.anomalies.detect"], "REFERENCE_ROWS", 100)
+    again = detect(spiked, PERIOD)
+    same = ["day", "sender_id", "score", "identity_score", "rank"]
+    assert again.sender_days.select(same).equals(outcome.sender_days.select(same))
+    near = again.sender_days["percentile"] - outcome.sender_days["percentile"]
+    assert 0 < near.abs().max() < 10
 
 
 @pytest.fixture(scope="module")
