@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auditlens.anomalies.catalogue import FAMILIES, NOUNS, Feature
 from auditlens.anomalies.channels import CHANNELS
+from auditlens.anomalies.months import MONTH_COLUMNS, MONTH_COUNTS
 
 __all__ = ["feature_page"]
 
@@ -34,9 +35,20 @@ def feature_page() -> str:
             rows = [each for each in channel.features if each.family == family]
             if rows:
                 parts.append(f"\n### {family}: {meaning}\n\n{table(rows)}")
+    parts.append(months())
     counts = "\n".join(f"| `{name}` | {noun.split('|')[1]} |" for name, noun in NOUNS.items())
     parts.append(f"\n## Counts\n\n| count | what it counts |\n| --- | --- |\n{counts}\n")
     return "".join(parts)
+
+
+def months() -> str:
+    lines = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in MONTH_COLUMNS.items())
+    sums = ", ".join(f"`{name}`" for name in MONTH_COUNTS)
+    return (
+        "\n## Sender-months\n\n`sender_months(sender_days)` adds days up; it has no model of its "
+        f"own.\n\n| column | definition |\n| --- | --- |\n{lines}\n\nBeside them stand the sums "
+        f"of {sums}.\n"
+    )
 
 
 def table(rows: list[Feature]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-__all__ = ["MONTH_COUNTS", "sender_months"]
+__all__ = ["MONTH_COLUMNS", "MONTH_COUNTS", "sender_months"]
 
 MONTH_COUNTS = (
     "events", "read", "write", "export", "share", "permission", "delete", "admin", "risky",
@@ -13,6 +13,17 @@ MONTH_COUNTS = (
 )  # fmt: skip
 """Counts of days that are added up over the month."""
 
+MONTH_COLUMNS = {
+    "score": "mean of the scores of the two most unusual days",
+    "rank": "1 is the most unusual sender of the month",
+    "active": "active days",
+    "high_days": "days that score above the 95 % day of all senders of the month",
+    "score_max": "highest score of a day",
+    "score_mean": "mean score of the days",
+    "identity_max": "highest identity score of a day",
+}
+"""Column to definition; the sums of MONTH_COUNTS stand beside them."""
+
 HIGH = 0.95
 HIGHEST_DAYS = 2
 
@@ -20,11 +31,9 @@ HIGHEST_DAYS = 2
 def sender_months(sender_days: pl.DataFrame) -> pl.DataFrame:
     """One row a sender and calendar month of ``AnomalyOutcome.sender_days``.
 
-    ``month`` (its first day), ``sender_id``, ``score`` (mean of the two highest days: one odd day
-    weighs less than an odd month), ``rank`` (1 = the most unusual sender of the month), ``active``
-    days, ``high_days`` (days above the 95 % day of all senders of the month), ``score_max``,
-    ``score_mean``, ``identity_max`` and the sums of MONTH_COUNTS. Only scored days give scores;
-    a month without one has null. Sorted by month and sender.
+    ``month`` (its first day), ``sender_id``, the columns of MONTH_COLUMNS and the sums of
+    MONTH_COUNTS. Only scored days give scores; a month without one has null. Sorted by month and
+    sender.
     """
     score = pl.when(pl.col("state") == "scored").then(pl.col("score"))
     days = sender_days.with_columns(month=pl.col("day").dt.truncate("1mo"), score=score)
