@@ -18,8 +18,9 @@ real activity streams. Features were chosen on seeds {design}; the figures are o
 which were only scored. A day has three places; a sender takes one a week, and its later days of
 that week join the entry. An incident is found when one of its days is in an entry ("not merged":
 among the three highest scores of its day); with rules also when a rule's finding of level medium
-or above is about its sender at that time, or has one of its events as evidence. Unusual does not
-mean wrong, and no score is a probability.
+or above is about its sender at that time, or has one of its events as evidence. A sender's month
+is as unusual as the mean of its two most unusual days. Unusual does not mean wrong, and no score
+is a probability.
 """
 
 
