@@ -55,7 +55,7 @@ def tell(finding: dict[str, Any], events: list[dict[str, Any]]) -> None:
     click.echo(f"{moment(finding['first_at'])} to {moment(finding['last_at'])}")
     if finding["score_rank"]:
         click.echo(
-            f"rank {finding['score_rank']}, above {finding['score_percentile']:.1f} % "
+            f"rank {finding['score_rank']}, above {min(finding['score_percentile'], 99.9):.1f} % "
             "of reference days; unusual does not mean wrong"
         )
     for number, reason in enumerate(finding["reasons"], 1):
