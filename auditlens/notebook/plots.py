@@ -210,7 +210,9 @@ def scores_svg(title: str, data: pl.DataFrame, days: Sequence[date]) -> str:
     for day, sender, score, percentile, flagged in data.sort(
         "flagged", "day", "sender_id"
     ).iter_rows():
-        rarity = "" if percentile is None else f", above {min(percentile, 99.9):.1f} % of reference days"
+        rarity = (
+            "" if percentile is None else f", above {min(percentile, 99.9):.1f} % of reference days"
+        )
         told = f"{day} {sender}: {score:.3f}{rarity}"
         x = LEFT + (place.get(day, 0) + 0.5) * step
         y = BASE - max(score, 0) / peak * (BASE - TOP)
