@@ -12,7 +12,7 @@ from auditlens.archive.manifest import SegmentNote
 from auditlens.archive.merkle import root_of
 from auditlens.errors import IntegrityError
 
-__all__ = ["BLOCK_ROWS", "FOLDER", "Block", "Packed", "blocks", "pack", "records_of"]
+__all__ = ["BLOCK_ROWS", "FOLDER", "Block", "Packed", "blocks", "pack", "records_at", "records_of"]
 
 FOLDER = "evidence"
 BLOCK_ROWS = 256
@@ -114,7 +114,11 @@ def lines(raw: bytes, rows: int, first: int, breaks: dict[int, int]) -> tuple[by
 
 def records_of(folder: Path, note: SegmentNote) -> tuple[bytes, ...]:
     """All records of a segment. Raises IntegrityError naming the file and the records."""
-    path = folder / FOLDER / note.file
+    return records_at(folder / FOLDER / note.file, note)
+
+
+def records_at(path: Path, note: SegmentNote) -> tuple[bytes, ...]:
+    """All records of the file at ``path``, which ``note`` describes. Raises IntegrityError."""
     try:
         data = read(path)
     except FileNotFoundError:

@@ -21,7 +21,7 @@ from auditlens.archive.disk import make_folder, names, put, read, remove, sweep
 from auditlens.archive.lock import writer
 from auditlens.archive.manifest import FORMAT, START, SegmentNote, opened, parsed, sealed, tool
 from auditlens.archive.merkle import leaves_of, root_of
-from auditlens.archive.segment import RESTORE, blocks, pack
+from auditlens.archive.segment import RESTORE, blocks, pack, records_at
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.pages import Listing
 
@@ -210,19 +210,10 @@ def parts_of(held: Sequence[Sealed]) -> dict[str, SegmentNote]:
 def records_of_part(folder: Path, note: SegmentNote) -> tuple[bytes, ...]:
     """The records of one listing. Raises IntegrityError naming the file and the records."""
     path = folder / FOLDER / note.file
-    try:
-        data = read(path)
-    except FileNotFoundError:
-        raise IntegrityError(f"{path} is missing", fix=RESTORE) from None
-    found: list[bytes] = []
-    for block in blocks(note, data):
-        if block.records is None:
-            place = f"{path}, records {block.first + 1} to {block.last + 1}"
-            raise IntegrityError(f"{place}: {block.fault}", fix=RESTORE)
-        found.extend(block.records)
+    found = records_at(path, note)
     if root_of(leaves_of(found)).hex() != note.root:
         raise IntegrityError(f"{path}: the records do not lead to the sealed root", fix=RESTORE)
-    return tuple(found)
+    return found
 
 
 def snapshot_problems(folder: Path, leftovers: list[str]) -> Iterator[Problem]:
