@@ -151,7 +151,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     marked = with_marks(events, known, marks_read(rules))
     verdict = evaluate(rules, marked, period, timezone=period.timezone)
     taught, last = lessons(journal, period), known.at(period.end)
-    unusual = stand_outs(with_catalog_context(events, last), period, settings, seed, taught)
+    unusual = stand_outs(events, period, settings, seed, taught, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
     audit = Audit(
         period=period,
@@ -211,16 +211,18 @@ def stand_outs(
     settings: Settings,
     seed: int | None,
     taught: Sequence[Lesson] = (),
+    directory: Directory | None = None,
 ) -> AnomalyOutcome:
     """What the model says, with the seed and budget of the settings and what it was taught."""
     found = detect(
-        events,
+        with_catalog_context(events, directory),
         period,
         seed=settings.seed if seed is None else seed,
         timezone=period.timezone,
         senders_a_day=settings.senders_a_day,
         senders_a_month=settings.senders_a_month,
         mutes=[one.mute for one in taught],
+        circles=directory.circles if directory else None,
     )
     notes = [*found.model["notes"], *(f"{one.mute.sender_id}: {one.text}" for one in taught)]  # type: ignore[misc]
     return replace(found, model={**found.model, "notes": notes}) if taught else found

@@ -73,15 +73,17 @@ def detect(
     senders_a_day: int = 3,
     senders_a_month: int = 30,
     mutes: Sequence[Mute] = (),
+    circles: pl.DataFrame | None = None,
 ) -> AnomalyOutcome:
     """Score every sender-day and resource-day of ``period`` and choose what to show.
 
     ``events`` is an event table (EVENT_SCHEMA, classified) with the history before the period;
     the more history, up to about 90 days, the better. Rows may come in any order. ``mutes`` leave
-    a family of features out of a sender's score until a date, and findings say so.
+    a family of features out of a sender's score until a date, and findings say so. ``circles``
+    (``sender_id``, ``circle``) are the roles and groups that make senders peers, where known.
     """
     since = period.start - timedelta(days=HISTORY_DAYS)
-    ledger = open_ledger(events, until=period.end, since=since, timezone=timezone)
+    ledger = open_ledger(events, until=period.end, since=since, timezone=timezone, circles=circles)
     senders, resources = day_tables(ledger)
     senders = mark_muted(senders, mutes)
     run = Run(period, events, timezone, seed, degenerate(ledger))

@@ -35,7 +35,8 @@ class Ledger:
     ``t`` (microseconds since 1970), sorted by all of them from ``s``, ``t`` on. A code is the
     place of the value in the sorted list of values, so it does not depend on the order of the
     events. ``senders`` has ``s``, ``sender_id``, ``label``, ``service``, ``system``; ``removals``
-    says by ``s`` and ``t`` when somebody removed or deactivated a sender's account.
+    says by ``s`` and ``t`` when somebody removed or deactivated a sender's account; ``circles``
+    by ``s`` and ``q`` which roles and groups a sender belongs to, where a directory tells.
     """
 
     rows: pl.DataFrame
@@ -46,6 +47,7 @@ class Ledger:
     types: pl.Series
     sensitivity: bool
     removals: pl.DataFrame
+    circles: pl.DataFrame
 
     @cached_property
     def sender_days(self) -> pl.DataFrame:
@@ -54,11 +56,16 @@ class Ledger:
 
 
 def open_ledger(
-    events: pl.DataFrame, *, until: datetime, since: datetime | None = None, timezone: str = "UTC"
+    events: pl.DataFrame,
+    *,
+    until: datetime,
+    since: datetime | None = None,
+    timezone: str = "UTC",
+    circles: pl.DataFrame | None = None,
 ) -> Ledger:
     """Code the events from ``since`` to before ``until`` that have a sender.
 
-    Days and hours are those of ``timezone``.
+    Days and hours are those of ``timezone``. ``circles`` has ``sender_id`` and ``circle``.
     """
     inside = pl.col("sender_id").is_not_null() & (pl.col("created_at") < until)
     if since is not None:
@@ -99,7 +106,16 @@ def open_ledger(
     ).sort("s", "t", "d", "r", "e", "g", "k", "c", "p")
     sensitivity = bool(named["sensitive"].is_not_null().any())
     gone = removals(events, senders)
-    return Ledger(rows, senders, resources, kinds, containers, types, sensitivity, gone)
+    near = coded_circles(circles, senders)
+    return Ledger(rows, senders, resources, kinds, containers, types, sensitivity, gone, near)
+
+
+def coded_circles(circles: pl.DataFrame | None, senders: pl.DataFrame) -> pl.DataFrame:
+    """Sender (``s``) and circle (``q``), each pair once, sorted."""
+    if circles is None:
+        return pl.DataFrame(schema={"s": pl.Int32, "q": pl.Int32})
+    known = circles.join(senders.select("s", "sender_id"), on="sender_id").drop_nulls()
+    return known.select("s", q=codes("circle", names(known["circle"]))).unique().sort("s", "q")
 
 
 def names(column: pl.Series) -> pl.Series:

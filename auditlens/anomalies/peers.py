@@ -1,4 +1,7 @@
-"""Peers: who works on the same resources, learnt anew each week from earlier weeks alone."""
+"""Peers: who works on the same resources, learnt anew each week from earlier weeks alone.
+
+Where a directory is known, those of the same rare role or group are nearer to each other.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,9 @@ SHARED_BY = 80
 
 MEMORY_WEEKS = 12
 
+CIRCLES = 0.5
+"""Weight of a shared role or group beside shared resources: it decides where these say little."""
+
 
 @dataclass(frozen=True)
 class Week:
@@ -52,6 +58,7 @@ def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
     from scipy.sparse import csr_matrix
 
     people = len(ledger.senders)
+    circles = circle_rows(ledger)
     pairs = (
         touched.group_by("s", "x", week=week_of(pl.col("d"))).agg(pl.len()).sort("week", "s", "x")
     )
@@ -68,9 +75,29 @@ def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
         profile = unit_rows(held.log1p().multiply(rarity[None, :]).tocsr())
         profile.eliminate_zeros()
         linking = np.where(shared <= SHARED_BY, 1.0, 0.0)
-        peers = closest(unit_rows(profile.multiply(linking[None, :]).tocsr()))
+        linked = unit_rows(profile.multiply(linking[None, :]).tocsr())
+        peers = closest(linked if circles is None else beside(linked, circles))
         known = np.asarray(peers.sum(axis=1)).ravel() >= FEWEST_PEERS
         yield Week(number, peers, profile, known, rarity)
+
+
+def circle_rows(ledger: Ledger) -> Sparse | None:
+    """Senders x circles: rows of length one, weighted by rarity; None without a directory."""
+    from scipy.sparse import csr_matrix
+
+    if ledger.circles.is_empty():
+        return None
+    s, q = (ledger.circles[name].to_numpy() for name in ("s", "q"))
+    people = len(ledger.senders)
+    rarity = np.log((people + 1) / (np.bincount(q) + 1))
+    return unit_rows(csr_matrix((rarity[q], (s, q)), shape=(people, len(rarity))))
+
+
+def beside(linked: Sparse, circles: Sparse) -> Sparse:
+    """Resources and circles in one profile: rows of length one."""
+    from scipy.sparse import hstack
+
+    return unit_rows(hstack([linked, CIRCLES * circles]).tocsr())
 
 
 def unit_rows(matrix: Sparse) -> Sparse:
