@@ -149,13 +149,16 @@ def described(rule: Rule, frame: pl.DataFrame, evidence: Evidence, period: Perio
     table = evidence.rows.hstack(events).sort("episode", "created_at", "id")
     sender, resource = pl.col("sender_id"), pl.col("resource_id")
     one_sender = (sender.n_unique() == 1) & (sender.null_count() == 0)
+    acted, named = sender.first(), pl.coalesce("sender_name", "sender_email", "sender_id")
+    if ends_with_its_account(rule):
+        one_sender, acted, named = sender.last().is_not_null(), sender.last(), named.reverse()
     one_resource = (resource.n_unique() == 1) & (resource.null_count() == 0)
-    name = pl.coalesce("sender_name", "sender_email", "sender_id").drop_nulls().first()
+    name = named.drop_nulls().first()
     title = pl.coalesce("resource_title", "resource_id").drop_nulls().first()
     found = table.group_by("episode", maintain_order=True).agg(
         pl.when(one_sender).then(pl.lit("sender")).when(one_resource).then(pl.lit("resource"))
         .otherwise(pl.lit("workspace")).alias("subject_kind"),
-        pl.when(one_sender).then(sender.first()).when(one_resource).then(resource.first())
+        pl.when(one_sender).then(acted).when(one_resource).then(resource.first())
         .otherwise(pl.lit("workspace")).alias("subject_id"),
         pl.when(one_sender).then(name).when(one_resource).then(title)
         .otherwise(pl.lit("the workspace")).alias("subject_label"),
@@ -178,3 +181,15 @@ def described(rule: Rule, frame: pl.DataFrame, evidence: Evidence, period: Perio
         .first()
         .alias("controls"),
     ).select(pl.col(column).cast(dtype) for column, dtype in EPISODE_SCHEMA.items())
+
+
+def ends_with_its_account(rule: Rule) -> bool:
+    """Whether the account a sequence is grouped by is who acts in its last step.
+
+    Somebody else took the first step, such as removing it; the finding is about the account.
+    """
+    body = rule.body
+    if not isinstance(body, Correlation) or body.type != "temporal_ordered":
+        return False
+    fields = [body.aliases.get(name, {}).get(body.rules[-1]) for name in body.group_by]
+    return fields in (["sender.id"], ["sender_id"])

@@ -34,3 +34,5 @@ def test_a_busy_past_does_not_push_the_steps_out_of_the_evidence():
     rule = next(rule for rule in load_rules().rules if rule.name == name)
     row = found.filter(pl.col("rule_id") == rule.id).to_dicts()[0]
     assert row["event_ids"] == ["removed", "login"]
+    assert (row["subject_kind"], row["subject_id"]) == ("sender", "p-9")
+    assert row["subject_label"] == "p-9@example.org"
