@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from benchmarks import Row
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 PERIOD = "2026-06"
+RUNS = 5
 STARTS = 9
 
 
@@ -55,6 +57,19 @@ def step(*arguments: str | Path) -> tuple[dict[str, float], Spent]:
     return json.loads(whole.printed), whole
 
 
+def best_of(*arguments: str | Path, anew: Path | None = None) -> tuple[dict[str, float], Spent]:
+    """The run that took the least CPU of RUNS: what disturbs a run only ever slows it.
+
+    ``anew`` is a folder that is removed before each.
+    """
+    runs = []
+    for _ in range(RUNS):
+        if anew:
+            shutil.rmtree(anew, ignore_errors=True)
+        runs.append(step(*arguments))
+    return min(runs, key=lambda run: run[0]["cpu"])
+
+
 def rate(told: dict[str, float]) -> float:
     """Events a second of one core."""
     return told["events"] / told["cpu"]
@@ -64,11 +79,11 @@ def log_rows(folder: Path) -> list[Row]:
     """Ingest, verify and check one large simulated log."""
     log, archive = folder / "log.ndjson", folder / "archive"
     step("simulate", log, str(EVENTS))
-    floor, _ = step("seal", log)
-    ingest, ingest_process = step("ingest", log, archive)
-    verify, verify_process = step("verify", archive)
+    floor, _ = best_of("seal", log)
+    ingest, ingest_process = best_of("ingest", log, archive, anew=archive)
+    verify, verify_process = best_of("verify", archive)
     check = spent("auditlens", "check", "--archive", archive, "--period", PERIOD, "--json", "-q")
-    size = f"{ingest['events']:,.0f} events"
+    size = f"{ingest['events']:,.0f} events, best of {RUNS}"
     limit = 20.0 * max(1.0, ingest["events"] / 1e6)
     return [
         Row("ingest with evidence", rate(ingest), "events/s a core", 50_000, "more", size),
@@ -77,7 +92,9 @@ def log_rows(folder: Path) -> list[Row]:
         Row("verify", rate(verify), "records/s a core", 250_000, "more", size),
         Row("verify, wall", verify["events"] / verify["wall"], "records/s"),
         Row("verify, peak memory", verify_process.peak, "MB"),
-        Row("check from the archive", check.wall, "s", limit, note=size),
+        Row(
+            "check from the archive", check.wall, "s", limit, note=f"{ingest['events']:,.0f} events"
+        ),
         Row("check, CPU", check.cpu, "s"),
         Row("check, peak memory", check.peak, "MB", 2048),
         Row("archive on disk", disk(archive) / ingest["events"], "bytes an event"),

@@ -71,23 +71,7 @@ def open_ledger(
     if since is not None:
         inside &= pl.col("created_at") >= since
     events = events.lazy().select(NEEDED).filter(inside).collect()
-    local = pl.col("created_at").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
-    named = events.select(
-        "sender_id",
-        resource=pl.coalesce("resource_id", "entity_id"),
-        kind=pl.coalesce("event", "action", pl.lit("unknown")),
-        group=pl.col("action_group"),
-        type=pl.coalesce("entity_type", "resource_type", pl.lit("unknown")),
-        t=pl.col("created_at").dt.timestamp("us"),
-        d=local.dt.date().to_physical(),
-        h=local.dt.hour().cast(pl.Int32),
-        w=(local.dt.weekday() > 5).cast(pl.Int32),
-        parent_id=pl.col("parent_id"),
-    )
-    context = metadata_context(events["metadata"])
-    named = pl.concat([named, context], how="horizontal").with_columns(
-        container=pl.coalesce("container", "parent_id", "type"),
-    )
+    named = named_values(events, timezone)
     senders = sender_table(events)
     resources, kinds = names(named["resource"]), names(named["kind"])
     containers, types = names(named["container"]), names(named["type"])
@@ -108,6 +92,27 @@ def open_ledger(
     gone = removals(events, senders)
     near = coded_circles(circles, senders)
     return Ledger(rows, senders, resources, kinds, containers, types, sensitivity, gone, near)
+
+
+def named_values(events: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """What an event did, to what, when and where, by name; days and hours in ``timezone``."""
+    local = pl.col("created_at").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
+    named = events.select(
+        "sender_id",
+        resource=pl.coalesce("resource_id", "entity_id"),
+        kind=pl.coalesce("event", "action", pl.lit("unknown")),
+        group=pl.col("action_group"),
+        type=pl.coalesce("entity_type", "resource_type", pl.lit("unknown")),
+        t=pl.col("created_at").dt.timestamp("us"),
+        d=local.dt.date().to_physical(),
+        h=local.dt.hour().cast(pl.Int32),
+        w=(local.dt.weekday() > 5).cast(pl.Int32),
+        parent_id=pl.col("parent_id"),
+    )
+    context = metadata_context(events["metadata"])
+    return pl.concat([named, context], how="horizontal").with_columns(
+        container=pl.coalesce("container", "parent_id", "type"),
+    )
 
 
 def coded_circles(circles: pl.DataFrame | None, senders: pl.DataFrame) -> pl.DataFrame:

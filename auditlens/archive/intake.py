@@ -22,6 +22,7 @@ from auditlens.archive.ledger import (
     UNTIMED,
     Keys,
     Ledger,
+    Met,
     Times,
     contents_of,
     keys_of,
@@ -116,7 +117,7 @@ class Intake:
         self.batch = Batch()
         self.pending: list[pl.DataFrame] = []
         self.waiting: list[tuple[Page, list[bytes]]] = []
-        self.read: set[int] = set()
+        self.read = Met()
 
     def queue(self, page: Page) -> list[bytes]:
         """Queue a page without looking into it; returns the leaves of its records."""
@@ -204,10 +205,9 @@ class Intake:
         tally.changed += int((taken.states == CHANGED).sum())
         tally.new += int((taken.states != KNOWN).sum())
         tally.late += int((new & (taken.times > UNTIMED) & (taken.times <= limit)).sum())
-        keys = taken.keys.tolist()
-        known = taken.keys[taken.states == KNOWN].tolist()
-        tally.seen += sum(key not in self.read for key in known)
-        self.read.update(keys)
+        known = taken.states == KNOWN
+        tally.seen += self.read.add(taken.keys[known])
+        self.read.add(taken.keys[~known])
 
     def seal(self, at: datetime, *, force: bool = False) -> None:
         """Write the batch as a segment and its manifest, if it is due or ``force`` is given."""

@@ -18,9 +18,11 @@ __all__ = [
     "UNTIMED",
     "Keys",
     "Ledger",
+    "Met",
     "Times",
     "contents_of",
     "count_distinct",
+    "halves",
     "keys_of",
     "micros",
     "moment",
@@ -149,8 +151,9 @@ class Ledger:
         spans, busy = [], times > 1
         for run in self.contents.runs:
             first = np.searchsorted(run[0], once, "left")
-            after = np.searchsorted(run[0], once, "right")
-            busy |= after > first
+            after, held = first.copy(), standing(run[0], once, first)
+            after[held] = np.searchsorted(run[0], once[held], "right")
+            busy |= held
             spans.append((run[1], first, after))
         shared: dict[int, set[int]] = {}
         found = {}
@@ -173,6 +176,34 @@ class Ledger:
         ids, times = in_order((ids[inside], times[inside]))
         once = first_of_each(ids)
         return ids[once], times[once]
+
+
+def standing(run: Keys, keys: Keys, places: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Whether each key stands in a sorted run at the place where a search put it."""
+    if not run.size:
+        return np.zeros(keys.size, np.bool_)
+    return np.asarray(run[np.minimum(places, run.size - 1)] == keys)
+
+
+@dataclass
+class Met:
+    """64-bit keys met so far; ``count`` is how many different ones."""
+
+    runs: Runs = field(default_factory=Runs)
+    count: int = 0
+
+    def add(self, keys: Keys) -> int:
+        """Add keys and say how many of them, each counted once, were not met before."""
+        ordered = np.sort(keys)
+        once = ordered[first_of_each(ordered)]
+        fresh = np.ones(once.size, np.bool_)
+        for (run,) in self.runs.runs:
+            fresh &= ~standing(run, once, np.searchsorted(run, once))
+        new = once[fresh]
+        if new.size:
+            self.runs.add(new)
+            self.count += new.size
+        return int(new.size)
 
 
 def first_of_each(ordered: Keys) -> npt.NDArray[np.bool_]:

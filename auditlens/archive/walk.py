@@ -15,7 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from auditlens.archive.intake import Intake, Taken
-from auditlens.archive.ledger import KNOWN, UNTIMED, Keys, Times, count_distinct, micros
+from auditlens.archive.ledger import (
+    KNOWN,
+    UNTIMED,
+    Keys,
+    Met,
+    Times,
+    count_distinct,
+    halves,
+    micros,
+)
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.pages import Page, Source
 
@@ -62,14 +71,12 @@ class Walk:
     beyond_count: bool = False
     whole: bool = False
     repeats: int = 0
-    leaves: set[bytes] = field(default_factory=set)
+    met: Met = field(default_factory=Met)
     taken: list[Taken] = field(default_factory=list)
 
     def see(self, page: Page, leaves: list[bytes]) -> None:
         """Note one page as it came, in the order of the walk."""
-        before = len(self.leaves)
-        self.leaves.update(leaves)
-        fresh = len(self.leaves) > before
+        fresh = bool(self.met.add(halves(leaves)[0]))
         self.repeats = 0 if fresh or not page.records else self.repeats + 1
         if page.count is not None:
             if self.latest_count is not None:
@@ -77,7 +84,7 @@ class Walk:
             self.latest_count = page.count
             self.highest_count = max(self.highest_count, page.count)
             slack = 2 * len(page.records)
-            self.beyond_count |= fresh and len(self.leaves) > self.highest_count + slack
+            self.beyond_count |= fresh and self.met.count > self.highest_count + slack
 
     def settle(self, intake: Intake) -> Taken | None:
         """Let the queued pages be told apart; returns the last of them, if any."""

@@ -114,7 +114,7 @@ def merge(raw: pl.DataFrame) -> pl.DataFrame:
     """Clean the sample's spellings of null and coalesce what the generations call differently."""
     tokens = pl.col(*TOKENS, *(f"person_{name}" for name in PERSON), "thing_type")
     clean = raw.with_columns(
-        pl.when(~tokens.is_in(SAID_NULL)).then(tokens),
+        pl.when((tokens != "") & (tokens != "None")).then(tokens),
         pl.col(*PROSE, "told", "thing_title", "thing_name").replace("", None),
     )
     full_name = pl.concat_str(
