@@ -221,17 +221,11 @@ class Intake:
         number = len(self.chain.links) + 1
         name = f"{number:06d}-{packed.sha256[:12]}.ndjson.zst"
         rows = pl.concat(batch.rows).with_columns(pl.lit(number, pl.Int32).alias("segment"))
-        oldest, newest = span(rows)[::-1]
-        note = SegmentNote(
-            file=name,
-            sha256=packed.sha256,
-            rows=packed.rows,
-            root=packed.root,
-            blocks=packed.blocks,
-            multiline=packed.multiline,
-            first_at=oldest,
-            last_at=newest,
-            watermark=self.watermark,
+        newest, oldest = span(rows)
+        note = packed.note(
+            name,
+            (oldest, newest),
+            self.watermark,
             pages=tuple(batch.pages),
             quarantined=tuple(batch.quarantined),
         )

@@ -26,6 +26,7 @@ __all__ = [
     "keys_of",
     "micros",
     "moment",
+    "standing",
 ]
 
 NEW, KNOWN, CHANGED = 0, 1, 2

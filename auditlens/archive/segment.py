@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from auditlens.archive.disk import read
-from auditlens.archive.manifest import SegmentNote
+from auditlens.archive.manifest import PageNote, QuarantineNote, SegmentNote
 from auditlens.archive.merkle import root_of
 from auditlens.errors import IntegrityError
 
 __all__ = ["BLOCK_ROWS", "FOLDER", "Block", "Packed", "blocks", "pack", "records_at", "records_of"]
+
+Span = tuple[datetime | None, datetime | None]
 
 FOLDER = "evidence"
 BLOCK_ROWS = 256
@@ -29,6 +32,30 @@ class Packed:
     root: str
     blocks: tuple[tuple[int, int, str, int], ...]
     multiline: tuple[tuple[int, int], ...]
+
+    def note(
+        self,
+        file: str,
+        span: Span = (None, None),
+        watermark: datetime | None = None,
+        pages: tuple[PageNote, ...] = (),
+        quarantined: tuple[QuarantineNote, ...] = (),
+    ) -> SegmentNote:
+        """What a manifest says of this segment; ``span`` is its oldest and newest event."""
+        first_at, last_at = span
+        return SegmentNote(
+            file=file,
+            sha256=self.sha256,
+            rows=self.rows,
+            root=self.root,
+            blocks=self.blocks,
+            multiline=self.multiline,
+            first_at=first_at,
+            last_at=last_at,
+            watermark=watermark,
+            pages=pages,
+            quarantined=quarantined,
+        )
 
 
 @dataclass(frozen=True)

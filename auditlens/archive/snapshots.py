@@ -120,20 +120,7 @@ def store(place: Path, number: int, listing: Listing) -> Part:
     packed = pack(listing.records, leaves_of(listing.records))
     file = f"{number:06d}-{listing.name}.ndjson.zst"
     put(place / file, packed.data)
-    note = SegmentNote(
-        file=file,
-        sha256=packed.sha256,
-        rows=packed.rows,
-        root=packed.root,
-        blocks=packed.blocks,
-        multiline=packed.multiline,
-        first_at=None,
-        last_at=None,
-        watermark=None,
-        pages=(),
-        quarantined=(),
-    )
-    return Part(listing.name, listing.endpoint, listing.count, "", note)
+    return Part(listing.name, listing.endpoint, listing.count, "", packed.note(file))
 
 
 def snapshots(folder: Path, until: str | None = None) -> tuple[Sealed, ...]:

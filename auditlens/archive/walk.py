@@ -24,6 +24,7 @@ from auditlens.archive.ledger import (
     count_distinct,
     halves,
     micros,
+    standing,
 )
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.pages import Page, Source
@@ -106,8 +107,7 @@ class Walk:
     def unseen(self, ids: Keys) -> npt.NDArray[np.bool_]:
         """Which of these ids the walk did not meet."""
         seen = np.sort(self.arrays()[0])
-        place = np.minimum(np.searchsorted(seen, ids), seen.size - 1)
-        return np.asarray(seen[place] != ids)
+        return ~standing(seen, ids, np.searchsorted(seen, ids))
 
     def expired(self) -> int:
         """Number of ids seen that are older than anything the last page still listed."""
