@@ -138,10 +138,11 @@ class Run:
         placed: dict[str, pl.DataFrame] = {}
         candidates = []
         main = channels[0]
+        known = known_days(main.subject, recent)
         with ThreadPoolExecutor(2) as pool:
-            models = list(pool.map(lambda channel: self.grow(channel, recent), channels))
+            models = list(pool.map(lambda channel: self.grow(channel, known), channels))
         for channel, model in zip(channels, models, strict=True):
-            self.tell(channel, model, recent)
+            self.tell(channel, model, known)
         recent = self.thinned(recent, main.subject)
         for channel, model in zip(channels, models, strict=True):
             scores = [None] * len(recent) if model is None else model.scores(recent)
@@ -184,9 +185,8 @@ class Run:
         few = earlier.gather_every(max(1, -(-len(earlier) // REFERENCE_ROWS)))
         return pl.concat([few, recent.filter(period)])
 
-    def grow(self, channel: Channel, recent: pl.DataFrame) -> DayModel | None:
-        """The channel's model; None where days cannot be compared."""
-        known = known_days(channel, recent)
+    def grow(self, channel: Channel, known: pl.DataFrame) -> DayModel | None:
+        """The channel's model; None where the days of ``known`` cannot be compared."""
         model = None
         if not self.hopeless and comparable(known, channel.features):
             if len(known) < OWN_ROWS:
@@ -196,14 +196,12 @@ class Run:
             model = model or fit_days(known, channel.features, seed=self.seed, trees=trees)
         return model
 
-    def tell(self, channel: Channel, model: DayModel | None, recent: pl.DataFrame) -> None:
+    def tell(self, channel: Channel, model: DayModel | None, known: pl.DataFrame) -> None:
         """Keep the facts of a model, and a sentence when it is none, or not of this log."""
-        known = known_days(channel, recent)
-        prior = model is not None and len(known) < OWN_ROWS and not model.forest.grown
-        self.facts[channel.name] = describe(model, known) | {"prior": prior}
+        self.facts[channel.name] = describe(model, known)
         if model is None and not self.notes:
             self.notes.append(too_little(channel, known))
-        if prior and channel.column == "score":
+        if model is not None and model.prior and channel.column == "score":
             self.notes.append(
                 f"Only {len(known)} {channel.name}s can be compared, so the forest that comes "
                 "with AuditLens, grown on simulated workspaces, is used."
@@ -219,8 +217,9 @@ class Run:
             self.notes.append(f"Drift of {channel.name}s: {warning}")
 
 
-def known_days(channel: Channel, recent: pl.DataFrame) -> pl.DataFrame:
-    return recent.filter(pl.col("state") == "scored").sort(channel.subject, "day")
+def known_days(subject: str, recent: pl.DataFrame) -> pl.DataFrame:
+    """The days that can be compared, in canonical order."""
+    return recent.filter(pl.col("state") == "scored").sort(subject, "day")
 
 
 def too_little(channel: Channel, known: pl.DataFrame) -> str:

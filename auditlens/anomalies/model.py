@@ -46,7 +46,8 @@ class DayModel:
     """A fitted scaler and forest with the names and families of their columns.
 
     ``usual_leaps`` says of each count the leap that one in a thousand of the days it was fitted
-    on exceeds, ``gate`` is the score far outside the bulk of them.
+    on exceeds, ``gate`` is the score far outside the bulk of them. ``prior`` marks a model that
+    came with AuditLens.
     """
 
     features: tuple[str, ...]
@@ -56,6 +57,7 @@ class DayModel:
     seed: int
     usual_leaps: dict[str, float]
     gate: float
+    prior: bool = False
 
     def scores(self, table: pl.DataFrame) -> Floats:
         """Score of each row of a features frame; higher is more unusual.
@@ -203,11 +205,12 @@ def gate(reference: Floats) -> float:
 def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:
     """JSON-able facts of one model and the days it was fitted on."""
     if fitted is None:
-        return {"scored": False, "days": len(known)}
+        return {"scored": False, "days": len(known), "prior": False}
     span = known["day"].sort()
     return {
         "scored": True,
         "days": len(known),
+        "prior": fitted.prior,
         "gate": fitted.gate,
         "usual_leaps": fitted.usual_leaps,
         "first_day": span[0].isoformat(),

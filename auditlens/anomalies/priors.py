@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -28,5 +29,5 @@ def prior_model(name: str, features: tuple[str, ...]) -> DayModel | None:
     path = prior_folder() / f"{name}.npz"
     if not path.exists():
         return None
-    model = load_model(path)
+    model = replace(load_model(path), prior=True)
     return model if model.features == features else None
