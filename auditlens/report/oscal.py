@@ -7,6 +7,7 @@ a log alone does not show design or intent.
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from auditlens.report.stable_ids import stable_id
 
 __all__ = ["OSCAL_VERSION", "oscal_results"]
 
-OSCAL_VERSION = "1.2.1"
+OSCAL_VERSION = "1.2.3"
 CATALOG = "nist-800-53-r5"
 NO_PLAN = "No assessment plan exists. The report states what was examined and how."
 
@@ -38,7 +39,18 @@ def oscal_results(content: Content) -> dict[str, Any]:
             "results": [result(content, table) for table in content.frameworks]
             or [result(content, Framework("evidence", "Evidence of the run", "", (), ()))],
             "back-matter": {
-                "resources": [{"uuid": plan, "title": "No plan", "description": NO_PLAN}]
+                "resources": [
+                    {
+                        "uuid": plan,
+                        "title": "No plan",
+                        "description": NO_PLAN,
+                        "base64": {
+                            "filename": "no-plan.txt",
+                            "media-type": "text/plain",
+                            "value": base64.b64encode(NO_PLAN.encode()).decode(),
+                        },
+                    }
+                ]
             },
         }
     }

@@ -40,12 +40,6 @@ def hostile():
     return load("hostile").STRINGS
 
 
-@pytest.fixture(scope="session")
-def oscal_shape():
-    """Our small schema of OSCAL assessment-results."""
-    return load("oscal_shape").OSCAL
-
-
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )

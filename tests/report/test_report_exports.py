@@ -1,10 +1,13 @@
 """The other forms: findings in are rows out, times in milliseconds, nothing live."""
 
 import csv
+import hashlib
 import io
 import json
 import re
 import uuid
+from dataclasses import replace
+from pathlib import Path
 
 import jsonschema_rs
 import polars as pl
@@ -12,10 +15,13 @@ import pytest
 
 from auditlens.errors import UsageError
 from auditlens.report import Report
+from auditlens.report.exports import as_ndjson
+from auditlens.report.frameworks import pack_names
 from auditlens.report.schema import schema_text
 from auditlens.shipped import reports_folder
 
 FORMS = ("ndjson", "ocsf", "oscal")
+OSCAL_SCHEMA_SHA256 = "384324105c7a817af0f65b120a963146caa0e0d55d969cf0daf60e063b87a206"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +56,33 @@ def test_json_follows_the_published_schema(files):
 def test_published_schema_is_current():
     """The schema file is the one the content's types give."""
     assert (reports_folder() / "report.schema.json").read_text(encoding="utf-8") == schema_text()
+
+
+@pytest.fixture(scope="module")
+def ocsf():
+    """The schemas of OCSF's classes 2003 and 2004, by number."""
+    raw = (Path(__file__).parent / "data" / "ocsf_findings_schema.json").read_text(encoding="utf-8")
+    held = json.loads(raw)
+    return {
+        int(number): jsonschema_rs.validator_for(one | {"$defs": held["$defs"]})
+        for number, one in held["classes"].items()
+    }
+
+
+def test_ocsf_follows_the_official_schema(files, ocsf):
+    """Every finding and clause has what OCSF requires, nothing it does not know, and its types."""
+    for event in lines(files["findings.ocsf.ndjson"]):
+        assert [str(error) for error in ocsf[event["class_uid"]].iter_errors(event)] == []
+        assert event["metadata"]["version"] == "1.8.0"
+
+
+@pytest.mark.parametrize("number", [2003, 2004])
+def test_ocsf_schema_finds_faults(files, ocsf, number):
+    """The schema would object to a part left out, and to a time as text."""
+    event = next(one for one in lines(files["findings.ocsf.ndjson"]) if one["class_uid"] == number)
+    without = {name: part for name, part in event.items() if name != "finding_info"}
+    assert not ocsf[number].is_valid(without)
+    assert not ocsf[number].is_valid(event | {"time": "2026-11-02"})
 
 
 def test_ocsf_has_every_required_field(files):
@@ -90,11 +123,34 @@ def test_ocsf_anomalies_are_well_formed(files):
             assert all(isinstance(seen["value"], str) for seen in part["observations"])
 
 
-def test_oscal_has_the_structure(files, oscal_shape):
-    """The document has the parts, tokens and single lines that OSCAL asks for."""
-    document = json.loads(files["assessment-results.oscal.json"])
-    errors = jsonschema_rs.validator_for(oscal_shape).iter_errors(document)
-    assert [str(error) for error in errors] == []
+@pytest.fixture(scope="module")
+def official():
+    """NIST's own JSON Schema of OSCAL, as released."""
+    raw = (Path(__file__).parent / "data" / "oscal_complete_schema.json").read_bytes()
+    assert hashlib.sha256(raw).hexdigest() == OSCAL_SCHEMA_SHA256
+    return jsonschema_rs.validator_for(json.loads(raw))
+
+
+@pytest.mark.parametrize(("count", "packs"), [(0, ()), (5, None), (5, pack_names())])
+def test_oscal_follows_the_official_schema(make_audit, official, count, packs):
+    """NIST's schema of the version we name has no fault to find, whatever the frameworks."""
+    audit = make_audit(count, 60)
+    if packs is not None:
+        audit.settings = replace(audit.settings, frameworks=packs)
+    document = json.loads(Report(audit).files(also=("oscal",))["assessment-results.oscal.json"])
+    assert [str(error) for error in official.iter_errors(document)] == []
+    assert document["assessment-results"]["metadata"]["oscal-version"] == "1.2.3"
+
+
+def test_official_schema_finds_faults(files, official):
+    """The schema would object to a control's id that is no token and to a part left out."""
+    for spoil in (
+        lambda result: result["findings"][0]["target"].update({"target-id": "au 6"}),
+        lambda result: result.pop("reviewed-controls"),
+    ):
+        document = json.loads(files["assessment-results.oscal.json"])
+        spoil(document["assessment-results"]["results"][0])
+        assert not official.is_valid(document)
 
 
 def test_oscal_observations_are_all_there(files):
@@ -125,16 +181,17 @@ def test_identifiers_come_from_the_input(files):
 def test_parquet_and_ndjson_are_faithful(make_audit, hostile):
     """The typed copies give back the exact text, whatever it holds."""
     for text in hostile:
-        audit = make_audit(1, 5, text=text)
-        out = Report(audit).files(also=("ndjson",))
-        assert pl.read_parquet(io.BytesIO(out["findings.parquet"]))["title"].to_list() == [text]
-        assert lines(out["findings.ndjson"])[0]["title"] == text
+        report = Report(make_audit(1, 5, text=text))
+        assert pl.read_parquet(io.BytesIO(report.parquet))["title"].to_list() == [text]
+        assert lines(as_ndjson(report.facts.findings))[0]["title"] == text
 
 
-def test_no_live_formula_and_no_raw_escape(make_audit, hostile):
-    """No text gives a cell that runs, nor a control byte in any text form."""
+def test_any_text_leaves_the_forms_valid(make_audit, hostile, official, ocsf):
+    """No text gives a cell that runs, a control byte, or a fault against a schema."""
     for text in hostile:
         out = Report(make_audit(2, 5, text=text)).files(also=FORMS)
+        assert official.is_valid(json.loads(out["assessment-results.oscal.json"]))
+        assert all(ocsf[e["class_uid"]].is_valid(e) for e in lines(out["findings.ocsf.ndjson"]))
         for row in csv.reader(io.StringIO(out["findings.csv"].decode())):
             assert not [cell for cell in row if re.match(r"\s*[=+@]|\s*-\D", cell)]
         for name in ("report.html", "findings.json", "findings.csv", "findings.ndjson",
