@@ -7,7 +7,7 @@ import polars as pl
 
 from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.surprise import STEPS
-from auditlens.anomalies.windows import Ints, first_rows
+from auditlens.anomalies.windows import Floats, Ints, first_rows
 
 __all__ = ["hour_surprise"]
 
@@ -31,8 +31,8 @@ def hour_surprise(ledger: Ledger) -> pl.DataFrame:
         .sort("row", "slot")
     )
     row, slot, n = (cells[name].to_numpy().astype(np.int64) for name in ("row", "slot", "n"))
-    habit, seen, crowd = habits(days["s"].to_numpy(), row, slot)
-    share = (habit[row, slot] / 4 + PRIOR * crowd[slot]) / (seen[row, slot // 24] + PRIOR)
+    habit, seen, crowd = habits(days["s"].to_numpy(), days["d"].to_numpy(), row, slot)
+    share = (habit[row, slot] / 4 + PRIOR * crowd) / (seen[row, slot // 24] + PRIOR)
     x = np.round(-np.log(np.minimum(share, 1)) * STEPS).astype(np.int64)
     odd = np.where(habit[row, slot] / 4 < RARELY * seen[row, slot // 24], n, 0)
     each = pl.DataFrame({"row": row.astype(np.uint32), "n": n, "x": x, "odd": odd})
@@ -48,8 +48,11 @@ def hour_surprise(ledger: Ledger) -> pl.DataFrame:
     )
 
 
-def habits(senders: Ints, row: Ints, slot: Ints) -> tuple[Ints, Ints, np.ndarray]:
-    """Earlier presence by slot (in quarters of a day), earlier days by kind of day, the crowd's."""
+def habits(senders: Ints, day: Ints, row: Ints, slot: Ints) -> tuple[Ints, Ints, Floats]:
+    """Earlier presence by slot (in quarters of a day), earlier days by kind of day.
+
+    And of each pair of ``row`` and ``slot``, how much of earlier days everyone was present then.
+    """
     present = np.zeros((len(senders), SLOTS), np.int64)
     present[row, slot] = 4
     week = present.reshape(-1, 2, 24)
@@ -57,8 +60,20 @@ def habits(senders: Ints, row: Ints, slot: Ints) -> tuple[Ints, Ints, np.ndarray
     week = np.maximum(week, near)
     active = week.any(axis=2).astype(np.int64)
     slots = week.reshape(-1, SLOTS)
-    crowd = (slots.sum(axis=0) / 4 + 1) / (active.sum(axis=0).repeat(24) + SLOTS)
+    at = np.unique(day, return_inverse=True)[1]
+    present, days = (
+        daily_sums(slots, at)[at[row], slot],
+        daily_sums(active, at)[at[row], slot // 24],
+    )
+    crowd = (present / 4 + 1) / (days + SLOTS)
     return earlier_sums(slots, senders), earlier_sums(active, senders), crowd
+
+
+def daily_sums(values: Ints, day: Ints) -> Ints:
+    """Per day (numbered from 0) and column, the sum over the rows of earlier days."""
+    order = np.argsort(day, kind="stable")
+    total = np.vstack([np.zeros_like(values[:1]), np.cumsum(values[order], axis=0)])
+    return np.asarray(total[np.searchsorted(day[order], np.arange(day.max(initial=-1) + 1))])
 
 
 def earlier_sums(values: Ints, senders: Ints) -> Ints:

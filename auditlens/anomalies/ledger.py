@@ -34,9 +34,10 @@ class Ledger:
     ACTION_GROUPS), ``k`` (entity type), ``c`` (container), ``p`` (sensitive: 0 or 1) and Int64
     ``t`` (microseconds since 1970), sorted by all of them from ``s``, ``t`` on. A code is the
     place of the value in the sorted list of values, so it does not depend on the order of the
-    events. ``senders`` has ``s``, ``sender_id``, ``label``, ``service``, ``system``; ``removals``
-    says by ``s`` and ``t`` when somebody removed or deactivated a sender's account; ``circles``
-    by ``s`` and ``q`` which roles and groups a sender belongs to, where a directory tells.
+    events. ``senders`` has ``s``, ``sender_id``, ``label``, ``service``, ``system`` and ``since``,
+    the first day; ``removals`` says by ``s`` and ``t`` when somebody removed or deactivated a
+    sender's account; ``circles`` by ``s`` and ``q`` which roles and groups a sender belongs to,
+    where a directory tells, with the ``rarity`` of each.
     """
 
     rows: pl.DataFrame
@@ -72,7 +73,7 @@ def open_ledger(
         inside &= pl.col("created_at") >= since
     events = events.lazy().select(NEEDED).filter(inside).collect()
     named = named_values(events, timezone)
-    senders = sender_table(events)
+    senders = sender_table(events.with_columns(named["d"]))
     resources, kinds = names(named["resource"]), names(named["kind"])
     containers, types = names(named["container"]), names(named["type"])
     rows = named.select(
@@ -116,11 +117,17 @@ def named_values(events: pl.DataFrame, timezone: str) -> pl.DataFrame:
 
 
 def coded_circles(circles: pl.DataFrame | None, senders: pl.DataFrame) -> pl.DataFrame:
-    """Sender (``s``) and circle (``q``), each pair once, sorted."""
+    """Sender (``s``), circle (``q``) and how rare it is among all members, sorted."""
     if circles is None:
-        return pl.DataFrame(schema={"s": pl.Int32, "q": pl.Int32})
-    known = circles.join(senders.select("s", "sender_id"), on="sender_id").drop_nulls()
-    return known.select("s", q=codes("circle", names(known["circle"]))).unique().sort("s", "q")
+        return pl.DataFrame(schema={"s": pl.Int32, "q": pl.Int32, "rarity": pl.Float64})
+    members = circles.select("sender_id", "circle").drop_nulls().unique()
+    people = members["sender_id"].n_unique()
+    # Of all the directory holds, so that a sender seen for the first time changes nobody's peers.
+    rarity = ((people + 1) / (pl.len().over("circle") + 1)).log()
+    known = members.with_columns(q=codes("circle", names(members["circle"])), rarity=rarity).join(
+        senders.select("s", "sender_id"), on="sender_id"
+    )
+    return known.select("s", "q", "rarity").sort("s", "q")
 
 
 def names(column: pl.Series) -> pl.Series:
@@ -143,6 +150,7 @@ def sender_table(events: pl.DataFrame) -> pl.DataFrame:
             # A service account used by hand for an hour stays a service account.
             service=human.mean() < 0.5,
             system=(pl.col("sender_kind") == "system").fill_null(value=False).all(),
+            since=pl.col("d").min(),
         )
         .with_columns(pl.col("label").fill_null(pl.col("sender_id")))
         .sort("sender_id")

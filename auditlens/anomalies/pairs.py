@@ -9,7 +9,7 @@ from auditlens.actions import ACTION_GROUPS
 from auditlens.anomalies.ledger import NOTHING, Ledger
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["RISKY", "day_pairs", "earlier", "week_of"]
+__all__ = ["RISKY", "day_pairs", "earlier", "known_before", "week_of"]
 
 RISKY = ("export", "share", "permission", "delete", "admin")
 """Groups of actions that can do harm."""
@@ -24,10 +24,11 @@ def day_pairs(ledger: Ledger, key: str) -> pl.DataFrame:
     """One row a sender, day and value of ``key``: ``s``, ``d``, ``key``, ``n`` and the past.
 
     ``risky`` and ``p`` count the events that are risky and sensitive, ``export_p`` the sensitive
-    exports; for resources, one column a group counts its events, and ``folder`` is the container.
+    exports; for resources, one column a group counts its events, and ``folder`` is the container,
+    ``type`` the entity type.
     ``own`` and ``crowd`` count the value's earlier events by the sender and by everyone,
     ``own_all`` and ``crowd_all`` all their earlier events; ``first`` says that the sender never
-    had the value before. Sorted by sender, day and value.
+    had the value before, ``known`` how many values anyone had. Sorted by sender, day and value.
     """
     n = pl.col("n")
     pairs = (
@@ -42,10 +43,12 @@ def day_pairs(ledger: Ledger, key: str) -> pl.DataFrame:
     )
     s, d, k = (pairs[name].to_numpy().astype(np.int64) for name in ("s", "d", key))
     count = pairs["n"].to_numpy()
+    crowd = earlier(k, d, count)
     return pairs.with_columns(
         pl.Series("own_all", earlier(s, d, count)),
-        pl.Series("crowd", earlier(k, d, count)),
+        pl.Series("crowd", crowd),
         pl.Series("crowd_all", earlier(np.zeros_like(d), d, count)),
+        pl.Series("known", known_before(k, d, crowd)),
         first=pl.col("own") == 0,
     )
 
@@ -57,8 +60,18 @@ def sums(key: str) -> dict[str, pl.Expr]:
     p = pl.col("p")
     each = {name: pl.col("g") == ACTION_GROUPS.index(name) for name in groups}
     each |= {"risky": risky, "p": p == 1, "export_p": export & (p == 1)}
-    folder = {"folder": pl.col("c").max()} if key == "r" else {}
+    folder = {"folder": pl.col("c").max(), "type": pl.col("k").max()} if key == "r" else {}
     return {name: mark.cast(pl.Int64).sum() for name, mark in each.items()} | folder
+
+
+def known_before(value: Ints, day: Ints, crowd: Ints) -> Ints:
+    """Per row, how many different values anyone had on earlier days.
+
+    ``crowd`` counts the value's events on earlier days: nobody had a value on the day it is 0.
+    """
+    debut = crowd == 0
+    _, at = np.unique(value[debut], return_index=True)
+    return np.searchsorted(np.sort(day[debut][at]), day).astype(np.int64)
 
 
 def earlier(group: Ints, day: Ints, count: Ints) -> Ints:

@@ -57,7 +57,8 @@ def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
     """
     from scipy.sparse import csr_matrix
 
-    people = len(ledger.senders)
+    everyone = len(ledger.senders)
+    since = ledger.senders.select(week_of(pl.col("since"))).to_series().to_numpy()
     circles = circle_rows(ledger)
     pairs = (
         touched.group_by("s", "x", week=week_of(pl.col("d"))).agg(pl.len()).sort("week", "s", "x")
@@ -66,7 +67,8 @@ def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
     days = pairs["len"].to_numpy().astype(np.float64)
     for number in np.unique(week).tolist():
         low, high = np.searchsorted(week, [number - MEMORY_WEEKS, number])
-        held = csr_matrix((days[low:high], (s[low:high], x[low:high])), shape=(people, size))
+        people = int((since < number).sum())
+        held = csr_matrix((days[low:high], (s[low:high], x[low:high])), shape=(everyone, size))
         held.sum_duplicates()
         shared = np.bincount(held.indices, minlength=size)
         # What a quarter of everyone touches tells nobody apart and would compare all with all.
@@ -82,15 +84,13 @@ def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
 
 
 def circle_rows(ledger: Ledger) -> Sparse | None:
-    """Senders x circles: rows of length one, weighted by rarity; None without a directory."""
+    """Senders x circles: rows of length one, by rarity; None without a directory."""
     from scipy.sparse import csr_matrix
 
     if ledger.circles.is_empty():
         return None
-    s, q = (ledger.circles[name].to_numpy() for name in ("s", "q"))
-    people = len(ledger.senders)
-    rarity = np.log((people + 1) / (np.bincount(q) + 1))
-    return unit_rows(csr_matrix((rarity[q], (s, q)), shape=(people, len(rarity))))
+    s, q, rarity = (ledger.circles[name].to_numpy() for name in ("s", "q", "rarity"))
+    return unit_rows(csr_matrix((rarity, (s, q)), shape=(len(ledger.senders), int(q.max()) + 1)))
 
 
 def beside(linked: Sparse, circles: Sparse) -> Sparse:

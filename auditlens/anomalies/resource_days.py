@@ -7,7 +7,7 @@ import polars as pl
 
 from auditlens.anomalies.counts import foreign_folders
 from auditlens.anomalies.high_days import HighDays
-from auditlens.anomalies.ledger import NOTHING, Ledger
+from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.sender_days import Comparison
 from auditlens.anomalies.windows import (
     ENOUGH,
@@ -48,7 +48,7 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     r, d = (table[name].to_numpy().astype(np.int64) for name in ("r", "d"))
     first = first_rows(r)
     rows = np.arange(len(r))
-    usual = type_days(table, ledger, r, d)
+    usual = type_days(table, len(ledger.types))
     made = {
         "days_before": rows - first,
         "idle_days": np.where(rows > first, d - np.roll(d, 1), 0),
@@ -73,7 +73,7 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     unusual = table["audience_mean"].to_numpy() / 1000.0
     visited = table["new_senders"].to_numpy() > 0
     made["audience_self"] = deviation(unusual, trail(unusual, first, only=visited))
-    return table.with_columns(
+    return table.drop("type").with_columns(
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
     )
@@ -100,6 +100,7 @@ def visits(seen: Comparison) -> pl.DataFrame:
     table = pairs.group_by("r", "d").agg(
         n.sum().alias("events"),
         pl.col("read", "write", "delete", "export", "permission", "share", "risky", "p").sum(),
+        type=pl.col("type").max(),
         senders=pl.len(),
         top_events=n.max(),
         new_senders=newcomer.sum(),
@@ -109,18 +110,17 @@ def visits(seen: Comparison) -> pl.DataFrame:
         audience_mean=pl.col("odd").sum() // pl.len(),
         audience_sum=pl.col("odd").filter(newcomer).sum(),
     )
-    return table.with_columns(pl.exclude("r", "d").cast(pl.Int64)).sort("r", "d")
+    table = table.with_columns(pl.exclude("r", "d").cast(pl.Int64)).sort("r", "d")
+    return table.with_columns(type=pl.col("type").cum_max().over("r"))
 
 
-def type_days(table: pl.DataFrame, ledger: Ledger, r: Ints, d: Ints) -> dict[str, Ints]:
+def type_days(table: pl.DataFrame, types: int) -> dict[str, Ints]:
     """The 95 % day of the resource's type over the four weeks before; -1 where there is none."""
     from scipy.sparse import identity
 
-    kind = np.zeros(len(ledger.resources), np.int64)
-    kinds = ledger.rows.filter(pl.col("r") != NOTHING).group_by("r").agg(pl.col("k").max())
-    kind[kinds["r"].to_numpy()] = kinds["k"].to_numpy()
-    usual = HighDays(kind[r], d, {name: table[name].to_numpy() for name in TYPE_COUNTS})
-    same = identity(len(ledger.types), dtype=np.int64, format="csr")
+    kind, d = (table[name].to_numpy() for name in ("type", "d"))
+    usual = HighDays(kind, d, {name: table[name].to_numpy() for name in TYPE_COUNTS})
+    same = identity(types, dtype=np.int64, format="csr")
     for week in np.unique((d + 3) // 7).tolist():
-        usual.read(week, same, np.ones(len(ledger.types), np.bool_))
+        usual.read(week, same, np.ones(types, np.bool_))
     return usual.found

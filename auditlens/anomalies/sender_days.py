@@ -39,8 +39,7 @@ def compare(ledger: Ledger) -> Comparison:
     pairs = {key: day_pairs(ledger, key) for key in ("r", "c", "e", "k")}
     counts = day_counts(ledger)
     days, had = compare_with_others(ledger, pairs, counts)
-    known = {"r": ledger.resources, "c": ledger.containers, "e": ledger.kinds}
-    surprise = {key: surprises(pairs[key], len(known[key]), had[key]) for key in known}
+    surprise = {key: surprises(pairs[key], peers) for key, peers in had.items()}
     return Comparison(counts, pairs, days, had, surprise)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies.ledger import Ledger
-from auditlens.anomalies.pairs import earlier
+from auditlens.anomalies.pairs import earlier, known_before
 from auditlens.anomalies.surprise import STEPS
 from auditlens.anomalies.windows import Ints
 
@@ -29,7 +29,7 @@ def step_surprise(ledger: Ledger) -> pl.DataFrame:
     own_all = earlier(s * size + before, d, n)
     crowd, crowd_all = earlier(step, d, n), earlier(before, d, n)
     kinds, everything = earlier(kind, d, n), earlier(np.zeros_like(d), d, n)
-    any_time = (kinds + 1) / (everything + size)
+    any_time = (kinds + 1) / (everything + known_before(kind, d, kinds) + 1)
     everyone = (crowd + PRIOR * any_time) / (crowd_all + PRIOR)
     mine = (own + PRIOR * everyone) / (own_all + PRIOR)
     x: Ints = np.round(-np.log(mine) * STEPS).astype(np.int64)

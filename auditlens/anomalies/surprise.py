@@ -19,17 +19,17 @@ STEPS = 1000
 PRIOR = 2.0
 
 
-def surprises(pairs: pl.DataFrame, size: int, peers: Ints) -> dict[str, Ints]:
+def surprises(pairs: pl.DataFrame, peers: Ints) -> dict[str, Ints]:
     """Surprise of each pair in thousandths, each smoothed with everyone's habit.
 
     ``own``: given the sender's earlier events. ``crowd``: given everyone's. ``peer``: given how
-    many of the peers had it before (0 without peers). ``size`` is how many values there are.
+    many of the peers had it before (0 without peers).
     """
-    own, own_all, crowd, crowd_all = (
+    own, own_all, crowd, crowd_all, known = (
         pairs[name].to_numpy().astype(np.float64)
-        for name in ("own", "own_all", "crowd", "crowd_all")
+        for name in ("own", "own_all", "crowd", "crowd_all", "known")
     )
-    everyone = (crowd + 1) / (crowd_all + size + 1)
+    everyone = (crowd + 1) / (crowd_all + known + 1)
     mine = (own + PRIOR * everyone) / (own_all + PRIOR)
     theirs = (np.maximum(peers, 0) + everyone) / (PEERS + 1)
     return {
