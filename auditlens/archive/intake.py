@@ -14,6 +14,7 @@ import polars as pl
 from auditlens.archive import chain as log
 from auditlens.archive.chain import Chain
 from auditlens.archive.disk import put
+from auditlens.archive.evidence import Evidence, place_of
 from auditlens.archive.index import Index
 from auditlens.archive.ledger import (
     CHANGED,
@@ -24,7 +25,6 @@ from auditlens.archive.ledger import (
     Ledger,
     Met,
     Times,
-    contents_of,
     keys_of,
     micros,
     moment,
@@ -109,7 +109,12 @@ class Intake:
         self.source = source
         self.pull = pull
         self.watermark = chain.watermark
-        quarantined = [item.leaf for _, note in chain.segments for item in note.quarantined]
+        self.evidence = Evidence.of(folder, chain.segments)
+        quarantined = {
+            item.leaf: place_of(manifest.sequence, item.row)
+            for manifest, note in chain.segments
+            for item in note.quarantined
+        }
         held = table.held(index)
         self.held_since: datetime | None = held["created_at"].min()  # type: ignore[assignment]
         self.ledger = Ledger.of(held, quarantined)
@@ -161,34 +166,42 @@ class Intake:
 
     def decoded(self, records: list[bytes], leaves: list[bytes]) -> Taken:
         """Decode records, ask the ledger, and put those that are new into the batch."""
-        result = decode_records(records, source=self.source, leaves=leaves, hashed=True)
+        result = decode_records(records, source=self.source, leaves=leaves)
         refused = {item.index: item for item in result.rejected}
         kept = np.delete(np.arange(len(records)), list(refused))
-        keys, contents = np.empty(len(records), np.uint64), np.empty(len(records), np.uint64)
-        times = np.full(len(records), UNTIMED)
+        keys, times = np.empty(len(records), np.uint64), np.full(len(records), UNTIMED)
         keys[kept] = keys_of(result.events["id"])
-        contents[kept] = contents_of(result.events["canonical"].to_list())
         times[kept] = result.events["created_at"].to_physical().to_numpy()
         if refused:
             bad = [leaves[row] for row in refused]
             keys[list(refused)] = keys_of(pl.Series([leaf.hex() for leaf in bad]))
-            contents[list(refused)] = contents_of(bad)
-        states = self.ledger.take(keys, contents, times, leaves)
-        batch = self.batch
-        stored = np.flatnonzero(states != KNOWN).tolist()
-        if refused:
-            places = {row: place for place, row in enumerate(stored, len(batch.records))}
-            for row in sorted(refused.keys() & places.keys()):
-                self.quarantine(refused[row], places[row], leaves[row])
-        if len(stored) < len(records):
+        states = self.ledger.states(keys, records.__getitem__, self.record)
+        self.ledger.meet(leaves, keys, times)
+        batch, new = self.batch, states != KNOWN
+        rows = len(batch.records) + np.cumsum(new) - 1
+        self.ledger.hold(keys[new], place_of(self.segment, 0) + rows[new], times[new])
+        for row in sorted(refused):
+            if new[row]:
+                self.quarantine(refused[row], int(rows[row]), leaves[row])
+        events = result.events.with_columns(pl.Series("row", rows[kept], pl.Int32))
+        if not new.all():
+            stored = np.flatnonzero(new).tolist()
             records, leaves = [records[row] for row in stored], [leaves[row] for row in stored]
+            events = events.filter(pl.Series(new[kept], dtype=pl.Boolean))
         batch.records.extend(records)
         batch.leaves.extend(leaves)
-        new = states[kept] != KNOWN
-        batch.rows.append(
-            result.events if new.all() else result.events.filter(pl.Series(new, dtype=pl.Boolean))
-        )
+        batch.rows.append(events)
         return Taken(keys, times, states)
+
+    @property
+    def segment(self) -> int:
+        """The number of the segment that the batch will be."""
+        return len(self.chain.links) + 1
+
+    def record(self, place: int) -> bytes:
+        """The bytes of a record that is sealed or waits in the batch."""
+        first = place_of(self.segment, 0)
+        return self.evidence.record(place) if place < first else self.batch.records[place - first]
 
     def quarantine(self, refused: Rejected, place: int, leaf: bytes) -> None:
         """Note the record at ``place`` of the batch as one that is no event."""
@@ -218,7 +231,7 @@ class Intake:
             self.batch = Batch()
             return
         packed = pack(batch.records, batch.leaves)
-        number = len(self.chain.links) + 1
+        number = self.segment
         name = f"{number:06d}-{packed.sha256[:12]}.ndjson.zst"
         rows = pl.concat(batch.rows).with_columns(pl.lit(number, pl.Int32).alias("segment"))
         newest, oldest = span(rows)
@@ -231,6 +244,7 @@ class Intake:
         )
         put(self.folder / FOLDER / name, packed.data, exclusive=True)
         self.extend(at, note)
+        self.evidence.notes[number] = note
         self.batch = Batch()
         self.pending.append(rows)
         if sum(frame.height for frame in self.pending) >= CHUNK_ROWS:

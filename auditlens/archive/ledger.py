@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from auditlens.archive.evidence import ROW_BITS
+from auditlens.events.content import content_hash
 
 __all__ = [
     "CHANGED",
@@ -20,12 +23,12 @@ __all__ = [
     "Ledger",
     "Met",
     "Times",
-    "contents_of",
     "count_distinct",
     "halves",
     "keys_of",
     "micros",
     "moment",
+    "places_of",
     "standing",
 ]
 
@@ -37,6 +40,7 @@ UNTIMED = int(np.iinfo(np.int64).min)
 
 Keys = npt.NDArray[np.uint64]
 Times = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int64]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,9 +50,10 @@ def keys_of(ids: pl.Series) -> Keys:
     return ids.hash().to_numpy()
 
 
-def contents_of(hashes: Sequence[bytes]) -> Keys:
-    """64-bit keys of canonical hashes."""
-    return halves(hashes)[0]
+def places_of(rows: pl.DataFrame) -> Places:
+    """The place of each row in the evidence, from its columns ``segment`` and ``row``."""
+    segments: Places = rows["segment"].to_numpy().astype(np.int64)
+    return np.asarray(segments << ROW_BITS | rows["row"].to_numpy())
 
 
 def micros(at: datetime) -> int:
@@ -89,28 +94,28 @@ def in_order(columns: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...
 
 @dataclass
 class Ledger:
-    """Ids, contents, exact bytes and times of all records held; grows while pages come in.
+    """Ids, places, exact bytes and times of all records held; grows while pages come in.
 
-    A record counts as held when both its id's 64-bit key and 64 bits of its content's SHA-256
-    are, or 128 bits of the SHA-256 of its bytes: telling two records apart wrongly would take
-    all of these to collide.
+    A record counts as held when 128 bits of the SHA-256 of its bytes are, or its id's 64-bit key
+    with the same content, which is then read from the evidence: most ids never return in
+    other bytes.
     """
 
-    contents: Runs = field(default_factory=Runs)
+    ids: Runs = field(default_factory=Runs)
     leaves: Runs = field(default_factory=Runs)
 
     @classmethod
-    def of(cls, held: pl.DataFrame, quarantined: Sequence[str] = ()) -> Ledger:
-        """From ``id``, ``canonical``, ``created_at``, ``leaf`` of all rows and refused leaves."""
+    def of(cls, held: pl.DataFrame, quarantined: Mapping[str, int] | None = None) -> Ledger:
+        """From ``id``, ``created_at``, ``leaf`` and place of all rows; places of refused leaves."""
         ledger = cls()
         keys, times = keys_of(held["id"]), held["created_at"].to_physical().to_numpy()
-        ledger.contents.add(keys, contents_of(held["canonical"].to_list()), times)
-        ledger.leaves.add(*halves(held["leaf"].to_list()), keys, times)
-        leaves = [bytes.fromhex(leaf) for leaf in quarantined]
-        keys = keys_of(pl.Series(quarantined, dtype=pl.String))
-        times = np.full(len(leaves), UNTIMED)
-        ledger.contents.add(keys, contents_of(leaves), times)
-        ledger.leaves.add(*halves(leaves), keys, times)
+        ledger.hold(keys, places_of(held), times)
+        ledger.meet(held["leaf"].to_list(), keys, times)
+        refused = quarantined or {}
+        keys = keys_of(pl.Series(list(refused), dtype=pl.String))
+        times = np.full(len(refused), UNTIMED)
+        ledger.hold(keys, np.array(list(refused.values()), np.int64), times)
+        ledger.meet([bytes.fromhex(leaf) for leaf in refused], keys, times)
         return ledger
 
     def find(self, leaves: Sequence[bytes]) -> tuple[npt.NDArray[np.bool_], Keys, Times]:
@@ -129,41 +134,47 @@ class Ledger:
                 keys[rows], times[rows], found[rows] = run[2][place], run[3][place], True
         return found, keys, times
 
-    def take(
-        self, ids: Keys, contents: Keys, times: Times, leaves: Sequence[bytes] = ()
+    def hold(self, ids: Keys, places: Places, times: Times) -> None:
+        """Add records that are stored, by id, with their place in the evidence."""
+        self.ids.add(ids, places, times)
+
+    def meet(self, leaves: Sequence[bytes], ids: Keys, times: Times) -> None:
+        """Add the exact bytes of records, so that ``find`` knows them again."""
+        self.leaves.add(*halves(leaves), ids, times)
+
+    def states(
+        self, ids: Keys, own: Callable[[int], bytes], held: Callable[[int], bytes]
     ) -> npt.NDArray[np.int8]:
-        """Add records and say of each, in order: NEW, KNOWN or CHANGED."""
+        """Say of each record, in order: NEW, KNOWN or CHANGED.
+
+        ``own`` gives the bytes of a record by its row, ``held`` of one by its place; both are
+        asked only where an id is held already or stands twice.
+        """
         states = np.full(ids.size, NEW, np.int8)
-        for row, held in self.others(ids).items():
-            content = int(contents[row])
-            states[row] = KNOWN if content in held else CHANGED if held else NEW
-            held.add(content)
-        self.contents.add(*(column[states != KNOWN] for column in (ids, contents, times)))
-        if leaves:
-            self.leaves.add(*halves(leaves), ids, times)
+        contents: dict[int, set[bytes]] = {}
+        for row, places in self.others(ids).items():
+            key = int(ids[row])
+            if key not in contents:
+                contents[key] = {content_hash(held(place)) for place in places}
+            known, content = contents[key], content_hash(own(row))
+            states[row] = KNOWN if content in known else CHANGED if known else NEW
+            known.add(content)
         return states
 
-    def others(self, ids: Keys) -> dict[int, set[int]]:
-        """For each row whose id is held or stands twice: the contents known under it so far.
-
-        Rows of one id share one set, which grows as they are taken in order.
-        """
+    def others(self, ids: Keys) -> dict[int, list[int]]:
+        """For each row whose id is held or stands twice: the places where the id is held."""
         once, inverse, times = np.unique(ids, return_inverse=True, return_counts=True)
         spans, busy = [], times > 1
-        for run in self.contents.runs:
+        for run in self.ids.runs:
             first = np.searchsorted(run[0], once, "left")
             after, held = first.copy(), standing(run[0], once, first)
             after[held] = np.searchsorted(run[0], once[held], "right")
             busy |= held
             spans.append((run[1], first, after))
-        shared: dict[int, set[int]] = {}
         found = {}
         for row in np.flatnonzero(busy[inverse]).tolist():
-            place = int(inverse[row])
-            if place not in shared:
-                parts = (run[first[place] : after[place]].tolist() for run, first, after in spans)
-                shared[place] = {content for part in parts for content in part}
-            found[row] = shared[place]
+            at = int(inverse[row])
+            found[row] = [int(p) for run, first, after in spans for p in run[first[at] : after[at]]]
         return found
 
     def within(self, first: datetime | None, last: datetime) -> tuple[Keys, Times]:
@@ -171,7 +182,7 @@ class Ledger:
 
         Records without a readable time always count.
         """
-        ids, times = self.contents.column(0), self.contents.column(2)
+        ids, times = self.ids.column(0), self.ids.column(2)
         low = UNTIMED if first is None else micros(first)
         inside = (times >= low) & (times <= micros(last)) | (times == UNTIMED)
         ids, times = in_order((ids[inside], times[inside]))

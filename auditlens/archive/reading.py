@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from auditlens.archive.chain import Chain, read_chain
+from auditlens.archive.evidence import Evidence
 from auditlens.archive.index import Index, TableFile
 from auditlens.archive.ledger import Ledger
 from auditlens.archive.lock import writer
@@ -93,8 +94,9 @@ def of(index: Index, period: Period | None) -> list[TableFile]:
 def from_evidence(folder: Path, table: Table, chain: Chain) -> pl.DataFrame:
     """All rows, decoded from the evidence, for a reader that cannot write the table."""
     ledger = Ledger.of(pl.DataFrame(schema=TABLE_SCHEMA))
+    evidence = Evidence.of(folder, chain.segments)
     frames = [
-        classified(fresh(decoded(folder, group), ledger), table.classifier)
+        classified(fresh(decoded(folder, group), ledger, evidence), table.classifier)
         for group in groups(chain.segments)
     ]
     return pl.concat([pl.DataFrame(schema=TABLE_SCHEMA), *frames])

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from auditlens.actions import Classifier, classify
-from auditlens.archive.ledger import KNOWN, Ledger, contents_of, keys_of
+from auditlens.archive.evidence import Evidence
+from auditlens.archive.ledger import KNOWN, Ledger, keys_of, places_of
 from auditlens.archive.manifest import Manifest, SegmentNote
 from auditlens.archive.segment import records_of
 from auditlens.events import EVENT_SCHEMA
@@ -32,12 +34,10 @@ __all__ = [
 CHUNK_ROWS = 50_000
 """Rows decoded, classified and written at a time."""
 
-TABLE_SCHEMA: dict[str, pl.DataType] = {
-    **EVENT_SCHEMA,
-    "canonical": pl.Binary(),
-    "segment": pl.Int32(),
-}
-"""The columns on disk: those of an event, the hash of its content and its segment's manifest."""
+PLACE: dict[str, pl.DataType] = {"segment": pl.Int32(), "row": pl.Int32()}
+
+TABLE_SCHEMA: dict[str, pl.DataType] = {**EVENT_SCHEMA, **PLACE}
+"""The columns on disk: those of an event, its segment's manifest, and its row there (from 0)."""
 
 ORDER = ["created_at", "id", "leaf"]
 
@@ -62,32 +62,33 @@ def decoded(archive: Path, segments: Sequence[Sealed]) -> pl.DataFrame:
     """Rows (TABLE_SCHEMA, unclassified) of segments, in order. Raises IntegrityError."""
     records: list[bytes] = []
     numbers: list[int] = []
+    rows: list[int] = []
     for manifest, note in segments:
-        found = records_of(archive, note)
-        records.extend(found)
-        numbers.extend([manifest.sequence] * len(found))
+        records.extend(records_of(archive, note))
+        numbers.extend([manifest.sequence] * note.rows)
+        rows.extend(range(note.rows))
     source = segments[0][0].source if segments else ""
-    result = decode_records(records, source=source, hashed=True)
-    refused = {item.index for item in result.rejected}
-    kept = [number for row, number in enumerate(numbers) if row not in refused]
-    return result.events.with_columns(pl.Series("segment", kept, pl.Int32))
+    result = decode_records(records, source=source)
+    refused = [item.index for item in result.rejected]
+    kept = np.delete(np.arange(len(records)), refused)
+    places = pl.DataFrame({"segment": numbers, "row": rows}, schema_overrides=PLACE)
+    return pl.concat([result.events, places[kept]], how="horizontal")
 
 
 def classified(rows: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
     """The same rows with ``action`` and ``action_group``, columns of TABLE_SCHEMA in order."""
-    extra = ["canonical", "segment"]
     events = classify(rows.select(*EVENT_SCHEMA), classifier)
-    return pl.concat([events, rows.select(extra)], how="horizontal").select(*TABLE_SCHEMA)
+    return pl.concat([events, rows.select(*PLACE)], how="horizontal").select(*TABLE_SCHEMA)
 
 
-def fresh(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows whose id and content the ledger does not hold yet."""
-    states = ledger.take(
-        keys_of(rows["id"]),
-        contents_of(rows["canonical"].to_list()),
-        rows["created_at"].to_physical().to_numpy(),
-    )
-    return rows.filter(pl.Series(states != KNOWN, dtype=pl.Boolean))
+def fresh(rows: pl.DataFrame, ledger: Ledger, evidence: Evidence) -> pl.DataFrame:
+    """The rows whose id and content the ledger does not hold yet; it holds them afterwards."""
+    keys, places = keys_of(rows["id"]), places_of(rows)
+    own = places.tolist()
+    new = ledger.states(keys, lambda row: evidence.record(own[row]), evidence.record) != KNOWN
+    times = rows["created_at"].to_physical().to_numpy()
+    ledger.hold(keys[new], places[new], times[new])
+    return rows.filter(pl.Series(new, dtype=pl.Boolean))
 
 
 def in_period(period: Period | None) -> pl.Expr:

@@ -18,6 +18,7 @@ import polars as pl
 from auditlens.actions import Classifier
 from auditlens.archive.chain import Chain
 from auditlens.archive.disk import make_folder, names, put, read, remove, sweep
+from auditlens.archive.evidence import Evidence
 from auditlens.archive.index import INDEX, Index, TableFile, index_of, stamp_of
 from auditlens.archive.ledger import Ledger
 from auditlens.archive.manifest import FORMAT, START, sealed
@@ -61,9 +62,9 @@ class Table:
             index = self.emptied(index)
         waiting = index.waiting(chain)
         if waiting:
-            ledger = Ledger.of(self.held(index))
+            ledger, evidence = Ledger.of(self.held(index)), Evidence.of(archive, chain.segments)
             for group in groups(waiting):
-                rows = fresh(decoded(archive, group), ledger)
+                rows = fresh(decoded(archive, group), ledger, evidence)
                 index = self.append(index, chain, rows, group[-1][0].sequence)
         self.tidy(index)
         return index
@@ -144,8 +145,8 @@ class Table:
         return pl.read_parquet(io.BytesIO(data), columns=list(columns))
 
     def held(self, index: Index) -> pl.DataFrame:
-        """``id``, ``canonical``, ``created_at`` and ``leaf`` of every row."""
-        columns = ["id", "canonical", "created_at", "leaf"]
+        """``id``, ``created_at``, ``leaf`` and place of every row."""
+        columns = ["id", "created_at", "leaf", "segment", "row"]
         empty = pl.DataFrame(schema={name: TABLE_SCHEMA[name] for name in columns})
         return pl.concat([empty, *(self.frame(file, columns) for file in index.files)])
 

@@ -42,25 +42,20 @@ def decode_records(
     source: str = "",
     profile: Profile | None = None,
     leaves: Sequence[bytes] | None = None,
-    hashed: bool = False,
 ) -> Decoded:
     """Decode records of a Secoda log (both generations), or of another log by its profile.
 
     ``source`` fills the column of that name; ``leaves`` are the SHA-256 of each record, where
-    the caller has them already; ``hashed`` adds the column ``canonical`` (Binary), the hash of
-    what a record says in whatever order. A record that is no JSON object or has no readable
-    time is refused with its reason; its neighbours are kept. A record without id gets
-    ``sha256:`` and the hash of its bytes. Never raises on what a record holds.
+    the caller has them already. A record that is no JSON object or has no readable time is
+    refused with its reason; its neighbours are kept. A record without id gets ``sha256:`` and
+    the hash of its bytes. Never raises on what a record holds.
     """
     if profile is not None and profile.columns:
         kept, frame, refused = profile.rows(records)
     else:
-        kept, frame, refused = secoda_rows(records, hashed=hashed)
+        kept, frame, refused = secoda_rows(records)
     if not kept:
-        empty = empty_events()
-        if hashed:
-            empty = empty.with_columns(canonical=pl.lit(None, pl.Binary))
-        return Decoded(empty, refusals(records, refused))
+        return Decoded(empty_events(), refusals(records, refused))
     if leaves is None:
         leaves = [hashlib.sha256(record).digest() for record in records]
     if len(kept) < len(records):
@@ -83,8 +78,7 @@ def decode_records(
         pl.lit(None, pl.String).alias("action"),
         pl.lit(None, pl.String).alias("action_group"),
     )
-    schema = {**EVENT_SCHEMA, "canonical": pl.Binary()} if hashed else EVENT_SCHEMA
-    table = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    table = frame.select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
     return Decoded(table, refusals(records, refused))
 
 

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import msgspec
 import polars as pl
 
-from auditlens.events.content import content_hash, plain_hash
 from auditlens.events.record import (
     BadRecordError,
     Person,
@@ -39,19 +38,11 @@ THING = ("title", "name", "type")
 PROSE = ("resource_title", "content", "short_summary", "subject")
 
 
-def secoda_rows(
-    records: Sequence[bytes], *, hashed: bool = False
-) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
-    """Decode each record; return the positions kept, their columns, and why others are not.
-
-    ``hashed`` adds the column ``canonical``: the content hash of each record.
-    """
+def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
+    """Decode each record; return the positions kept, their columns, and why others are not."""
     plain = decode_plain(records)
     if plain is not None:
-        frame = merge(plain_columns(plain))
-        if hashed:
-            frame = frame.with_columns(canonical=binary(map(plain_hash, plain)))
-        return list(range(len(plain))), frame, {}
+        return list(range(len(plain))), merge(plain_columns(plain)), {}
     kept: list[int] = []
     found: list[Record] = []
     refused: dict[int, str] = {}
@@ -61,14 +52,7 @@ def secoda_rows(
             kept.append(index)
         except BadRecordError as error:
             refused[index] = str(error)
-    frame = merge(columns(found))
-    if hashed:
-        frame = frame.with_columns(canonical=binary(content_hash(records[row]) for row in kept))
-    return kept, frame, refused
-
-
-def binary(values: Iterable[bytes]) -> pl.Series:
-    return pl.Series(list(values), dtype=pl.Binary)
+    return kept, merge(columns(found)), refused
 
 
 def plain_columns(found: Sequence[PlainRecord]) -> pl.DataFrame:

@@ -1,0 +1,61 @@
+"""Every row of the event table knows where its bytes are sealed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+
+from auditlens.archive import Archive
+from auditlens.archive.chain import read_chain
+from auditlens.archive.evidence import Evidence
+from auditlens.archive.ledger import places_of
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """An empty archive."""
+    return Archive(tmp_path / "archive")
+
+
+def sealed_hashes(archive):
+    """For each row: its leaf, and the hash of the bytes at its place."""
+    held = archive.table.held(archive.table.index())
+    evidence = Evidence.of(archive.path, read_chain(archive.path).segments)
+    found = [hashlib.sha256(evidence.record(place)).digest() for place in places_of(held).tolist()]
+    return held["leaf"].to_list(), found
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["as synced", "rebuilt"])
+def test_the_bytes_at_a_row_s_place_are_its_own(archive, make_workspace, make_record, anew):
+    """Broken, repeated and changed records before a row do not move its place."""
+    workspace = make_workspace(12)
+    archive.sync(workspace)
+    workspace.arrive(40)
+    workspace.events[20] = (workspace.events[20][0], b"broken")
+    workspace.events[100] = workspace.events[30]
+    at = workspace.events[8][0]
+    workspace.events[8] = (at, make_record(8, at, content="rewritten"))
+    archive.sync(workspace)
+    if anew:
+        archive.rebuild()
+    leaves, found = sealed_hashes(archive)
+    assert len(leaves) >= 52
+    assert found == leaves
+
+
+@pytest.mark.parametrize("size", [50, 2], ids=["in one page", "pages apart"])
+def test_a_second_spelling_of_a_record_that_waits_to_be_sealed_is_known(
+    archive, make_workspace, size
+):
+    """It is compared with the first one's bytes in memory; a changed one is told from it."""
+    workspace = make_workspace(4, size=size)
+    archive.sync(workspace)
+    workspace.arrive(9)
+    at, raw = workspace.events[11]
+    turned = json.dumps(dict(reversed(json.loads(raw).items()))).encode()
+    workspace.events[100] = (at - timedelta(minutes=60), turned)
+    outcome = archive.sync(workspace)
+    assert (outcome.new, outcome.changed, archive.events().height) == (9, 0, 13)
