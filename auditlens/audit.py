@@ -32,6 +32,7 @@ from auditlens.period import Period
 from auditlens.population import draw_events, draw_population, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleSet, evaluate, load_rules
+from auditlens.rules.roots import rule_roots
 from auditlens.settings import Settings
 from auditlens.sources import Log
 from auditlens.triage import (
@@ -135,10 +136,10 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     """Check one period of a log against rules and model.
 
     ``source`` is an archive, what ``read_log`` gives, or a frame with event columns; events
-    before the period form the baselines. ``rules`` default to the shipped ones of the log's
-    product. ``period`` is a Period or its text. ``journal``, ``earlier`` and ``directory`` default
-    to what stands beside or in the archive. Raises UsageError for an unusable period or frame,
-    DocumentErrors for a faulty journal, IntegrityError for a damaged archive or sign-off.
+    before the period form the baselines. ``rules`` default to those of the settings, these to the
+    shipped ones of the log's product. ``period`` is a Period or its text. ``journal``, ``earlier``
+    and ``directory`` default to what stands beside or in the archive. Raises UsageError (period,
+    frame), DocumentErrors (journal, rules) and IntegrityError (archive, sign-off).
     """
     settings, run_at = settings or Settings(), run_time(now)
     period = period_of(period, settings)
@@ -147,7 +148,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     events, coverage = draw_population(source, period, settings)
     known = known_before(source, period, settings, directory)
     if rules is None:
-        rules = load_rules(product=product(events), placeholders=settings.placeholders)
+        rules = rules_of(settings, events)
     marked = with_marks(events, known, marks_read(rules))
     verdict = evaluate(rules, marked, period, timezone=period.timezone)
     taught, last = lessons(journal, period), known.at(period.end)
@@ -170,6 +171,12 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
         source=source,
     )
     return reviewed(audit, journal, earlier)
+
+
+def rules_of(settings: Settings, events: pl.DataFrame) -> RuleSet:
+    """The rules of the settings; without them the shipped ones of the log's product."""
+    roots = rule_roots(settings, product=product(events))
+    return load_rules(roots, placeholders=settings.placeholders)
 
 
 def period_of(period: Period | str, settings: Settings) -> Period:

@@ -14,12 +14,12 @@ from auditlens.cli.options import (
     journal_path,
     json_option,
     opened,
-    rules_of,
     settings_of,
 )
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
+    from auditlens.rules import RuleSet
     from auditlens.settings import Settings
     from auditlens.signoff.backtest import Trial
     from auditlens.triage import Journal
@@ -177,6 +177,13 @@ def matching(scope: Mapping[str, str | None]) -> dict[str, str]:
     return match
 
 
+def loaded(settings: Settings, rules_path: Path | None) -> RuleSet:
+    from auditlens.rules import load_rules
+    from auditlens.rules.roots import rule_roots
+
+    return load_rules(rule_roots(settings, rules_path), placeholders=settings.placeholders)
+
+
 def journal_of(settings: Settings) -> Journal:
     from auditlens.triage import read_journal
 
@@ -197,7 +204,6 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
 
     from auditlens.findings import FINDING_SCHEMA
     from auditlens.provenance import run_time
-    from auditlens.rules import load_rules
     from auditlens.triage import exceptions_used, read_ledger, unmatched
     from auditlens.triage.seals import FOLDER, sealed_findings
 
@@ -207,7 +213,7 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
     used = exceptions_used(found, journal, today=run_time().date())
     names: dict[str, str] = {}
     if any("rule" in one.match for one in journal.exceptions):
-        rules = rules_of(settings, rules_path) or load_rules(placeholders=settings.placeholders)
+        rules = loaded(settings, rules_path)
         names = {rule.id: rule.name for rule in rules.rules}
     wrong = dict(unmatched(journal.exceptions, names))
     return [
@@ -222,7 +228,6 @@ def try_on(
 ) -> list[Trial]:  # fmt: skip
     """Run the trial month by month and print each as it comes."""
     from auditlens.cli.terminal import visible
-    from auditlens.rules import load_rules
     from auditlens.signoff.backtest import past_months, try_exception
     from auditlens.triage import read_ledger
     from auditlens.triage.apply import unmatched
@@ -230,7 +235,7 @@ def try_on(
     from auditlens.triage.seals import FOLDER
 
     archive = opened(settings)
-    rules = rules_of(settings, rules_path) or load_rules(placeholders=settings.placeholders)
+    rules = loaded(settings, rules_path)
     asked = FindingException("X-new", match, "", "", "", now, now.date())
     for _, told in unmatched([asked], {rule.id: rule.name for rule in rules.rules}):
         raise UsageError(told[0].upper() + told[1:], fix="'auditlens rules list' has their names")

@@ -7,36 +7,13 @@ from pathlib import Path
 
 import click
 
+from auditlens.cli.starters import RULES, SETTINGS, starter_files
 from auditlens.errors import UsageError
 
 __all__ = ["init"]
 
 SCHEDULES = ("cron", "systemd", "github", "airflow", "container", "windows")
 
-TEMPLATE = """\
-# AuditLens settings. Flags and AUDITLENS_* variables stand above this file.
-# The key is not written here: export SECODA_API_KEY.
-
-api_url = {api_url}
-archive = "archive"
-timezone = {timezone}
-reviewer = {reviewer}
-
-# Who is told of a new report; docs/notifications.md has every kind.
-# [notify.team]
-# kind = "slack"
-# url_env = "SLACK_WEBHOOK_URL"
-
-# What your rules call %approved_domains% and so on.
-[placeholders]
-approved_domains = []
-provisioning_accounts = []
-"""
-
-IGNORED = """\
-# Secrets stay here. triage.yml and signed/ belong into git, with the archive or apart from it.
-auditlens.env
-"""
 ADDRESS = "https://api.secoda.co"
 
 
@@ -60,25 +37,31 @@ def init(
     api_url: str | None, timezone: str | None, reviewer: str | None, schedule: str | None,
     no_input: bool, folder: Path,
 ) -> None:  # fmt: skip
-    """Write auditlens.toml into this folder; an existing one is left alone.
+    """Write auditlens.toml into this folder, an example of a rule, and an empty journal.
 
-    On a terminal, what is not said is asked for: four questions at most. Elsewhere the defaults
-    are taken. With --schedule, a folder that has its settings gets the schedule only.
+    What exists is left alone. On a terminal, what is not said is asked for: four questions at
+    most. Elsewhere the defaults are taken. With --schedule, a folder that has its settings gets
+    the schedule only.
     """
-    from auditlens.settings import FILE_NAME
+    from auditlens.settings import FILE_NAME, has_table
 
     path = folder / FILE_NAME
-    if not (schedule and path.exists()):
+    if not (schedule and (path.exists() or has_table(folder))):
         if path.exists():
             raise UsageError(f"{path} exists already", fix="Edit it, or remove it first")
+        if has_table(folder):
+            raise UsageError(
+                f"{folder / 'pyproject.toml'} has settings already", fix="Edit [tool.auditlens]"
+            )
         asks = not no_input and sys.stdin is not None and sys.stdin.isatty()
         api_url = said(api_url, "Address of the API", ADDRESS, asks=asks)
         timezone = said(timezone, "Time zone of your reports", "UTC", asks=asks)
         reviewer = said(reviewer, "Who reviews (Enter: say it later)", "", asks=asks)
         schedule = said(schedule, "Daily run by", "none", asks=asks, choices=(*SCHEDULES, "none"))
-        write_new(path, settings_text(api_url, timezone, reviewer).encode())
-        if not (folder / ".gitignore").exists():
-            write_new(folder / ".gitignore", IGNORED.encode())
+        files, own_rules = starter_files(folder)
+        files[FILE_NAME] = settings_text(api_url, timezone, reviewer, own_rules=own_rules)
+        for name, text in files.items():
+            write_new(folder / name, text.encode())
         click.echo("Next: export SECODA_API_KEY, then run 'auditlens doctor'", err=True)
     if schedule and schedule != "none":
         write_schedule(schedule, folder)
@@ -94,7 +77,7 @@ def said(
     return str(click.prompt(question, default=default, type=kind, show_default=bool(default)))
 
 
-def settings_text(api_url: str, timezone: str, reviewer: str) -> str:
+def settings_text(api_url: str, timezone: str, reviewer: str, *, own_rules: bool) -> str:
     """The settings file. Raises UsageError for an answer that no command would take."""
     import json
 
@@ -107,8 +90,9 @@ def settings_text(api_url: str, timezone: str, reviewer: str) -> str:
         raise UsageError("The reviewer holds a control character", fix="Write a name on one line")
     # JSON's quoting of text is TOML's.
     quoted = {"api_url": api_url, "timezone": timezone, "reviewer": reviewer}
-    return TEMPLATE.format(
-        **{name: json.dumps(text, ensure_ascii=False) for name, text in quoted.items()}
+    return SETTINGS.format(
+        own_rules=f'{"" if own_rules else "# "}own_rules = "{RULES}"\n',
+        **{name: json.dumps(text, ensure_ascii=False) for name, text in quoted.items()},
     )
 
 
@@ -127,7 +111,7 @@ def write_schedule(kind: str, folder: Path) -> None:
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there yet, and say where."""
     try:
-        if path.parent.name == "workflows":
+        if path.parent.name in ("workflows", RULES):
             path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as stream:
             stream.write(data)

@@ -137,12 +137,12 @@ def log_of(files: tuple[Path, ...], profile: str, settings: Settings) -> Archive
 
 
 def rules_of(settings: Settings, rules_path: Path | None) -> RuleSet | None:
-    path = rules_path or settings.rules
-    if path is None:
+    """The rules of ``--rules``; None without it, for the run to take those of the settings."""
+    if rules_path is None:
         return None
     from auditlens.rules import load_rules
 
-    return load_rules(path, placeholders=settings.placeholders)
+    return load_rules(rules_path, placeholders=settings.placeholders)
 
 
 def period_of(text: str, settings: Settings) -> Period:

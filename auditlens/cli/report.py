@@ -34,14 +34,14 @@ def report(
     ctx: click.Context, /, out: Path, templates: Path | None, allow_gaps: bool, **options: Any
 ) -> None:
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
-    from auditlens.cli.sign_off import rules_root
     from auditlens.report.own_templates import read_templates
+    from auditlens.rules.roots import roots_read
     from auditlens.signoff.making import write_report
 
     own = read_templates(templates) if templates else None
     making = making_of(options)
     audit = make_audit(**options)
-    root = rules_root(audit, options["rules_path"])
-    for path in write_report(audit, out, making, root, own):
+    roots = roots_read(audit.rules, audit.settings, options["rules_path"])
+    for path in write_report(audit, out, making, roots, own):
         click.echo(out / path.name)
     ctx.exit(exit_code(audit, allow_gaps=allow_gaps))

@@ -38,9 +38,11 @@ def rules() -> None:
 def loaded(path: Path | None, product: str) -> RuleSet:
     """The rules of PATH, of the settings, or the shipped ones of a product."""
     from auditlens.rules import load_rules
+    from auditlens.rules.roots import rule_roots
 
     settings = settings_of()
-    return load_rules(path or settings.rules, product=product, placeholders=settings.placeholders)
+    roots = rule_roots(settings, path, product=product)
+    return load_rules(roots, placeholders=settings.placeholders)
 
 
 def known(found: RuleSet, name: str) -> str:
@@ -124,9 +126,11 @@ def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fai
     """Look for faults, doubtful places and departures from convention in rules."""
     from auditlens.cli.terminal import print_json, visible
     from auditlens.rules.check import check_rules
+    from auditlens.rules.roots import rule_roots
 
     settings = settings_of()
-    found = check_rules(path or settings.rules, product=product, placeholders=settings.placeholders)
+    roots = rule_roots(settings, path, product=product)
+    found = check_rules(roots, placeholders=settings.placeholders)
     if form == "json":
         print_json({"problems": found.table().to_dicts(), "rules": found.rule_table().to_dicts()})
     elif form in ("sarif", "junit"):

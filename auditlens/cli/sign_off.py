@@ -19,7 +19,6 @@ from auditlens.errors import UsageError
 from auditlens.settings import LEVELS
 
 if TYPE_CHECKING:
-    from auditlens.audit import Audit
     from auditlens.signoff.signatures import Ed25519Key, SshKey
 
 __all__ = ["sign_off"]
@@ -74,6 +73,7 @@ def sign_off(
     findings are open or the log is incomplete, unless said with --despite; and always when the
     reviewer is the subject of an open finding.
     """
+    from auditlens.rules.roots import roots_read
     from auditlens.signoff.sign import STATEMENT, Terms
     from auditlens.signoff.sign import sign_off as sign
 
@@ -90,9 +90,9 @@ def sign_off(
     for key in keys:
         key.public()
     audit = make_audit(**options)
-    root = rules_root(audit, options["rules_path"])
+    roots = roots_read(audit.rules, audit.settings, options["rules_path"])
     seal = sign(
-        audit, root, out,
+        audit, roots, out,
         Terms(reviewer, statement or STATEMENT, level, despite, amend, making, keys),
     )  # fmt: skip
     click.echo(f"{seal.label} signed by {reviewer}: {seal.path}")
@@ -109,16 +109,3 @@ def keys_of(key_file: Path | None, ssh_key: Path | None) -> list[Ed25519Key | Ss
     if ssh_key:
         keys.append(SshKey(ssh_key))
     return keys
-
-
-def rules_root(audit: Audit, given: Path | None) -> Path:
-    """Where the rules of an audit were read."""
-    from auditlens.shipped import rules_folder
-
-    home = rules_folder()
-    folders = {
-        rule.path.relative_to(home).parts[0]
-        for rule in audit.rules.rules
-        if rule.path.is_relative_to(home)
-    }
-    return given or audit.settings.rules or home / min(folders, default="secoda")

@@ -70,8 +70,7 @@ def verify(
     """
     settings = settings_of(archive=archive, journal=journal)
     if report is not None:
-        root = rules_path or settings.rules
-        ok = judge(settings, report, files, root, sealed_rules=sealed_rules,
+        ok = judge(settings, report, files, rules_path, sealed_rules=sealed_rules,
                    against=against or "", as_json=as_json, quiet=quiet)  # fmt: skip
     elif files:
         raise UsageError("FILE is for --report", fix="A report made from files needs them again")
@@ -109,7 +108,7 @@ def check_archive(settings: Settings, against: str | None, *, as_json: bool, qui
 
 
 def judge(
-    settings: Settings, report: Path, files: tuple[Path, ...], root: Path | None, *,
+    settings: Settings, report: Path, files: tuple[Path, ...], rules_path: Path | None, *,
     sealed_rules: bool, against: str, as_json: bool, quiet: bool,
 ) -> bool:  # fmt: skip
     """Do a report again and say whether it holds."""
@@ -119,7 +118,7 @@ def judge(
     from auditlens.signoff.reperform import Originals
     from auditlens.signoff.verify import verify_report
 
-    originals = Originals(settings, journal_path(settings), root)
+    originals = Originals(settings, journal_path(settings), rules_path)
     with progress("doing the report again", quiet=quiet):
         source = log_of(files, "auto", settings)
         found = verify_report(report, source, originals, sealed_rules=sealed_rules, against=against)

@@ -32,9 +32,8 @@ from auditlens.period import Period
 from auditlens.population import draw_population
 from auditlens.provenance import run_time
 from auditlens.report.folder import MANIFEST, write_folder
-from auditlens.rules import RuleSet, load_rules
+from auditlens.rules.roots import roots_read
 from auditlens.settings import Settings
-from auditlens.shipped import rules_folder
 from auditlens.signoff.making import Making, files_of
 from auditlens.signoff.record import make_record
 
@@ -66,16 +65,6 @@ class Job:
     now: Callable[[], datetime] = run_time
     manner: Manner = field(default_factory=Manner)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-
-    @cached_property
-    def rules(self) -> RuleSet:
-        """The rules of the settings, read when the first month needs them."""
-        return load_rules(self.settings.rules, placeholders=self.settings.placeholders)
-
-    @property
-    def rules_root(self) -> Path:
-        """Where the rules are read from."""
-        return self.settings.rules or rules_folder() / "secoda"
 
     @cached_property
     def archive(self) -> Archive:
@@ -233,11 +222,12 @@ def compare(job: Job, run: LastRun, month: Period, issue: Issue) -> None:
 
 
 def audited(job: Job, month: Period) -> Audit:
-    return run_audit(job.archive, job.rules, period=month, settings=job.settings, now=job.now())
+    return run_audit(job.archive, period=month, settings=job.settings, now=job.now())
 
 
 def draft(job: Job, audit: Audit, making: Making) -> dict[str, bytes]:
-    return files_of(audit, making, make_record(audit, making, job.rules_root))
+    roots = roots_read(audit.rules, job.settings)
+    return files_of(audit, making, make_record(audit, making, roots))
 
 
 def write(job: Job, run: LastRun, audit: Audit, making: Making, files: dict[str, bytes]) -> None:

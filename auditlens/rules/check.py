@@ -66,7 +66,7 @@ class CheckOutcome:
 
 
 def check_rules(
-    path: Path | str | None = None,
+    path: Path | str | Sequence[Path] | None = None,
     *,
     product: str = "secoda",
     placeholders: Mapping[str, Sequence[str]] | None = None,

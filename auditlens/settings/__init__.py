@@ -1,18 +1,10 @@
 """Settings: what can be set, where from, and whom a report is told to."""
 
+from auditlens.settings.files import FILE_NAME, find_file, has_table
 from auditlens.settings.key import find_key
-from auditlens.settings.load import (
-    FILE_NAME,
-    FORMS,
-    IDENTITIES,
-    LEVELS,
-    NAMES,
-    OTHER_VARIABLES,
-    Settings,
-    find_file,
-    load_settings,
-)
-from auditlens.settings.targets import Target
+from auditlens.settings.known import FORMS, IDENTITIES, NAMES, OTHER_VARIABLES, Settings
+from auditlens.settings.load import load_settings
+from auditlens.settings.targets import LEVELS, Target
 
 __all__ = [
     "FILE_NAME",
@@ -25,5 +17,6 @@ __all__ = [
     "Target",
     "find_file",
     "find_key",
+    "has_table",
     "load_settings",
 ]

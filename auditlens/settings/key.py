@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 
 from auditlens.errors import UsageError
-from auditlens.settings.load import Settings
+from auditlens.settings.known import Settings
 
 __all__ = ["find_key"]
 

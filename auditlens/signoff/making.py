@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -102,10 +102,10 @@ def write_report(
     audit: Audit,
     out: Path,
     making: Making,
-    rules_root: Path,
+    roots: Sequence[Path],
     templates: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
-    """Write a draft of the report of ``audit``, whose rules were read from ``rules_root``.
+    """Write a draft of the report of ``audit``, whose rules were read from ``roots``.
 
     ``templates`` are texts of one's own by name. Raises UsageError when ``out`` holds something
     else, such as a signed report.
@@ -113,7 +113,7 @@ def write_report(
     from auditlens.signoff.record import make_record
 
     making = replace(making, templates=digests(templates or {}))
-    record = make_record(audit, making, rules_root)
+    record = make_record(audit, making, roots)
     return write_folder(out, files_of(audit, making, record, templates))
 
 

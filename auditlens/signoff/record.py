@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
@@ -28,11 +28,14 @@ from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
 from auditlens.triage.journal import Journal, parse_journal
 from auditlens.triage.seals import canonical
 
-__all__ = ["Record", "make_record", "parse_record", "period_data", "rule_texts"]
+__all__ = ["FOLDERS", "Record", "make_record", "parse_record", "period_data", "rule_texts"]
 
 RECORD_FORMAT = "auditlens.record/1"
-PRIVATE = ("archive", "rules", "journal", "path", "origins", "unknown", "api_url", "api", "fail_on",
-           "reviewer", "reports", "outbox", "grace_days", "key_file", "key_command", "identity",
+FOLDERS = ("rules", "own-rules")
+"""What the roots of rules are called in a record, in their order."""
+
+PRIVATE = ("archive", "rules", "own_rules", "directory", "journal", "path", "origins", "unknown", "api_url",
+           "api", "fail_on", "reviewer", "reports", "outbox", "grace_days", "key_file", "key_command", "identity",
            "also", "heartbeat", "heartbeat_start", "heartbeat_fail", "notify")  # fmt: skip
 """Settings that change neither a finding nor a report: they stay at home."""
 
@@ -59,6 +62,12 @@ class Record:
         return str(self.data["shipped_rules"])
 
     @property
+    def rule_folders(self) -> tuple[str, ...]:
+        """Which of FOLDERS the rules of the run came from."""
+        held = {name.partition("/")[0] for name in self.rules}
+        return tuple(name for name in FOLDERS if name in held)
+
+    @property
     def settings(self) -> Settings | None:
         """The settings of the run; None in a veiled record."""
         held = self.data["settings"]
@@ -75,19 +84,20 @@ class Record:
         return None if held is None else tuple(month_from(one) for one in held)
 
 
-def rule_texts(root: Path) -> dict[str, str]:
-    """Every rule file below a folder (or the file itself) and the classifier, by name."""
+def rule_texts(roots: Sequence[Path]) -> dict[str, str]:
+    """The rule files of the first root, of one's own beside it, and the classifier, by name."""
     found = {"actions.yml": rules_folder() / "actions.yml"}
-    for path in rule_files([root]):
-        name = path.name if root.is_file() else path.relative_to(root).as_posix()
-        found[f"rules/{name}"] = path
+    for folder, root in zip(FOLDERS, roots, strict=False):
+        for path in rule_files([root]):
+            name = path.name if root.is_file() else path.relative_to(root).as_posix()
+            found[f"{folder}/{name}"] = path
     return {name: path.read_bytes().decode("utf-8") for name, path in sorted(found.items())}
 
 
-def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
-    """The record of one report of ``audit``, whose rules were read from ``rules_root``."""
+def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:
+    """The record of one report of ``audit``, whose rules were read from ``roots``."""
     open_ = making.identity == "full"
-    texts = rule_texts(rules_root)
+    texts = rule_texts(roots)
     journal = audit.journal
     lines = sorted(sha256(line) for line in journal.text.splitlines(keepends=True))
     about = {
@@ -99,7 +109,7 @@ def make_record(audit: Audit, making: Making, rules_root: Path) -> bytes:
         | {"signed_at": making.signed_at and making.signed_at.isoformat()},
         "provenance": dict(audit.provenance),
         "source": "archive" if audit.coverage.head else "files",
-        "shipped_rules": shipped_name(rules_root),
+        "shipped_rules": shipped_name(roots[0]),
         "rules": {
             name: {"sha256": sha256(text), "text": text if open_ else None}
             for name, text in texts.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,12 @@ from auditlens.errors import UsageError
 from auditlens.provenance import LIBRARIES
 from auditlens.report.folder import MANIFEST
 from auditlens.rules import RuleSet, load_rules
+from auditlens.rules.roots import rule_roots
 from auditlens.settings import Settings
-from auditlens.shipped import rules_folder
 from auditlens.signoff.folder import Difference, ReportFolder
 from auditlens.signoff.making import RECORD, files_of, sha256
 from auditlens.signoff.past import as_of
-from auditlens.signoff.record import Record, make_record
+from auditlens.signoff.record import FOLDERS, Record, make_record
 from auditlens.sources import Log
 from auditlens.triage import Journal, months_before, read_journal, read_ledger
 from auditlens.triage.change import SealedMonth
@@ -38,16 +38,16 @@ SHOWN = 60
 class Originals:
     """What a veiled record leaves out: settings, journal and signed months of this machine."""
 
-    def __init__(self, settings: Settings, journal: Path, rules_root: Path | None) -> None:
+    def __init__(self, settings: Settings, journal: Path, rules: Path | None) -> None:
         self.settings = settings
         self.journal_path = journal
-        self.rules_root = rules_root
+        self.given = rules
 
-    def rules(self, record: Record) -> Path | None:
-        """Where the rules of today are; None when the report had rules of its own, unnamed here."""
-        if self.rules_root is not None:
-            return self.rules_root
-        return rules_folder() / record.shipped_rules if record.shipped_rules else None
+    def rules(self, record: Record) -> tuple[Path, ...]:
+        """Where the rules of today are; empty when the report had rules that are unnamed here."""
+        if self.given is None and self.settings.rules is None and not record.shipped_rules:
+            return ()
+        return rule_roots(self.settings, self.given, product=record.shipped_rules)
 
     def journal(self, record: Record) -> Journal:
         """The journal as it stood: what was added since is left aside."""
@@ -83,7 +83,7 @@ def reperform(
     earlier = record.earlier
     with ExitStack() as stack:
         root = stack.enter_context(tempfile.TemporaryDirectory(prefix="auditlens-"))
-        rules, rules_root = rules_of(record, settings, Path(root), originals)
+        rules, roots = rules_of(record, settings, Path(root), originals)
         directory = directory_then(source, record)
         if isinstance(source, Archive):
             head = record.data["provenance"]["archive_head"]
@@ -100,7 +100,7 @@ def reperform(
             directory=directory,
         )
         audit = replace(audit, provenance=as_recorded(audit.provenance, record))
-        files = files_of(audit, record.making, record_again(audit, record, rules_root))
+        files = files_of(audit, record.making, record_again(audit, record, roots))
     return audit, files
 
 
@@ -117,18 +117,18 @@ def directory_then(source: Archive | Log, record: Record) -> DirectoryHistory:
 
 def rules_of(
     record: Record, settings: Settings, folder: Path, originals: Originals
-) -> tuple[RuleSet, Path]:
+) -> tuple[RuleSet, tuple[Path, ...]]:
     """The rules the record holds, written out to be read by the one reader there is."""
     texts = {name: text for name, (_, text) in record.rules.items() if text is not None}
-    root = originals.rules(record) or folder
+    roots = originals.rules(record) or (folder,)
     if texts:
-        root = folder / "rules"
+        roots = tuple(folder / name for name in record.rule_folders)
         for name, text in texts.items():
-            if name.startswith("rules/"):
+            if name.partition("/")[0] in FOLDERS:
                 path = folder / safe(name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text.encode())
-    return load_rules(root, placeholders=settings.placeholders), root
+    return load_rules(roots, placeholders=settings.placeholders), roots
 
 
 def safe(name: str) -> str:
@@ -145,12 +145,12 @@ def as_recorded(provenance: Mapping[str, str], record: Record) -> dict[str, str]
     return {**provenance, **{name: held[name] for name in VERSIONS if name in held}}
 
 
-def record_again(audit: Audit, record: Record, rules_root: Path) -> bytes:
+def record_again(audit: Audit, record: Record, roots: Sequence[Path]) -> bytes:
     """The record as it comes out now, with the rules and the journal it came with.
 
     Rules and journal of this machine are compared apart, with what may be added to them.
     """
-    again = json.loads(make_record(audit, record.making, rules_root))
+    again = json.loads(make_record(audit, record.making, roots))
     return canonical(
         again | {name: record.data[name] for name in ("shipped_rules", "rules", "journal")}
     )

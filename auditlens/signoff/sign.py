@@ -58,10 +58,10 @@ class Terms:
     keys: Sequence[Ed25519Key | SshKey] = ()
 
 
-def sign_off(audit: Audit, rules_root: Path, out: Path, terms: Terms) -> Seal:
+def sign_off(audit: Audit, roots: Sequence[Path], out: Path, terms: Terms) -> Seal:
     """Sign the period of ``audit``: report into ``out``, seal beside the journal.
 
-    ``rules_root`` is where the audit's rules were read. Raises UsageError when something stands
+    ``roots`` are where the audit's rules were read. Raises UsageError when something stands
     in the way, the month is signed already, or ``out`` holds a signed report; IntegrityError
     when an earlier sign-off was edited; LockHeld when another one is under way.
     """
@@ -92,7 +92,7 @@ def sign_off(audit: Audit, rules_root: Path, out: Path, terms: Terms) -> Seal:
             signed_at=audit.run_at,
             amendment=len(earlier),
         )
-        files = files_of(audit, making, make_record(audit, making, rules_root))
+        files = files_of(audit, making, make_record(audit, making, roots))
         findings = findings_bytes(audit.findings)
         sealed = {**files, "findings": findings}
         data = seal_data(audit, terms, found, ledger, sealed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from auditlens.errors import AuditLensError
 from auditlens.shipped import rules_folder
 from auditlens.signoff.folder import SEAL, Difference, ReportFolder
 from auditlens.signoff.making import sha256
-from auditlens.signoff.record import Record, rule_texts
+from auditlens.signoff.record import FOLDERS, Record, rule_texts
 from auditlens.signoff.signatures import ENDINGS
 from auditlens.triage import parse_journal
 from auditlens.triage.append import HEADER
@@ -22,18 +22,21 @@ from auditlens.triage.seals import FOLDER, read_ledger, sealed_findings
 __all__ = ["compare_journal", "compare_ledger", "compare_rules"]
 
 
-def compare_rules(record: Record, root: Path) -> Iterator[Difference]:
-    """Rule files and the classifier, byte by byte."""
+def compare_rules(record: Record, roots: Sequence[Path]) -> Iterator[Difference]:
+    """Rule files and the classifier, byte by byte; not those of a root unknown here."""
     try:
-        today = {name: sha256(text) for name, text in rule_texts(root).items()}
+        today = {name: sha256(text) for name, text in rule_texts(roots).items()}
     except UnicodeDecodeError:
-        yield Difference(str(root), "a rule file is not UTF-8 text")
+        yield Difference(str(roots[-1]), "a rule file is not UTF-8 text")
         return
     except (OSError, AuditLensError) as error:
-        yield Difference(str(root), f"the rules cannot be read ({error})")
+        yield Difference(str(roots[-1]), f"the rules cannot be read ({error})")
         return
     for name in sorted(record.rules.keys() | today.keys()):
-        place = str(place_of(name, root))
+        folder = name.partition("/")[0]
+        if folder in FOLDERS[len(roots) :]:
+            continue
+        place = str(place_of(name, roots))
         if name not in today:
             yield Difference(place, "this rule file is missing")
         elif name not in record.rules:
@@ -42,11 +45,13 @@ def compare_rules(record: Record, root: Path) -> Iterator[Difference]:
             yield Difference(place, "this rule file is not the one the report was made with")
 
 
-def place_of(name: str, root: Path) -> Path:
+def place_of(name: str, roots: Sequence[Path]) -> Path:
     """The file that a name in the record stands for on this machine."""
     if name == "actions.yml":
         return rules_folder() / name
-    return root if root.is_file() else root / name.removeprefix("rules/")
+    folder, _, inside = name.partition("/")
+    root = roots[FOLDERS.index(folder)] if folder in FOLDERS else rules_folder()
+    return root if root.is_file() else root / inside
 
 
 def compare_journal(

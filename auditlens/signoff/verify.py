@@ -61,10 +61,12 @@ def verify_report(
     if isinstance(source, Archive):
         differences += archive_differences(source, folder)
     rules = originals.rules(folder.record)
-    if rules is None:
+    if not rules:
         notes.append("the rules of today were not compared: name their folder with --rules")
     elif not sealed_rules:
         differences += compare_rules(folder.record, rules)
+        if len(rules) < len(folder.record.rule_folders):
+            notes.append("the rules of one's own were not compared: the setting own_rules is empty")
     notes += versions(folder)
     beside, told = around(folder, originals)
     differences += beside

@@ -84,3 +84,53 @@ def test_settings_that_are_there_stay(run, tmp_path):
     done = run("init")
     assert "exists already" in str(done.exception)
     assert (tmp_path / "auditlens.toml").read_text() == "# mine\n"
+
+
+def test_a_rule_and_a_journal_come_to_start_from(run, tmp_path):
+    """The rule is sound, tested, off, and read beside the shipped ones; the journal is empty."""
+    from auditlens.rules import load_rules
+    from auditlens.rules.roots import rule_roots
+    from auditlens.rules.testrun import run_tests
+    from auditlens.triage import read_journal
+
+    done = run("init")
+    assert "rules/our_night_deletion.yml" in done.stdout.splitlines()
+    found = load_rules(rule_roots(load_settings(tmp_path, {})))
+    assert len(found.rules) == len(load_rules().rules) + 1
+    assert not found["our_night_deletion"].enabled
+    own = load_rules(tmp_path / "rules")
+    assert [one.passed for one in run_tests(own)] == [True, True, True]
+    assert "1 rules, 0 problems" in run("rules", "check", "rules", "--fail-on", "note").stdout
+    assert f"{len(found.rules)} rules" in run("rules", "list").stdout
+    assert read_journal(tmp_path / "triage.yml").said == {}
+
+
+def test_the_exception_shown_in_the_journal_is_one(run, tmp_path):
+    """Whoever takes its comment sign away has an entry that every command reads."""
+    from auditlens.triage import read_journal
+
+    run("init")
+    path = tmp_path / "triage.yml"
+    path.write_text(path.read_text().replace("# - {", "- {"))
+    assert [one.id for one in read_journal(path).exceptions] == ["X-1"]
+
+
+def test_what_is_there_is_left_alone(run, tmp_path):
+    """A folder called rules that holds something else is neither filled nor read."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "linting.yml").write_text("no: rule\n")
+    for name in ("triage.yml", ".gitignore"):
+        (tmp_path / name).write_text("# mine\n")
+    assert run("init").stdout == "auditlens.toml\n"
+    assert [one.name for one in (tmp_path / "rules").iterdir()] == ["linting.yml"]
+    assert (tmp_path / "triage.yml").read_text() == "# mine\n"
+    assert load_settings(tmp_path, {}).own_rules is None
+    assert run("rules", "list").exit_code == 0
+
+
+def test_settings_in_a_project_file_count_as_settings(run, tmp_path):
+    """No second file beside them; a schedule still joins them."""
+    (tmp_path / "pyproject.toml").write_text("[tool.auditlens]\nseed = 1\n")
+    assert "has settings already" in str(run("init").exception)
+    assert run("init", "--schedule", "cron").stdout == "auditlens.cron\n"
+    assert not (tmp_path / "auditlens.toml").exists()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
-from auditlens.cli.sign_off import rules_root
 from auditlens.errors import UsageError
 from auditlens.rules import load_rules
+from auditlens.rules.roots import roots_read
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
 
@@ -70,5 +69,5 @@ def test_unusable_template_folders_are_told(run, log_file, tmp_path, made, said)
 @pytest.mark.parametrize("product", ["secoda", "cloudtrail"])
 def test_rules_are_looked_for_where_they_were_read(product):
     """The record of a report holds the rules of the product, not of a folder named like it."""
-    audit = SimpleNamespace(rules=load_rules(product=product), settings=Settings())
-    assert rules_root(audit, None) == rules_folder() / product
+    rules = load_rules(product=product)
+    assert roots_read(rules, Settings()) == (rules_folder() / product,)

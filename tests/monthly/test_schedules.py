@@ -31,8 +31,12 @@ def written(kind: str, folder: Path) -> dict[str, str]:
     )
     assert done.exit_code == 0, done.output
     assert (folder / "auditlens.toml").is_file()
-    ours = (".gitignore", "auditlens.toml")
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ours]
+    ours = (".gitignore", "auditlens.toml", "triage.yml")
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ours and path.parent.name != "rules"
+    ]
     encoding = "utf-16" if kind == "windows" else "utf-8"
     return {p.relative_to(folder).as_posix(): p.read_text(encoding=encoding) for p in files}
 

@@ -32,7 +32,7 @@ def test_the_environment_stands_above_the_file(tmp_path: Path):
     path = write(tmp_path, "seed = 1\nsenders_a_day = 5\n")
     settings = load_settings(tmp_path, {"AUDITLENS_SEED": "2"})
     assert (settings.seed, settings.senders_a_day) == (2, 5)
-    assert settings.origins == {"seed": "AUDITLENS_SEED", "senders_a_day": str(path)}
+    assert settings.origins == {"seed": "AUDITLENS_SEED", "senders_a_day": f"{path}:2"}
 
 
 def test_lists_and_tables_have_their_types(tmp_path: Path):
@@ -67,10 +67,85 @@ def test_a_fault_in_the_file_is_told_with_its_place(tmp_path: Path, text: str, t
         load_settings(tmp_path, {})
 
 
-def test_a_fault_in_the_environment_is_told():
-    """A variable with a wrong value stops the run."""
-    with pytest.raises(UsageError, match="whole number"):
-        load_settings(Path("/"), {"AUDITLENS_SEED": "many"})
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("AUDITLENS_SEED", "many", "AUDITLENS_SEED: 'seed' must be a whole number"),
+        ("AUDITLENS_DIRECTORY", "perhaps", "AUDITLENS_DIRECTORY: .* true or false, not 'perhaps'"),
+    ],
+)
+def test_a_fault_in_the_environment_is_told(variable: str, value: str, told: str):
+    """A variable with a wrong value stops the run, and is named."""
+    with pytest.raises(UsageError, match=told):
+        load_settings(Path("/"), {variable: value})
+
+
+def test_a_switch_is_said_with_true_or_false(tmp_path: Path):
+    """In a file and in the environment."""
+    write(tmp_path, "directory = true\n")
+    assert load_settings(tmp_path, {}).directory is True
+    assert load_settings(tmp_path, {"AUDITLENS_DIRECTORY": "0"}).directory is False
+
+
+PROJECT = '[project]\nname = "mine"\ntimezone = 3\n\n[tool.auditlens]\n'
+
+
+def test_a_project_file_may_hold_the_settings(tmp_path: Path):
+    """Its table is read like a file of our own, with the line of each setting."""
+    path = tmp_path / "pyproject.toml"
+    path.write_text(
+        f"{PROJECT}seed = 4\narchive = 'store'\n[tool.auditlens.placeholders]\na = ['b']\n"
+    )
+    (tmp_path / "inner").mkdir()
+    settings = load_settings(tmp_path / "inner", {})
+    assert (settings.seed, settings.archive) == (4, tmp_path / "store")
+    assert settings.path == path
+    assert settings.origins == {
+        "seed": f"{path}:6", "archive": f"{path}:7", "placeholders": f"{path}:8",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[tool.other]\nseed = 4\n", "# auditlens\n[tool.x]\n", "auditlens = [", None]
+)
+def test_a_project_file_without_our_table_is_passed_by(tmp_path: Path, text: str | None):
+    """Whatever else it holds, and whether or not it can be read, the search goes on upwards."""
+    path = write(tmp_path, "seed = 1\n")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    if text is None:
+        (inner / "pyproject.toml").write_bytes(b"\xff")
+    else:
+        (inner / "pyproject.toml").write_text(text)
+    assert load_settings(inner, {}).path == path
+
+
+def test_two_files_in_one_folder_are_not_mixed(tmp_path: Path):
+    """The file of our own counts, and the other one is told to set nothing."""
+    path = write(tmp_path, "seed = 1\n")
+    (tmp_path / "pyproject.toml").write_text(f"{PROJECT}seed = 4\nsenders_a_day = 9\n")
+    settings = load_settings(tmp_path, {})
+    assert (settings.path, settings.seed, settings.senders_a_day) == (path, 1, 3)
+    assert settings.unknown[0].endswith("pyproject.toml sets nothing: auditlens.toml is beside it")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("seeds = 4", "pyproject.toml:6: 'seeds' is no setting. Did you mean 'seed'"),
+        ("timezone = 'Mars'", "pyproject.toml:6: .*No time zone"),
+        ("seed =", "pyproject.toml: is not valid TOML"),
+        ("key_command = ['x']", "pyproject.toml:6: 'key_command' is read from your own settings"),
+        ("[tool.auditlens.notify.team]\nkind = 'slack'\nurl = 'x'",
+         r"pyproject.toml:8: \[tool.auditlens.notify.team\]: 'url' is no key"),
+        ("[tool.auditlens.notify.team]\nkind = 'x'", "pyproject.toml:7: .*'kind' is 'x'"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_project_file_is_told_with_its_place(tmp_path: Path, text: str, told: str):
+    """As in a file of our own."""
+    (tmp_path / "pyproject.toml").write_text(PROJECT + text)
+    with pytest.raises(DocumentError, match=told):
+        load_settings(tmp_path, {})
 
 
 def test_a_variable_that_sets_nothing_is_told():

@@ -74,7 +74,7 @@ class Desk:
 
     def sign(self, audit: Audit, out: str = "out", **terms) -> Seal:
         wanted = {"reviewer": "Rita Quill <rita@reviewer.example>", "despite": "first month"}
-        return sign_off(audit, self.rules, self.folder / out, Terms(**{**wanted, **terms}))
+        return sign_off(audit, (self.rules,), self.folder / out, Terms(**{**wanted, **terms}))
 
     def verify(self, out: str = "out", **how) -> Judgement:
         originals = Originals(self.settings, self.journal, self.rules)

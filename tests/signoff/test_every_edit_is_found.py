@@ -237,7 +237,7 @@ def test_a_draft_is_done_again_too(pulled):
     """The report command's folder holds the record as well; it is told to be unsigned."""
     from auditlens.signoff.making import Making, write_report
 
-    write_report(pulled.audit(), pulled.out, Making(), pulled.rules)
+    write_report(pulled.audit(), pulled.out, Making(), (pulled.rules,))
     found = pulled.verify()
     assert found.differences == ()
     assert "this report is not signed" in found.notes

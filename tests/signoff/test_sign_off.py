@@ -141,7 +141,7 @@ def test_a_draft_never_replaces_a_signed_report(signed):
     from auditlens.signoff.making import Making, write_report
 
     with pytest.raises(UsageError, match=r"such as 'seal\.json'"):
-        write_report(signed.audit(), signed.out, Making(), signed.rules)
+        write_report(signed.audit(), signed.out, Making(), (signed.rules,))
 
 
 def test_what_a_killed_sign_off_left_is_replaced(pulled):
@@ -205,9 +205,42 @@ def test_a_part_of_the_shipped_rules_can_be_signed_and_verified(pulled):
         now=pulled.run.run_at,
     )  # fmt: skip
     terms = Terms("Rita Quill", despite="first month")
-    sign_off(audit, part, pulled.out, terms)
+    sign_off(audit, (part,), pulled.out, terms)
     judged = verify_report(pulled.out, pulled.archive, Originals(settings, pulled.journal, None))
     assert judged.differences == ()
+
+
+def test_rules_of_ones_own_are_sealed_beside_the_others(pulled):
+    """Both are in the record; a change is found; who has the report alone can verify it."""
+    from auditlens.rules.draft import draft_rule
+    from auditlens.rules.roots import roots_read, rule_roots
+    from auditlens.shipped import rules_folder
+    from auditlens.signoff.folder import open_folder
+    from auditlens.signoff.reperform import Originals
+    from auditlens.signoff.surroundings import compare_rules
+    from auditlens.signoff.verify import verify_report
+
+    path, _ = draft_rule("our_own_little_rule", pulled.folder / "ours")
+    settings = replace(
+        pulled.settings, rules=rules_folder() / "secoda" / "exposure", own_rules=path.parent
+    )
+    audit = run_audit(pulled.archive, period="2026-05", settings=settings, now=pulled.run.run_at)
+    assert "our_own_little_rule" in {rule.name for rule in audit.rules.rules}
+    assert (audit.findings["rule_id"] == audit.rules["our_own_little_rule"].id).any()
+    terms = Terms("Rita Quill", despite="first month")
+    sign_off(audit, roots_read(audit.rules, settings), pulled.out, terms)
+
+    unknown = replace(settings, own_rules=None, rules=None)
+    third_party = Originals(unknown, pulled.journal, None)
+    judged = verify_report(pulled.out, pulled.archive, third_party)
+    assert judged.differences == ()
+    assert "own_rules" in " ".join(judged.notes)
+
+    record = open_folder(pulled.out)[0].record
+    assert list(compare_rules(record, rule_roots(settings))) == []
+    path.write_text(path.read_text() + "# tuned\n")
+    (found,) = compare_rules(record, rule_roots(settings))
+    assert found.place == str(path)
 
 
 @pytest.mark.parametrize(

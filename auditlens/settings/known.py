@@ -1,0 +1,83 @@
+"""What can be set, with its default."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from auditlens.settings.targets import Target
+
+__all__ = ["FORMS", "IDENTITIES", "NAMES", "OTHER_VARIABLES", "PATHS", "TABLES", "Settings"]
+
+PATHS = ("archive", "rules", "own_rules", "journal", "reports", "outbox", "key_file")
+FORMS = ("ndjson", "ocsf", "oscal", "pdf")
+"""Further forms of a report."""
+IDENTITIES = ("full", "pseudonymous", "aggregate")
+OTHER_VARIABLES = frozenset(
+    {"AUDITLENS_IDENTITY_KEY", "AUDITLENS_PAGE_DEADLINE", "AUDITLENS_RETRY_BUDGET"}
+)
+TABLES = ("notify", "placeholders")
+"""Settings that only a file can hold."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set, with its default.
+
+    ``timezone`` is the IANA zone of period edges and hours. ``archive``, ``rules`` and
+    ``own_rules`` (read beside the others) are folders and ``journal`` the triage file, relative
+    to the settings file; ``reviewer`` is who decides when the command line does not say.
+    ``placeholders`` fill ``%name%`` in rules. ``holidays`` are days without ordinary work.
+    ``senders_a_day`` and ``senders_a_month`` bound what the model may flag. ``directory`` makes
+    the monthly job pull the directory too. ``reports`` is the folder of the monthly reports and
+    ``outbox`` that of what waits to be sent; ``grace_days`` is how long a report waits for late
+    events, ``identity`` and ``also`` are how the monthly report is made. ``key_file`` and
+    ``key_command`` say where the key is when the environment has none. The three heartbeats are
+    asked at the start, after a good end and after a bad one. ``notify`` are the receivers by name.
+    ``origins`` says where each value came from: ``file:line`` or a variable; ``unknown`` tells of
+    what looks like a setting and sets nothing.
+    """
+
+    archive: Path = Path("archive")
+    rules: Path | None = None
+    own_rules: Path | None = None
+    timezone: str = "UTC"
+    workspace: str = ""
+    api_url: str = ""
+    api: str = "auto"
+    directory: bool = False
+    fail_on: str = ""
+    journal: Path | None = None
+    reviewer: str = ""
+    seed: int = 0
+    senders_a_day: int = 3
+    senders_a_month: int = 30
+    history_days: int = 120
+    retention_days: int = 90
+    frameworks: tuple[str, ...] = ("nist-800-53-r5", "soc2", "iso27001-2022", "nist-csf-2")
+    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    holidays: tuple[date, ...] = ()
+    reports: Path | None = None
+    outbox: Path | None = None
+    key_file: Path | None = None
+    key_command: tuple[str, ...] = ()
+    grace_days: int = 3
+    identity: str = "full"
+    also: tuple[str, ...] = ()
+    heartbeat: str = ""
+    heartbeat_start: str = ""
+    heartbeat_fail: str = ""
+    notify: Mapping[str, Target] = field(default_factory=dict)
+    path: Path | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+
+NAMES = tuple(
+    item.name
+    for item in dataclasses.fields(Settings)
+    if item.name not in ("path", "origins", "unknown")
+)
