@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 
 from auditlens.actions import ACTION_GROUPS
-from auditlens.anomalies.ledger import NOTHING, Ledger
+from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.pairs import RISKY
+from auditlens.anomalies.past import NOTHING
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["day_counts", "foreign_folders", "pair_counts"]
+__all__ = ["AFTER", "PAUSE", "day_counts", "foreign_folders", "pair_counts"]
 
 MINUTE = 60 * 1_000_000
 BURST = 5 * MINUTE
@@ -24,34 +25,39 @@ def day_counts(ledger: Ledger) -> pl.DataFrame:
     """One row a sender and day with Int64 counts of events by group, things, bursts, sessions."""
     groups = {name: (pl.col("g") == code).sum() for code, name in enumerate(ACTION_GROUPS)}
     risky = pl.col("g").is_in([ACTION_GROUPS.index(name) for name in RISKY])
+    moments = with_evening(ledger)
+    today = moments["d"] >= ledger.first_day
     marked = ledger.rows.select("s", "d", "g", "h", "p", "r", "c", "e").with_columns(
-        burst=burst(ledger.rows),
-        risky_burst=pl.lit(0, pl.Int64),
-        session=sessions(ledger.rows),
+        burst=burst(moments).filter(today),
+        session=sessions(moments).filter(today),
         risky=risky,
     )
-    danger = ledger.rows.filter(risky)
+    danger = moments.filter(risky)
     bursts = danger.select("s", "d", risky_burst=burst(danger)).group_by("s", "d").max()
-    counts = (
-        marked.drop("risky_burst")
-        .group_by("s", "d")
-        .agg(
-            events=pl.len(),
-            resources=pl.col("r").filter(pl.col("r") != NOTHING).n_unique(),
-            containers=pl.col("c").n_unique(),
-            kinds=pl.col("e").n_unique(),
-            active_hours=pl.col("h").n_unique(),
-            burst=pl.col("burst").max(),
-            sessions=pl.col("session").sum(),
-            risky=pl.col("risky").sum(),
-            sensitive=pl.col("p").sum(),
-            **groups,
-        )
+    counts = marked.group_by("s", "d").agg(
+        events=pl.len(),
+        resources=pl.col("r").filter(pl.col("r") != NOTHING).n_unique(),
+        containers=pl.col("c").n_unique(),
+        kinds=pl.col("e").n_unique(),
+        active_hours=pl.col("h").n_unique(),
+        burst=pl.col("burst").max(),
+        sessions=pl.col("session").sum(),
+        risky=pl.col("risky").sum(),
+        sensitive=pl.col("p").sum(),
+        **groups,
     )
     joined = counts.join(bursts, on=["s", "d"], how="left").join(
         after_removal(ledger), on=["s", "d"], how="left"
     )
     return joined.with_columns(pl.exclude("s", "d").fill_null(0).cast(pl.Int64)).sort("s", "d")
+
+
+def with_evening(ledger: Ledger) -> pl.DataFrame:
+    """Sender, time, day and group of every event, and of those shortly before the first day."""
+    rows, evening = ledger.rows.select("s", "t", "d", "g"), ledger.past.tables["evening"]
+    if not len(evening):
+        return rows
+    return pl.concat([evening, rows]).sort("s", "t", maintain_order=True)
 
 
 def after_removal(ledger: Ledger) -> pl.DataFrame:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 import polars as pl
 
 from auditlens.actions import ACTION_GROUPS
+from auditlens.anomalies.past import NOTHING, Past
+from auditlens.errors import UsageError
 
 __all__ = ["NOTHING", "Ledger", "open_ledger"]
-
-NOTHING = -1
-"""The code of a value the event does not have."""
 
 CONTAINERS = ("container", "container_id", "parent_id", "schema_id", "database_id")
 NEEDED = (
@@ -37,7 +36,8 @@ class Ledger:
     events. ``senders`` has ``s``, ``sender_id``, ``label``, ``service``, ``system`` and ``since``,
     the first day; ``removals`` says by ``s`` and ``t`` when somebody removed or deactivated a
     sender's account; ``circles`` by ``s`` and ``q`` which roles and groups a sender belongs to,
-    where a directory tells, with the ``rarity`` of each.
+    where a directory tells, with the ``rarity`` of each. ``past`` is what days before the first
+    of these left behind, in the same codes.
     """
 
     rows: pl.DataFrame
@@ -49,6 +49,18 @@ class Ledger:
     sensitivity: bool
     removals: pl.DataFrame
     circles: pl.DataFrame
+    past: Past = field(default_factory=Past)
+
+    @property
+    def start(self) -> int:
+        """The first day of the log, kept days included; 0 without events."""
+        return self.first_day if self.past.start is None else self.past.start
+
+    @property
+    def first_day(self) -> int:
+        """The first day of these events; 0 without events."""
+        first = self.rows["d"].min()
+        return first if isinstance(first, int) else 0
 
     @cached_property
     def sender_days(self) -> pl.DataFrame:
@@ -63,19 +75,25 @@ def open_ledger(
     since: datetime | None = None,
     timezone: str = "UTC",
     circles: pl.DataFrame | None = None,
+    past: Past | None = None,
 ) -> Ledger:
     """Code the events from ``since`` to before ``until`` that have a sender.
 
     Days and hours are those of ``timezone``. ``circles`` has ``sender_id`` and ``circle``.
+    ``past`` is what earlier days left behind; raises UsageError for an event of one of them.
     """
+    past = past or Past()
     inside = pl.col("sender_id").is_not_null() & (pl.col("created_at") < until)
     if since is not None:
         inside &= pl.col("created_at") >= since
     events = events.lazy().select(NEEDED).filter(inside).collect()
     named = named_values(events, timezone)
-    senders = sender_table(events.with_columns(named["d"]))
-    resources, kinds = names(named["resource"]), names(named["kind"])
-    containers, types = names(named["container"]), names(named["type"])
+    refuse_late(named["d"], past)
+    senders = sender_table(events.with_columns(named["d"]), past.senders)
+    resources, kinds, containers, types = (
+        names(pl.concat([past.names[key], named[column].unique().rename(key)]))
+        for key, column in (("r", "resource"), ("e", "kind"), ("c", "container"), ("k", "type"))
+    )
     rows = named.select(
         s=codes("sender_id", senders["sender_id"]),
         d="d",
@@ -90,9 +108,23 @@ def open_ledger(
         p=pl.col("sensitive").fill_null(value=False).cast(pl.Int32),
     ).sort("s", "t", "d", "r", "e", "g", "k", "c", "p")
     sensitivity = bool(named["sensitive"].is_not_null().any())
-    gone = removals(events, senders)
+    gone = removals(events, senders, past.tables["removals"])
     near = coded_circles(circles, senders)
-    return Ledger(rows, senders, resources, kinds, containers, types, sensitivity, gone, near)
+    values = {"r": resources, "c": containers, "e": kinds, "k": types}
+    return Ledger(
+        rows, senders, resources, kinds, containers, types, sensitivity, gone, near,
+        past.recoded(senders["sender_id"], values),
+    )  # fmt: skip
+
+
+def refuse_late(days: pl.Series, past: Past) -> None:
+    first = days.min()
+    if past.end is not None and isinstance(first, int) and first <= past.end:
+        day = date(1970, 1, 1) + timedelta(days=first)
+        raise UsageError(
+            f"An event of {day} came after its day was counted",
+            fix="Count the features from the whole log again.",
+        )
 
 
 def named_values(events: pl.DataFrame, timezone: str) -> pl.DataFrame:
@@ -140,33 +172,49 @@ def codes(column: str, known: pl.Series) -> pl.Expr:
     return coded.cast(pl.Int32).fill_null(NOTHING)
 
 
-def sender_table(events: pl.DataFrame) -> pl.DataFrame:
-    """One row a sender, in the order of its id."""
+def sender_table(events: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """One row a sender, in the order of its id, with what ``before`` knew of it."""
     human = pl.col("sender_kind").is_null() | pl.col("sender_kind").is_in(HUMAN_KINDS)
+    new = events.group_by("sender_id").agg(
+        name=pl.col("sender_name").max(),
+        email=pl.col("sender_email").max(),
+        human=human.sum().cast(pl.Int64),
+        machine=(pl.col("sender_kind") == "system").sum().cast(pl.Int64),
+        events=pl.len().cast(pl.Int64),
+        since=pl.col("d").min(),
+    )
+    total = [pl.col("name", "email").max(), pl.col("human", "machine", "events").sum()]
     return (
-        events.group_by("sender_id")
-        .agg(
-            label=pl.coalesce(pl.col("sender_name").max(), pl.col("sender_email").max()),
+        pl.concat([before, new])
+        .group_by("sender_id")
+        .agg(*total, pl.col("since").min())
+        .with_columns(
+            label=pl.coalesce("name", "email", "sender_id"),
             # A service account used by hand for an hour stays a service account.
-            service=human.mean() < 0.5,
-            system=(pl.col("sender_kind") == "system").fill_null(value=False).all(),
-            since=pl.col("d").min(),
+            service=2 * pl.col("human") < pl.col("events"),
+            system=pl.col("machine") == pl.col("events"),
         )
-        .with_columns(pl.col("label").fill_null(pl.col("sender_id")))
         .sort("sender_id")
         .with_row_index("s")
         .with_columns(pl.col("s").cast(pl.Int32))
     )
 
 
-def removals(events: pl.DataFrame, senders: pl.DataFrame) -> pl.DataFrame:
+def removals(events: pl.DataFrame, senders: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     """When an account was removed by somebody else: ``s``, ``t``, sorted by ``t``."""
     return (
-        events.filter(pl.col("action") == REMOVED, pl.col("resource_id") != pl.col("sender_id"))
-        .select("created_at", sender_id="resource_id")
+        pl.concat([before, removed_accounts(events)])
         .join(senders.select("s", "sender_id"), on="sender_id")
-        .select("s", t=pl.col("created_at").dt.timestamp("us"))
+        .select("s", "t")
         .sort("t", "s")
+    )
+
+
+def removed_accounts(events: pl.DataFrame) -> pl.DataFrame:
+    """``sender_id`` and ``t`` of every removal by somebody else."""
+    gone = (pl.col("action") == REMOVED) & (pl.col("resource_id") != pl.col("sender_id"))
+    return events.filter(gone).select(
+        sender_id="resource_id", t=pl.col("created_at").dt.timestamp("us")
     )
 
 

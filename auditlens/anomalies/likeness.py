@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies.high_days import HighDays
-from auditlens.anomalies.ledger import NOTHING, Ledger
+from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.pairs import week_of
+from auditlens.anomalies.past import NOTHING, Past
 from auditlens.anomalies.peers import Sparse, Week, unit_rows, weeks
 from auditlens.anomalies.windows import Floats, Ints
 
@@ -36,24 +37,39 @@ def compare_with_others(
         [pairs["r"].select("s", "d", "n", x="r"), pairs["c"].select("s", "d", "n", x=folders)]
     )
     places = {key: Places(pairs[key], key) for key in ("r", "c", "e")}
-    seen = {key: Seen(pairs[key], key) for key in places}
+    seen = {key: Seen(pairs[key], ledger.past, key) for key in places}
     had = {key: np.full(len(pairs[key]), -1, np.int64) for key in places}
     things = Places(touched.sort("s", "d", "x"), "x")
-    s, d = (counts[name].to_numpy().astype(np.int64) for name in ("s", "d"))
-    usual = HighDays(s, d, {name: counts[name].to_numpy() for name in PEER_COUNTS})
+    columns = ("s", "d", *PEER_COUNTS)
+    kept = ledger.past.tables.get("sender_days", counts.clear()).select(columns)
+    latest = pl.concat([kept, counts.select(columns)])
+    s, d = (latest[name].to_numpy().astype(np.int64) for name in ("s", "d"))
+    usual = HighDays(s, d, {name: latest[name].to_numpy() for name in PEER_COUNTS})
     alike = [pl.DataFrame(schema=dict.fromkeys(DAYS, pl.Int64))]
-    for week in weeks(ledger, touched, size):
+    for week in weeks(ledger, touched, size, before=touched_before(ledger)):
         for key, place in places.items():
             rows = place.rows(week.number)
-            before = week.peers @ seen[key].before(week.number, len(ledger.senders))
+            past = seen[key].before(week.number, len(ledger.senders), place.k[rows])
+            before = week.peers @ past
             found = np.asarray(before[place.s[rows], place.k[rows]]).ravel()
             had[key][rows] = np.where(week.known[place.s[rows]], found, -1)
         usual.read(week.number, week.peers, week.known)
         alike.append(resembled(week, things, size))
-    typical = [pl.Series(f"usual_{name}", usual.found[name]) for name in PEER_COUNTS]
+    typical = [pl.Series(f"usual_{name}", usual.found[name][len(kept) :]) for name in PEER_COUNTS]
     likeness = pl.concat(alike).with_columns(pl.col("s", "d").cast(pl.Int32))
     days = counts.select("s", "d", *typical).join(likeness, on=["s", "d"], how="left")
     return days, had
+
+
+def touched_before(ledger: Ledger) -> pl.DataFrame:
+    """Days on which a thing was touched, by week and sender: what is kept of earlier weeks."""
+    tables, folders = ledger.past.tables, pl.col("c") + len(ledger.resources)
+    return pl.concat(
+        [
+            tables["touched_r"].select("week", "s", "days", x="r"),
+            tables["touched_c"].select("week", "s", "days", x=folders),
+        ]
+    )
 
 
 class Places:
@@ -75,20 +91,24 @@ class Places:
 class Seen:
     """Which values each sender had before a week."""
 
-    def __init__(self, pairs: pl.DataFrame, key: str) -> None:
-        firsts = pairs.filter("first").select("s", key, week=week_of(pl.col("d"))).sort("week")
-        self.s, self.k, self.week = (
-            firsts[name].to_numpy().astype(np.int64) for name in ("s", key, "week")
+    def __init__(self, pairs: pl.DataFrame, past: Past, key: str) -> None:
+        firsts = pairs.filter("first").select("s", key, since="d")
+        both = pl.concat([past.tables[key].select("s", key, "since"), firsts])
+        self.s, self.k, since = (
+            both[name].to_numpy().astype(np.int64) for name in ("s", key, "since")
         )
+        self.week = (since + 3) // 7
         self.size = int(self.k.max(initial=0)) + 1
 
-    def before(self, week: int, people: int) -> Sparse:
-        """A senders x values matrix of zeros and ones."""
+    def before(self, week: int, people: int, values: Ints) -> Sparse:
+        """A senders x values matrix of zeros and ones; only ``values`` are looked at."""
         from scipy.sparse import csr_matrix
 
-        held = int(np.searchsorted(self.week, week))
-        ones = np.ones(held, np.int64)
-        return csr_matrix((ones, (self.s[:held], self.k[:held])), shape=(people, self.size))
+        wanted = np.zeros(self.size, np.bool_)
+        wanted[values] = True
+        held = (self.week < week) & wanted[self.k]
+        ones = np.ones(int(held.sum()), np.int64)
+        return csr_matrix((ones, (self.s[held], self.k[held])), shape=(people, self.size))
 
 
 def resembled(week: Week, things: Places, size: int) -> pl.DataFrame:

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from auditlens.actions import ACTION_GROUPS
-from auditlens.anomalies.ledger import NOTHING, Ledger
+from auditlens.anomalies.ledger import Ledger
+from auditlens.anomalies.past import NOTHING, carried
 from auditlens.anomalies.windows import Ints
 
 __all__ = ["RISKY", "day_pairs", "earlier", "known_before", "week_of"]
@@ -43,13 +44,18 @@ def day_pairs(ledger: Ledger, key: str) -> pl.DataFrame:
     )
     s, d, k = (pairs[name].to_numpy().astype(np.int64) for name in ("s", "d", key))
     count = pairs["n"].to_numpy()
-    crowd = earlier(k, d, count)
+    old = ledger.past.tables[key]
+    s_old, k_old, n_old = (old[name].to_numpy().astype(np.int64) for name in ("s", key, "n"))
+    width = max(int(k.max(initial=0)), int(k_old.max(initial=0))) + 1
+    own = pairs["own"].to_numpy() + carried(s_old * width + k_old, n_old, s * width + k)
+    crowd = earlier(k, d, count) + carried(k_old, n_old, k)
     return pairs.with_columns(
-        pl.Series("own_all", earlier(s, d, count)),
+        pl.Series("own", own),
+        pl.Series("own_all", earlier(s, d, count) + carried(s_old, n_old, s)),
         pl.Series("crowd", crowd),
-        pl.Series("crowd_all", earlier(np.zeros_like(d), d, count)),
-        pl.Series("known", known_before(k, d, crowd)),
-        first=pl.col("own") == 0,
+        pl.Series("crowd_all", earlier(np.zeros_like(d), d, count) + n_old.sum()),
+        pl.Series("known", known_before(k, d, crowd) + len(ledger.past.names[key])),
+        pl.Series("first", own == 0),
     )
 
 

@@ -50,22 +50,27 @@ class Week:
     rarity: Floats
 
 
-def weeks(ledger: Ledger, touched: pl.DataFrame, size: int) -> Iterator[Week]:
-    """Yield the peers of every week of the log, oldest first.
+def weeks(
+    ledger: Ledger, touched: pl.DataFrame, size: int, *, before: pl.DataFrame | None = None
+) -> Iterator[Week]:
+    """Yield the peers of every week that is touched, oldest first.
 
-    ``touched`` has ``s``, ``d``, ``x`` (a thing's code below ``size``), ``n``.
+    ``touched`` has ``s``, ``d``, ``x`` (a thing's code below ``size``); ``before`` holds earlier
+    ``days`` by ``week``, ``s``, ``x``.
     """
     from scipy.sparse import csr_matrix
 
     everyone = len(ledger.senders)
     since = ledger.senders.select(week_of(pl.col("since"))).to_series().to_numpy()
     circles = circle_rows(ledger)
-    pairs = (
-        touched.group_by("s", "x", week=week_of(pl.col("d"))).agg(pl.len()).sort("week", "s", "x")
-    )
+    pairs = touched.group_by("s", "x", week=week_of(pl.col("d"))).agg(days=pl.len().cast(pl.Int64))
+    now = pairs["week"].unique().sort().to_list()
+    if before is not None:
+        pairs = pl.concat([pairs, before.select(pairs.columns)])
+    pairs = pairs.sort("week", "s", "x")
     week, s, x = (pairs[name].to_numpy().astype(np.int64) for name in ("week", "s", "x"))
-    days = pairs["len"].to_numpy().astype(np.float64)
-    for number in np.unique(week).tolist():
+    days = pairs["days"].to_numpy().astype(np.float64)
+    for number in now:
         low, high = np.searchsorted(week, [number - MEMORY_WEEKS, number])
         people = int((since < number).sum())
         held = csr_matrix((days[low:high], (s[low:high], x[low:high])), shape=(everyone, size))

@@ -7,10 +7,11 @@ import polars as pl
 
 from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.pairs import earlier, known_before
+from auditlens.anomalies.past import NOTHING, carried
 from auditlens.anomalies.surprise import STEPS
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["step_surprise"]
+__all__ = ["day_steps", "step_surprise"]
 
 PRIOR = 5.0
 
@@ -21,15 +22,22 @@ def step_surprise(ledger: Ledger) -> pl.DataFrame:
     Gives ``step_mean`` (thousandths of -log probability given the kind before, from earlier days,
     smoothed with everyone's steps) and ``strange_steps``, those the sender never took before.
     """
-    row, step, n, days = day_steps(ledger)
+    taken, days = day_steps(ledger)
+    row, s, d, b, e, n = (taken[name].to_numpy() for name in ("row", "s", "d", "b", "e", "n"))
+    kept = ledger.past.tables["steps"]
+    old = [kept[name].to_numpy().astype(np.int64) for name in ("s", "b", "e", "n")]
     size = len(ledger.kinds) + 1
-    s, d = (days[name].to_numpy()[row].astype(np.int64) for name in ("s", "d"))
-    before, kind = np.divmod(step, size)
-    own = earlier(s * size * size + step, d, n)
-    own_all = earlier(s * size + before, d, n)
-    crowd, crowd_all = earlier(step, d, n), earlier(before, d, n)
-    kinds, everything = earlier(kind, d, n), earlier(np.zeros_like(d), d, n)
-    any_time = (kinds + 1) / (everything + known_before(kind, d, kinds) + 1)
+
+    def total(of_s: int, of_b: int, of_e: int) -> Ints:
+        """Per step, how often any step with the same weighted sum was taken on earlier days."""
+        now, then = (of_s * each[0] + of_b * each[1] + of_e * each[2] for each in ((s, b, e), old))
+        return earlier(now, d, n) + carried(then, old[3], now)
+
+    own, own_all = total(size * size, size, 1), total(size, 1, 0)
+    crowd, crowd_all = total(0, size, 1), total(0, 1, 0)
+    kinds, everything = total(0, 0, 1), total(0, 0, 0)
+    known = known_before(e, d, kinds) + len(ledger.past.names["e"])
+    any_time = (kinds + 1) / (everything + known + 1)
     everyone = (crowd + PRIOR * any_time) / (crowd_all + PRIOR)
     mine = (own + PRIOR * everyone) / (own_all + PRIOR)
     x: Ints = np.round(-np.log(mine) * STEPS).astype(np.int64)
@@ -44,9 +52,10 @@ def per_stretch(values: Ints, start: Ints) -> Ints:
     return np.add.reduceat(values, start) if len(start) else np.zeros(0, np.int64)
 
 
-def day_steps(ledger: Ledger) -> tuple[Ints, Ints, Ints, pl.DataFrame]:
-    """Number of the sender-day, step, and how often it was taken that day; and the sender-days.
+def day_steps(ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """How often (``n``) each step from kind ``b`` to kind ``e`` was taken, and the sender-days.
 
+    ``row`` numbers the sender-day ``s``, ``d``; the first event of a day comes from NOTHING.
     Events stand by sender and time, so each sender-day is one stretch of them.
     """
     days = ledger.rows.select("s", "d")
@@ -54,8 +63,10 @@ def day_steps(ledger: Ledger) -> tuple[Ints, Ints, Ints, pl.DataFrame]:
     size = len(ledger.kinds) + 1
     opening = np.diff(s, prepend=-1) != 0
     opening |= np.diff(d, prepend=-1) != 0
-    before = np.where(opening, size - 1, np.roll(e, 1))
-    line = (np.cumsum(opening) - 1) * size * size + before * size + e
+    before = np.where(opening, NOTHING, np.roll(e, 1)) + 1
+    line = ((np.cumsum(opening) - 1) * size + before) * size + e
     found, n = np.unique(line, return_counts=True)
     row, step = np.divmod(found, size * size)
-    return row, step, n.astype(np.int64), days.filter(pl.Series(opening))
+    taken = {"row": row, "s": s[opening][row], "d": d[opening][row]}
+    taken |= {"b": step // size + NOTHING, "e": step % size, "n": n.astype(np.int64)}
+    return pl.DataFrame(taken), days.filter(pl.Series(opening))

@@ -1,0 +1,120 @@
+"""What earlier days left behind: all that the features of later days need of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies.windows import Ints
+
+__all__ = ["NOTHING", "Past", "carried", "with_tail"]
+
+NOTHING = -1
+"""The code of a value the event does not have."""
+
+CODED = {"s": "s", "r": "r", "c": "c", "e": "e", "k": "k", "b": "e", "folder": "c", "type": "k"}
+"""Columns that hold codes, and the letter of what they code."""
+
+SENDERS = {
+    "sender_id": pl.String, "name": pl.String, "email": pl.String, "human": pl.Int64,
+    "machine": pl.Int64, "events": pl.Int64, "since": pl.Int32,
+}  # fmt: skip
+
+TABLES = {
+    "r": ("s", "r", "n", "since"),
+    "c": ("s", "c", "n", "since"),
+    "e": ("s", "e", "n", "since"),
+    "k": ("s", "k", "n", "since"),
+    "steps": ("s", "b", "e", "n"),
+    "hours": ("s", "slot", "quarters"),
+    "touched_r": ("week", "s", "r", "days"),
+    "touched_c": ("week", "s", "c", "days"),
+    "evening": ("s", "t", "d", "g"),
+}
+WIDE = ("n", "t", "quarters", "days")
+
+
+def empty_tables() -> dict[str, pl.DataFrame]:
+    tables = {
+        name: pl.DataFrame(
+            schema={each: pl.Int64 if each in WIDE else pl.Int32 for each in columns}
+        )
+        for name, columns in TABLES.items()
+    }
+    return tables | {"removals": pl.DataFrame(schema={"sender_id": pl.String, "t": pl.Int64})}
+
+
+@dataclass(frozen=True)
+class Past:
+    """Sums over all days up to ``end``, and the last days of every sender and resource.
+
+    ``start`` and ``end`` are the first and last day of the log (days since 1970; None: no day).
+    ``senders`` has a row a sender; ``names`` holds, by letter, the sorted values that codes stand
+    for. ``tables``: by ``r``, ``c``, ``e``, ``k`` how often each sender had each value and since
+    which day; ``steps`` from kind ``b`` to kind ``e``; ``hours`` present; days ``touched`` by
+    week; ``evening``, the events of the last half hour; ``removals`` of accounts; and the last
+    ``sender_days`` and ``resource_days``.
+    """
+
+    start: int | None = None
+    end: int | None = None
+    senders: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SENDERS))
+    names: Mapping[str, pl.Series] = field(
+        default_factory=lambda: {key: pl.Series(key, [], pl.String) for key in ("r", "c", "e", "k")}
+    )
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=empty_tables)
+
+    def recoded(self, senders: pl.Series, names: Mapping[str, pl.Series]) -> Past:
+        """The same with the codes of longer lists; ``senders`` and ``names`` stay as they are.
+
+        Codes keep their order, so sorted tables stay sorted.
+        """
+        known = {"s": self.senders["sender_id"], **self.names}
+        moved = {}
+        for key, longer in {"s": senders, **names}.items():
+            if len(longer) != len(known[key]):
+                place = longer.search_sorted(known[key]).to_numpy().astype(np.int32)
+                # The last place stands for NOTHING, which is -1.
+                moved[key] = np.r_[place, np.int32(NOTHING)]
+        return replace(
+            self, tables={name: recode(table, moved) for name, table in self.tables.items()}
+        )
+
+
+def recode(table: pl.DataFrame, moved: Mapping[str, np.ndarray]) -> pl.DataFrame:
+    return table.with_columns(
+        pl.Series(column, moved[letter][table[column].to_numpy()]).cast(table.schema[column])
+        for column, letter in CODED.items()
+        if column in table.columns and letter in moved
+    )
+
+
+def carried(group: Ints, count: Ints, wanted: Ints) -> Ints:
+    """Per wanted group, the sum of ``count`` over the kept rows of that group."""
+    if not len(group) or not len(wanted):
+        return np.zeros(len(wanted), np.int64)
+    groups, at = np.unique(wanted, return_inverse=True)
+    place = np.minimum(np.searchsorted(groups, group), len(groups) - 1)
+    hit = groups[place] == group
+    sums = np.zeros(len(groups), np.int64)
+    np.add.at(sums, place[hit], count[hit])
+    return np.asarray(sums[at])
+
+
+def with_tail(
+    table: pl.DataFrame, tail: pl.DataFrame | None, subject: str, columns: tuple[str, ...]
+) -> pl.DataFrame:
+    """The kept days before the new ones: ``subject``, ``d``, ``columns``, sorted.
+
+    ``fresh`` marks the new days; ``days_before`` is 0 there, and true of the kept ones.
+    """
+    new = table.select(
+        subject, "d", *columns, days_before=pl.lit(0, pl.Int64), fresh=pl.lit(value=True)
+    )
+    if tail is None:
+        return new
+    old = tail.select(subject, "d", *columns, "days_before", fresh=pl.lit(value=False))
+    return pl.concat([old, new]).sort(subject, "d")
