@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,12 @@ __all__ = ["run"]
     default="last",
     show_default=True,
     help="last: every month that is due and has no report; or one month, 2026-10.",
+)
+@click.option(
+    "--directory",
+    is_flag=True,
+    default=None,
+    help="Pull users, groups, teams, tags and catalog resources too (default: settings).",
 )
 @click.option("--no-sync", is_flag=True, help="Pull nothing; report what the archive holds.")
 @click.option(
@@ -84,6 +91,8 @@ def run(
     if period != "last" and not re.fullmatch(r"\d{4}-\d{2}", period, re.ASCII):
         raise UsageError(f"{period!r} is no month", fix="Write 2026-10, or last")
     settings = settings_of(reports=out, also=also or None, **given)
+    if given["rules"] is not None:
+        settings = replace(settings, own_rules=None)
     for url in (settings.heartbeat, settings.heartbeat_start, settings.heartbeat_fail):
         if url:
             check_heartbeat(url)

@@ -12,7 +12,7 @@ from auditlens.cli.options import archive_option, json_option, opened, quiet_opt
 
 if TYPE_CHECKING:
     from auditlens.archive import Archive, Progress, SyncOutcome
-    from auditlens.pages import Listing, Page
+    from auditlens.pages import Page
     from auditlens.sources import SecodaSource
 
 __all__ = ["sync"]
@@ -96,21 +96,13 @@ def pull_directory(store: Archive, source: SecodaSource, *, quiet: bool) -> dict
     """Pull the directory; what fails is told and spoils nothing."""
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import note, progress
-    from auditlens.errors import SourceError
+    from auditlens.monthly.directory import problems_told
+    from auditlens.monthly.directory import pull_directory as pull
 
-    told: dict[str, Any] = {"at": None, "hash": None, "rows": {}, "problems": {}}
-    listings: tuple[Listing, ...] = ()
-    try:
-        with progress("pulling the directory", quiet=quiet), stop_on_signal(source.stop):
-            sealed, listings = store.pull_directory(source.directory())
-        if sealed is not None:
-            told |= {"at": sealed.snapshot.at, "hash": sealed.hash}
-    except SourceError as error:
-        told["problems"]["directory"] = error.message
-    told["rows"] = {one.name: len(one.records) for one in listings if not one.problem}
-    told["problems"] |= {one.name: one.problem for one in listings if one.problem}
-    if told["problems"]:
-        note("the directory is not whole: " + "; ".join(told["problems"].values()), quiet=quiet)
+    with progress("pulling the directory", quiet=quiet), stop_on_signal(source.stop):
+        told = pull(store, source.directory())
+    if line := problems_told(told):
+        note(line, quiet=quiet)
     return told
 
 
@@ -118,6 +110,7 @@ def tell(outcome: SyncOutcome, directory: dict[str, Any] | None, *, as_json: boo
     import dataclasses
 
     from auditlens.cli.terminal import moment, print_json, visible
+    from auditlens.monthly.directory import directory_told
 
     if as_json:
         beside = {} if directory is None else {"directory": directory}
@@ -129,6 +122,5 @@ def tell(outcome: SyncOutcome, directory: dict[str, Any] | None, *, as_json: boo
     )
     click.echo(f"read: {moment(outcome.oldest)} to {moment(outcome.newest)}")
     click.echo(visible(outcome.statement))
-    if directory is not None and directory["hash"]:
-        rows = ", ".join(f"{count:,} {name}" for name, count in directory["rows"].items())
-        click.echo(f"directory: {rows}, sealed {directory['hash'][:16]}…")
+    if directory is not None and (line := directory_told(directory)):
+        click.echo(line)

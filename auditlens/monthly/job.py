@@ -22,6 +22,12 @@ from auditlens.errors import (
     UsageError,
 )
 from auditlens.findings import LEVELS
+from auditlens.monthly.directory import (
+    HasDirectory,
+    directory_told,
+    problems_told,
+    pull_directory,
+)
 from auditlens.monthly.last_run import LastRun, compared_before, write_last_run
 from auditlens.monthly.months import due_at, ended_months, first_whole_month
 from auditlens.monthly.places import outbox_of
@@ -127,8 +133,9 @@ def sync(job: Job, run: LastRun) -> None:
     job.go_on()
     if job.source is None:
         return
+    source = job.source()
     try:
-        done = job.archive.sync(job.source(), stop=job.stop, now=job.now)
+        done = job.archive.sync(source, stop=job.stop, now=job.now)
     except (SourceError, KeyRefused) as error:
         run.outcome = "failed"
         run.worsen(error.exit_code, str(error))
@@ -140,6 +147,20 @@ def sync(job: Job, run: LastRun) -> None:
     job.tell(f"sync: {done.new:,} new events; {done.statement}")
     if done.outcome == "incomplete":
         run.worsen(3, done.statement)
+    if job.settings.directory:
+        sync_directory(job, source, run)
+
+
+def sync_directory(job: Job, source: Source, run: LastRun) -> None:
+    """Pull users, groups, tags and resources; what fails is told and holds no report back."""
+    job.go_on()
+    if not isinstance(source, HasDirectory):
+        job.tell("this source has no directory")
+        return
+    run.directory = pull_directory(job.archive, source.directory(), job.now)
+    for line in (directory_told(run.directory), problems_told(run.directory)):
+        if line:
+            job.tell(line)
 
 
 def verify(job: Job, run: LastRun) -> None:

@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from auditlens.archive.disk import put
 
-__all__ = ["FILE_NAME", "LastRun", "compared_before", "write_last_run"]
+__all__ = ["FILE_NAME", "LastRun", "compared_before", "stamp", "write_last_run"]
 
 FILE_NAME = "last-run.json"
 FORMAT = "auditlens.last-run/1"
@@ -22,9 +23,9 @@ class LastRun:
     """One run while it goes on.
 
     ``exit_code`` is the worst so far and ``error`` its message. ``counts`` are of the sync and
-    of verify; ``months`` the folders written, ``waiting`` the months that are not due with the
-    reason. ``delivered`` and ``undelivered`` are messages. ``compared`` holds, by month, the
-    digest of events its report was last compared with.
+    of verify, ``directory`` is what came beside the log. ``months`` are the folders written,
+    ``waiting`` the months that are not due with the reason. ``delivered`` and ``undelivered`` are
+    messages. ``compared`` holds, by month, the digest of events its report was last compared with.
     """
 
     started: datetime
@@ -34,6 +35,7 @@ class LastRun:
     outcome: str = ""
     head: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    directory: dict[str, Any] = field(default_factory=dict)
     months: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     delivered: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ def write_last_run(folder: Path, run: LastRun) -> None:
         "sync": run.outcome,
         "head": run.head,
         "counts": run.counts,
+        "directory": run.directory,
         "months_written": run.months,
         "waiting": run.waiting,
         "delivered": run.delivered,

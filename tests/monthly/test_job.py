@@ -16,6 +16,7 @@ from auditlens.monthly.job import PATIENCE, Job, not_yet, run_job
 from auditlens.period import Period
 from auditlens.rules import load_rules
 from auditlens.settings import Settings
+from auditlens.simulator.feed import Feed
 from auditlens.sources import SecodaSource
 
 
@@ -81,6 +82,32 @@ def test_a_source_that_is_down_is_told_and_nothing_half_pulled_comes_out(reporte
     assert done.waiting == {"2025-11": "the sync failed"}
     assert reported.last_run()["exit_code"] == 3
     assert reported.run().months == ["2025-11"]
+
+
+PEOPLE = [b'{"id": "u-1", "email": "ana@example.test", "role": "admin"}']
+
+
+def test_the_directory_comes_too_when_asked(reported, monkeypatch):
+    """What came is sealed and told; without the setting nothing beside the log is asked for."""
+    monkeypatch.setitem(reported.server.directory, "/user", Feed(lambda: PEOPLE))
+    reported.run()
+    assert reported.last_run()["directory"] == {}
+    assert not Archive(reported.archive).directory()
+    done = reported.run(settings={"directory": True})
+    assert done.directory["rows"] == {"users": 1}
+    assert done.exit_code == 0
+    assert reported.last_run()["directory"]["at"] == "2025-11-05T00:00:00Z"
+    assert Archive(reported.archive).directory().pulls[0].users["id"].to_list() == ["u-1"]
+    assert any(line.startswith("directory: 1 users, sealed ") for line in reported.told)
+
+
+def test_a_directory_that_fails_holds_no_month_back(reported):
+    """It is told, in words and in last-run.json; the month comes out with exit code 0."""
+    done = reported.at(2025, 12, 5).run(settings={"directory": True})
+    assert (done.months, done.exit_code) == (["2025-11"], 0)
+    assert set(done.directory["problems"]) >= {"users", "groups"}
+    assert "not there (404)" in reported.last_run()["directory"]["problems"]["users"]
+    assert any("the directory is not whole" in line for line in reported.told)
 
 
 def test_a_refused_key_exits_with_4(reported):

@@ -30,6 +30,7 @@ def test_flags_say_how_the_report_is_made_and_the_monitors_hear_of_it(january, e
         "--identity", "pseudonymous", "--also", "ndjson", "--out", str(home / "elsewhere"),
         "--journal", str(home / "decisions.yml"), "--rules", str(january.rules / "looked.yml"),
         **beats(ear), AUDITLENS_IDENTITY_KEY="0123456789abcdef0123456789abcdef",
+        AUDITLENS_OWN_RULES=str(january.rules / "worked.yml"),
     )  # fmt: skip
     out, told = process.communicate(timeout=120)
     assert process.returncode == 0, told
