@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditlens.cli.options import json_option, log_of, settings_of
+from auditlens.cli.backtest import backtest
+from auditlens.cli.options import json_option, settings_of
+from auditlens.cli.rule_options import known, loaded, path_argument, product_option
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,45 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["rules"]
 
-PRODUCTS = ("secoda", "cloudtrail")
-
-path_argument = click.argument(
-    "path", required=False, type=click.Path(path_type=Path), metavar="[PATH]"
-)
-product_option = click.option(
-    "--product",
-    type=click.Choice(PRODUCTS),
-    default="secoda",
-    show_default=True,
-    help="Whose shipped rules, when no PATH is given.",
-)
-
 
 @click.group()
 def rules() -> None:
     """List, show, explain, check, test, try and map rules."""
-
-
-def loaded(path: Path | None, product: str) -> RuleSet:
-    """The rules of PATH, of the settings, or the shipped ones of a product."""
-    from auditlens.rules import load_rules
-    from auditlens.rules.roots import rule_roots
-
-    settings = settings_of()
-    roots = rule_roots(settings, path, product=product)
-    return load_rules(roots, placeholders=settings.placeholders)
-
-
-def known(found: RuleSet, name: str) -> str:
-    """``name`` when it is a rule's name or id. Raises UsageError with the nearest otherwise."""
-    import difflib
-
-    names = [rule.name for rule in found.rules]
-    if name in names or name in {rule.id for rule in found.rules}:
-        return name
-    near = difflib.get_close_matches(name, names, n=1)
-    fix = f"Did you mean '{near[0]}'?" if near else "See 'auditlens rules list'"
-    raise UsageError(f"No rule is called {name!r}", fix=fix)
 
 
 @rules.command("list")
@@ -238,34 +205,6 @@ def tell(document: dict[str, Any]) -> None:
     click.echo(f"{passed} passed, {document['failed']} failed{more}")
 
 
-@rules.command("backtest")
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day.")
-@click.option("--rules", "path", type=click.Path(path_type=Path), help="A rule file or folder.")
-@click.option("--archive", type=click.Path(path_type=Path), help="Folder of the archive.")
-@product_option
-@json_option
-def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Path | None,
-             product: str, as_json: bool) -> None:  # fmt: skip
-    """Show what rules would have found in the archive, or in log FILEs, week by week."""
-    from datetime import UTC
-
-    from auditlens.archive import Archive
-    from auditlens.cli.terminal import print_json, table
-    from auditlens.rules.backtest import backtest as run
-
-    log = log_of(files, "auto", settings_of(archive=archive))
-    events = log.events() if isinstance(log, Archive) else log.events
-    found = run(loaded(path, product), events, since.replace(tzinfo=UTC))
-    if as_json:
-        print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts()})
-        return
-    weeks = ("title", "level", "week", "episodes", "events")
-    table(weeks, found.weeks.select(weeks).iter_rows(), title="Findings a week")
-    senders = ("title", "subject_label", "episodes", "events")
-    table(senders, found.senders.select(senders).iter_rows(), title="Most often")
-
-
 @rules.command("coverage")
 @path_argument
 @product_option
@@ -319,3 +258,6 @@ def new_rule(name: str, kind: str, folder: Path) -> None:  # fmt: skip
 
     for path in draft_rule(name, folder, kind=kind):
         click.echo(path)
+
+
+rules.add_command(backtest)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from auditlens.archive import Archive
+from auditlens.simulator import serve, simulate
+from auditlens.sources import SecodaSource
 
 NAME = "correlation_secoda_mass_deletion"
 
@@ -80,3 +85,33 @@ def test_a_backtest_counts_findings_by_week(run, log_file: Path):
     """Before a rule is switched on, one sees how often it would have spoken."""
     done = run("rules", "backtest", "--since", "2026-05-01", log_file, "--json")
     assert json.loads(done.output)["weeks"]
+
+
+ROLE = """\
+title: Somebody of a Role Did Something
+id: 0b8a3f0e-64b0-4b1e-8f39-1d7f5f0f7a11
+name: somebody_of_a_role
+logsource:
+    product: secoda
+    service: audit
+detection:
+    selection:
+        sender.role|exists: true
+    condition: selection
+level: low
+"""
+
+
+def test_a_backtest_reads_what_the_directory_knew(run, tmp_path: Path):
+    """As a check does: of a day before the events the marks are joined, else the rule is blind."""
+    workspace = simulate(9, people=12, services=1, resources=80, teams=2, days=20, events_per_day=3)
+    store = Archive(tmp_path / "archive")
+    with serve(workspace, page_size=500) as server:
+        source = SecodaSource(server.url, server.key)
+        store.sync(source)
+        rule = tmp_path / "role.yml"
+        rule.write_text(ROLE)
+        command = ("rules", "backtest", "--since", "2020-01-01", "--rules", rule, "--json")
+        assert json.loads(run(*command).output)["weeks"] == []
+        store.pull_directory(source.directory(), now=lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    assert json.loads(run(*command).output)["weeks"]

@@ -1,0 +1,58 @@
+"""``auditlens rules backtest``: what rules would have found, week by week."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditlens.cli.options import json_option, log_of, settings_of
+from auditlens.cli.rule_options import loaded, product_option
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+    from auditlens.archive import Archive
+    from auditlens.rules import RuleSet
+    from auditlens.sources import Log
+
+__all__ = ["backtest"]
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day.")
+@click.option("--rules", "path", type=click.Path(path_type=Path), help="A rule file or folder.")
+@click.option("--archive", type=click.Path(path_type=Path), help="Folder of the archive.")
+@product_option
+@json_option
+def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Path | None,
+             product: str, as_json: bool) -> None:  # fmt: skip
+    """Show what rules would have found in the archive, or in log FILEs, week by week."""
+    from datetime import UTC
+
+    from auditlens.cli.terminal import print_json, table
+    from auditlens.rules.backtest import backtest as run
+
+    rules = loaded(path, product)
+    events = marked_events(log_of(files, "auto", settings_of(archive=archive)), rules)
+    found = run(rules, events, since.replace(tzinfo=UTC))
+    if as_json:
+        print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts()})
+        return
+    weeks = ("title", "level", "week", "episodes", "events")
+    table(weeks, found.weeks.select(weeks).iter_rows(), title="Findings a week")
+    senders = ("title", "subject_label", "episodes", "events")
+    table(senders, found.senders.select(senders).iter_rows(), title="Most often")
+
+
+def marked_events(log: Archive | Log, rules: RuleSet) -> DataFrame:
+    """All events; those of an archive with what its directory knew of them at their time."""
+    from auditlens.archive import Archive
+    from auditlens.audit import marks_read
+    from auditlens.directory import with_marks
+
+    if not isinstance(log, Archive):
+        return log.events
+    return with_marks(log.events(), log.directory(), marks_read(rules))
