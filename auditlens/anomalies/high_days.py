@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from auditlens.anomalies.peers import Sparse
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["HighDays"]
+__all__ = ["BASELINE_DAYS", "HighDays"]
 
 BASELINE_DAYS = 28
 HIGH = 0.95

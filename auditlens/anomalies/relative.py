@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from auditlens.anomalies.likeness import PEER_COUNTS
+from auditlens.anomalies.past import with_tail
 from auditlens.anomalies.slow import (
     WORKWEEK,
     log_ratio_to_before,
@@ -23,6 +25,7 @@ from auditlens.anomalies.windows import (
 )
 
 __all__ = [
+    "READ",
     "SELF_COUNTS",
     "SELF_SURPRISES",
     "SLOW_COUNTS",
@@ -63,12 +66,31 @@ TAKING = ("export", "share")
 """Those of them that carry something away: their leap is looked at by itself, like a day's."""
 
 
-def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
-    """Add every relative feature; ``table`` is sorted by sender and day."""
-    s, d = (table[name].to_numpy().astype(np.int64) for name in ("s", "d"))
-    first = first_rows(s)
-    before = np.arange(len(s)) - first
-    values = {name: table[name].to_numpy() for name in table.columns}
+MADE = ("own_unlike", "other_margin")
+USUAL = tuple(f"usual_{name}" for name in PEER_COUNTS)
+
+READ = tuple(
+    name
+    for name in dict.fromkeys(
+        (*SELF_COUNTS, *SELF_SURPRISES, *SLOW_COUNTS, *RECENT, *SURGING, *PEER_COUNTS, *USUAL,
+         "own_likeness", "other_likeness", "odd_hour_events")
+    )
+    if name not in MADE
+)  # fmt: skip
+"""Columns of a sender's days that relative features read."""
+
+
+def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Add every relative feature; ``table`` is sorted by sender and day.
+
+    ``kept`` holds READ and ``days_before`` of each sender's last days before those of ``table``.
+    """
+    days = with_tail(table, kept, "s", READ)
+    s, d = (days[name].to_numpy().astype(np.int64) for name in ("s", "d"))
+    first, fresh = first_rows(s), days["fresh"].to_numpy()
+    before = np.arange(len(s)) - first + days["days_before"].to_numpy()[first]
+    wanted = wanted_rows(s, first, fresh)
+    values = {name: days[name].to_numpy() for name in READ}
     values["own_unlike"] = 1000 - values["own_likeness"]
     values["other_margin"] = values["other_likeness"] - values["own_likeness"]
     made: dict[str, Ints | Floats] = {
@@ -80,14 +102,14 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     }
     for name in SELF_COUNTS:
         levels = np.log1p(values[name])
-        baseline = trail(levels, first)
+        baseline = trail(levels, first, only=wanted)
         made[f"{name}_z"] = deviation(levels, baseline)
         if name in SURGE_COUNTS:
             made[f"{name}_leap"] = surge(values[name], baseline)
     made["day_z"] = made["events_z"] - by_day(made["events_z"], d)
     for name in SELF_SURPRISES:
         levels = values[name] / 1000.0
-        made[f"{name}_self"] = deviation(levels, trail(levels, first))
+        made[f"{name}_self"] = deviation(levels, trail(levels, first, only=fresh))
     for name in PEER_COUNTS:
         usual = values[f"usual_{name}"]
         ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
@@ -96,8 +118,8 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
         sums = sum_of_days(values[name], s, d)
         made[f"{name}_14"] = sums
         made[f"{name}_14_ratio"] = log_ratio_to_before(values[name], sums, s, d, first)
-    days = (values["sensitive_export"] > 0).astype(np.int64)
-    made["sensitive_export_days_14"] = sum_of_days(days, s, d)
+    exporting = (values["sensitive_export"] > 0).astype(np.int64)
+    made["sensitive_export_days_14"] = sum_of_days(exporting, s, d)
     for name in SURGING:
         made[f"{name}_5_sum"] = sum_of_days(values[name], s, d, days=WORKWEEK)
         made[f"{name}_5_surge"] = surge_of_days(values[name], s, d, first)
@@ -105,9 +127,15 @@ def with_baselines(table: pl.DataFrame) -> pl.DataFrame:
     for name in RECENT:
         made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
     return table.with_columns(
-        pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
+        pl.Series(name, (np.round(column, 6) if column.dtype.kind == "f" else column)[fresh])
         for name, column in made.items()
     )
+
+
+def wanted_rows(s: Ints, first: Ints, fresh: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The new days and the last few before them, whose deviations their sums rest on."""
+    kept = np.bincount(s[~fresh], minlength=int(s.max(initial=0)) + 1)
+    return np.asarray(np.arange(len(s)) - first >= kept[s] - WORKWEEK)
 
 
 def by_day(z: Floats | Ints, day: Ints) -> Floats:

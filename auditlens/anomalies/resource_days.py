@@ -6,8 +6,10 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies.counts import foreign_folders
-from auditlens.anomalies.high_days import HighDays
+from auditlens.anomalies.high_days import BASELINE_DAYS, HighDays
 from auditlens.anomalies.ledger import Ledger
+from auditlens.anomalies.pairs import week_of
+from auditlens.anomalies.past import with_tail
 from auditlens.anomalies.sender_days import Comparison
 from auditlens.anomalies.windows import (
     ENOUGH,
@@ -19,7 +21,7 @@ from auditlens.anomalies.windows import (
     trail,
 )
 
-__all__ = ["OWN_COUNTS", "TYPE_COUNTS", "resource_features"]
+__all__ = ["OWN_COUNTS", "READ", "TYPE_COUNTS", "resource_features"]
 
 OWN_COUNTS = (
     "events", "senders", "top_events", "read", "delete", "export", "permission", "share", "risky",
@@ -35,48 +37,69 @@ TYPE_COUNTS = (
 )  # fmt: skip
 """Counts compared with the 95 % day of resources of the same type."""
 
+READ = (*dict.fromkeys((*OWN_COUNTS, *TYPE_COUNTS)), "audience_mean", "type")
+"""Columns of a resource's days that relative features read."""
+
 YOUNG = 0.5
 """Spread of a log count among resources of a type: the stand-in until there are own days."""
 
 
 def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
-    """One row a resource and day: ``r``, ``d``, counts and relative features, sorted.
+    """One row a resource and day: ``r``, ``d``, ``type``, counts and relative features, sorted.
 
     A resource without enough earlier days is compared with the days of its type.
     """
     table = visits(seen)
-    r, d = (table[name].to_numpy().astype(np.int64) for name in ("r", "d"))
+    days = with_types(with_tail(table, kept_days(ledger, table), "r", READ))
+    fresh = days["fresh"].to_numpy()
+    r, d = (days[name].to_numpy().astype(np.int64) for name in ("r", "d"))
     first = first_rows(r)
-    rows = np.arange(len(r))
-    usual = type_days(table, len(ledger.types))
+    before = np.arange(len(r)) - first + days["days_before"].to_numpy()[first]
+    usual = type_days(days, len(ledger.types))
     made = {
-        "days_before": rows - first,
-        "idle_days": np.where(rows > first, d - np.roll(d, 1), 0),
+        "days_before": before,
+        "idle_days": np.where(before > 0, d - np.roll(d, 1), 0),
     } | {f"usual_{name}": high for name, high in usual.items()}
     for count in OWN_COUNTS:
-        values = table[count].to_numpy()
+        values = days[count].to_numpy()
         # One of something, or none, is never more than usual; most resource-days are that.
-        several = values > (0 if count in SCARCE else 1)
+        several = fresh & (values > (0 if count in SCARCE else 1))
         own = trail(np.log1p(values), first, only=several)
         z = deviation(np.log1p(values), own)
         if count in usual:
             high = np.maximum(usual[count], 0)
             ratio = np.where(usual[count] >= 0, np.log((values + 1) / (high + 1)), 0.0)
             made[f"type_{count}"] = ratio
-            z = np.where((rows - first < ENOUGH) & several, ratio / YOUNG, z)
+            z = np.where((before < ENOUGH) & several, ratio / YOUNG, z)
             level, highest = stabilised(values), stabilised(highest_count(own))
             made[f"{count}_leap"] = np.minimum(
                 np.maximum(level - stabilised(high), 0.0),
                 np.where(own.days >= ENOUGH, level - highest, np.inf),
             )
         made[f"{count}_z"] = z
-    unusual = table["audience_mean"].to_numpy() / 1000.0
-    visited = table["new_senders"].to_numpy() > 0
+    unusual = days["audience_mean"].to_numpy() / 1000.0
+    visited = fresh & (days["new_senders"].to_numpy() > 0)
     made["audience_self"] = deviation(unusual, trail(unusual, first, only=visited))
-    return table.drop("type").with_columns(
-        pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
+    return table.with_columns(days.filter("fresh")["type"]).with_columns(
+        pl.Series(name, (np.round(column, 6) if column.dtype.kind == "f" else column)[fresh])
         for name, column in made.items()
     )
+
+
+def with_types(days: pl.DataFrame) -> pl.DataFrame:
+    """A resource's type is the last by name that its events so far bore."""
+    return days.with_columns(type=pl.col("type").cum_max().over("r"))
+
+
+def kept_days(ledger: Ledger, table: pl.DataFrame) -> pl.DataFrame | None:
+    """Of the kept days, those of the table's resources and those of the last weeks."""
+    kept = ledger.past.tables.get("resource_days")
+    if kept is None:
+        return None
+    touched = np.zeros(len(ledger.resources), np.bool_)
+    touched[table["r"].to_numpy()] = True
+    recent = kept["d"].to_numpy() >= ledger.first_day - 7 - BASELINE_DAYS
+    return kept.filter(pl.Series(recent | touched[kept["r"].to_numpy()]))
 
 
 def visits(seen: Comparison) -> pl.DataFrame:
@@ -110,8 +133,7 @@ def visits(seen: Comparison) -> pl.DataFrame:
         audience_mean=pl.col("odd").sum() // pl.len(),
         audience_sum=pl.col("odd").filter(newcomer).sum(),
     )
-    table = table.with_columns(pl.exclude("r", "d").cast(pl.Int64)).sort("r", "d")
-    return table.with_columns(type=pl.col("type").cum_max().over("r"))
+    return table.with_columns(pl.exclude("r", "d").cast(pl.Int64)).sort("r", "d")
 
 
 def type_days(table: pl.DataFrame, types: int) -> dict[str, Ints]:
@@ -119,8 +141,9 @@ def type_days(table: pl.DataFrame, types: int) -> dict[str, Ints]:
     from scipy.sparse import identity
 
     kind, d = (table[name].to_numpy() for name in ("type", "d"))
+    weeks = table.filter("fresh").select(week_of(pl.col("d"))).to_series().unique().sort()
     usual = HighDays(kind, d, {name: table[name].to_numpy() for name in TYPE_COUNTS})
     same = identity(types, dtype=np.int64, format="csr")
-    for week in np.unique((d + 3) // 7).tolist():
+    for week in weeks.to_list():
         usual.read(week, same, np.ones(types, np.bool_))
     return usual.found

@@ -66,4 +66,5 @@ def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     table = seen.counts.lazy()
     for part in parts:
         table = table.join(part.lazy(), on=["s", "d"], how="left")
-    return with_baselines(table.sort("s", "d").fill_null(0).collect())
+    kept = ledger.past.tables.get("sender_days")
+    return with_baselines(table.sort("s", "d").fill_null(0).collect(), kept)

@@ -8,7 +8,7 @@ import polars as pl
 
 from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.resource_days import resource_features
-from auditlens.anomalies.sender_days import Comparison, compare, sender_features
+from auditlens.anomalies.sender_days import compare, sender_features
 from auditlens.anomalies.windows import ENOUGH
 
 __all__ = ["LEARNING_DAYS", "day_tables"]
@@ -25,35 +25,33 @@ def day_tables(ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     seen = compare(ledger)
     with ThreadPoolExecutor(2) as pool:
-        senders = pool.submit(sender_table, ledger, seen)
-        resources = resource_table(ledger, seen)
-        return senders.result(), resources
+        senders = pool.submit(sender_features, ledger, seen)
+        resources = resource_features(ledger, seen)
+        return sender_table(ledger, senders.result()), resource_table(ledger, resources)
 
 
-def sender_table(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
+def sender_table(ledger: Ledger, features: pl.DataFrame) -> pl.DataFrame:
+    """Sender-days with the names of senders, and their state."""
     names = ledger.senders.select("s", "sender_id", "service", subject_label="label")
     active = ledger.senders.filter(~pl.col("system")).select("s")
     others = ledger.senders.select(pl.col("s").cast(pl.Int64), resembles="sender_id")
     table = (
-        sender_features(ledger, seen)
-        .join(active, on="s", how="semi")
+        features.join(active, on="s", how="semi")
         .join(names, on="s")
         .join(others, left_on="like", right_on="s", how="left")
     )
     return with_state(table.drop("s", "like"), ledger, "sender_id", ENOUGH)
 
 
-def resource_table(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
+def resource_table(ledger: Ledger, features: pl.DataFrame) -> pl.DataFrame:
+    """Resource-days with the names of resources, and their state."""
     names = pl.DataFrame({"resource_id": ledger.resources}).with_row_index("r")
-    table = resource_features(ledger, seen).join(
-        names.with_columns(pl.col("r").cast(pl.Int32)), on="r"
-    )
-    return with_state(table.drop("r"), ledger, "resource_id", 0)
+    table = features.join(names.with_columns(pl.col("r").cast(pl.Int32)), on="r")
+    return with_state(table.drop("r", "type"), ledger, "resource_id", 0)
 
 
 def with_state(table: pl.DataFrame, ledger: Ledger, subject: str, enough: int) -> pl.DataFrame:
-    start = ledger.rows["d"].min()
-    learning = pl.col("d") < (start if isinstance(start, int) else 0) + LEARNING_DAYS
+    learning = pl.col("d") < ledger.start + LEARNING_DAYS
     state = (
         pl.when(learning)
         .then(pl.lit("learning"))
