@@ -10,7 +10,8 @@ __all__ = ["COMMANDS", "CommandTable"]
 
 COMMANDS = {
     "check": "Check a period against rules and model.",
-    "completion": "Print the completion script of bash, zsh or fish.",
+    "completion": "Print the completion script of bash, zsh, fish or PowerShell.",
+    "config": "Show which settings hold here, and where each comes from.",
     "demo": "Simulate a workspace, sync it and write its report.",
     "doctor": "Test key, server, archive and settings.",
     "evaluate": "Measure what the model and the rules find of planted incidents.",
