@@ -5,11 +5,13 @@ Data goes to stdout, messages and progress to stderr. Only this floor exits the 
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from auditlens.cli.commands import CommandTable
+from auditlens.cli.completion import know_powershell
 from auditlens.errors import AuditLensError, Interrupted, UsageError
 
 __all__ = ["auditlens", "main"]
@@ -35,6 +37,8 @@ def auditlens() -> None:
 
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and its exit code."""
+    if os.environ.get("_AUDITLENS_COMPLETE", "").startswith("powershell"):
+        know_powershell()
     try:
         code = auditlens.main(standalone_mode=False)
     except AuditLensError as error:

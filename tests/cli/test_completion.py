@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -18,8 +18,9 @@ def test_each_shell_reads_its_script(run, shell, tmp_path):
     """Checked by the shell itself where it is installed."""
     done = run("completion", shell)
     assert done.exit_code == 0
-    assert f"_AUDITLENS_COMPLETE={shell}_complete" in done.stdout
-    if program := shutil.which(shell):
+    assert "_AUDITLENS_COMPLETE" in done.stdout
+    assert f"{shell}_complete" in done.stdout
+    if shell != "powershell" and (program := shutil.which(shell)):
         script = tmp_path / "script"
         script.write_text(done.stdout)
         checked = subprocess.run([program, "-n", str(script)], capture_output=True, check=False)
@@ -51,3 +52,59 @@ def test_bash_completes_with_it(run, tmp_path, line, offered):
         env=os.environ | {"PATH": path, "PYTHONPATH": root},
     )  # fmt: skip
     assert offered in done.stdout.split()
+
+
+def asked_by_powershell(*words: str, word: str = "") -> list[str]:
+    """What the program answers to the words and the word that PowerShell's script hands over."""
+    told = {"_AUDITLENS_COMPLETE": "powershell_complete", "_COMPLETE_WORDS": "\n".join(words),
+            "_COMPLETE_WORD": word}  # fmt: skip
+    code = "import sys; sys.argv[0] = 'auditlens'; from auditlens.cli import main; main()"
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=os.environ | told | {"PYTHONPATH": root},
+    )  # fmt: skip
+    return [line for line in done.stdout.splitlines() if line]
+
+
+@pytest.mark.parametrize(
+    ("words", "word", "offered"),
+    [
+        (("auditlens", "doc"), "doc", "doctor\tTest key, server, archive and settings"),
+        (("auditlens",), "", "check\t"),
+        (("auditlens", "rules", "ba"), "ba", "backtest\t"),
+        (("auditlens", "sync", "--arch"), "--arch", "--archive\t"),
+        (("auditlens", "completion", "'po"), "'po", None),
+        (("auditlens", "init", "--schedule"), "", "cron"),
+        (("auditlens", "check", "--fail-on", "'high'", "--quie"), "--quie", "--quiet\t"),
+    ],
+)
+def test_powershell_is_offered_what_fits(words, word, offered):
+    """The value, a tab and what it is: one line each, by the environment alone."""
+    lines = asked_by_powershell(*words, word=word)
+    assert any(line.startswith(offered) for line in lines) if offered else lines == []
+
+
+def test_powershell_completes_file_names_itself():
+    """Nothing is printed for them, and PowerShell then offers its own."""
+    assert asked_by_powershell("auditlens", "check", "--archive", word="") == []
+
+
+def test_the_powershell_script_hands_over_words_and_cleans_up(run):
+    """It names the variables the program reads, and removes each of them again."""
+    script = run("completion", "powershell").stdout
+    removed = script.split("Remove-Item")[1]
+    for name in ("_COMPLETE_WORDS", "_COMPLETE_WORD", "_AUDITLENS_COMPLETE"):
+        assert f"$env:{name} =" in script
+        assert f"Env:{name}" in removed
+    assert script.count("{") == script.count("}")
+    assert script.count("(") == script.count(")")
+    assert "-CommandName auditlens " in script
+    assert "%" not in script
+
+
+def test_the_help_shows_how_each_shell_loads_it(run):
+    """One line a shell, as it is to be typed."""
+    lines = run("completion", "--help").stdout.splitlines()
+    assert [line.split(":")[0].strip() for line in lines if ":  " in line] == list(SHELLS)
+    assert "\\b" not in "".join(lines)
