@@ -12,26 +12,29 @@ import click
 
 from auditlens.cli.commands import CommandTable
 from auditlens.cli.completion import know_powershell
+from auditlens.cli.examples import examples
 from auditlens.errors import AuditLensError, Interrupted, UsageError
 
 __all__ = ["auditlens", "main"]
 
 EPILOG = """\b
-Start here:
-  auditlens demo                      a made-up workspace, synced and reported
-  auditlens sync --archive archive    pull your workspace (SECODA_API_URL, SECODA_API_KEY)
-  auditlens report --period last --out out
-\b
 Exit codes: 0 fine, 1 findings at --fail-on or above, 2 usage or rule error, 3 source
 incomplete, 4 key refused, 5 integrity failure, 6 archive locked, 130 interrupted.
 docs/errors.md explains the code at the end of each error, such as [AL-201]."""
 
 
+@examples(
+    "demo                             a made-up workspace, synced and reported",
+    "init                             settings for your own workspace",
+    "sync                             pull its audit log (SECODA_API_KEY holds the key)",
+    "report --period last --out out   the report of last month",
+)
 @click.group(
     cls=CommandTable, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
 )
+@click.option("--no-color", is_flag=True, help="No colors; the variable NO_COLOR says the same.")
 @click.version_option(package_name="auditlens", message="%(version)s")
-def auditlens() -> None:
+def auditlens(no_color: bool) -> None:
     """Turn a data catalog's audit log into a compliance report people can trust."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, log_of, settings_of
 from auditlens.cli.rule_options import loaded, product_option
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["backtest"]
 
 
+@examples(
+    "rules backtest --since 2026-08-01 --rules rules",
+)
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import audit_options, exit_code, json_option, make_audit, quiet_option
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
+@examples(
+    "check --period last",
+    "check --new --fail-on high",
+    "check october.ndjson --period 2026-10 --json",
+)
 @click.command()
 @audit_options
 @click.option(

@@ -17,7 +17,7 @@ COMMANDS = {
     "evaluate": "Measure what the model and the rules find of planted incidents.",
     "exceptions": "List, add and check what is expected until a day.",
     "explain": "Show why one finding was made, with its evidence.",
-    "init": "Write a settings file to start from.",
+    "init": "Write settings, a rule and a journal to start from.",
     "notify": "Send what waits in the outbox, or a test.",
     "report": "Write the compliance report of a period.",
     "rules": "List, show, check and test rules.",

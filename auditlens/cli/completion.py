@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditlens.cli.examples import examples
+
 if TYPE_CHECKING:
     from click.shell_completion import ShellComplete
 
@@ -22,6 +24,9 @@ powershell:  auditlens completion powershell >> $PROFILE
 """
 
 
+@examples(
+    "completion bash > ~/.local/share/bash-completion/completions/auditlens",
+)
 @click.command(help=HELP)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, settings_of
 
 if TYPE_CHECKING:
@@ -20,11 +21,18 @@ __all__ = ["config"]
 HEARTBEATS = ("heartbeat", "heartbeat_start", "heartbeat_fail")
 
 
+@examples(
+    "config show --origin",
+)
 @click.group()
 def config() -> None:
     """Show which settings hold here."""
 
 
+@examples(
+    "config show --origin",
+    "config show --json",
+)
 @config.command()
 @click.option("--origin", is_flag=True, help="Also where each value comes from.")
 @json_option

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import quiet_option
 from auditlens.errors import UsageError
 
@@ -14,6 +15,10 @@ __all__ = ["demo"]
 MARK = "made-by-auditlens-demo"
 
 
+@examples(
+    "demo",
+    "demo --out tour --seed 7",
+)
 @click.command()
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, settings_of
 from auditlens.errors import AuditLensError
 
@@ -41,6 +42,10 @@ class Line:
     code: int = 2
 
 
+@examples(
+    "doctor",
+    "doctor --json",
+)
 @click.command()
 @archive_option
 @json_option

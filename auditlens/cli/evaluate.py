@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, quiet_option
 from auditlens.errors import UsageError
 
@@ -20,6 +21,9 @@ STRENGTHS = {"standard": 1.0, "half": 0.5}
 SWITCH_GOAL = "goal: area .75, found in the top 5 % .60"
 
 
+@examples(
+    "evaluate --seed 40 --people 50",
+)
 @click.command()
 @click.argument("streams", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     archive_option,
     journal_path,
@@ -62,11 +63,19 @@ def scope_options(command: COMMAND) -> COMMAND:
     return command
 
 
+@examples(
+    "exceptions list",
+    "exceptions check --rule mass_delete --sender u-17",
+)
 @click.group()
 def exceptions() -> None:
     """List, add and check exceptions: findings that are expected until a day."""
 
 
+@examples(
+    "exceptions list",
+    "exceptions list --json",
+)
 @exceptions.command("list")
 @place_options
 @json_option
@@ -87,6 +96,9 @@ def list_(
     click.echo(f"{len(rows)} exceptions; 'hid' counts the signed months")
 
 
+@examples(
+    "exceptions add --rule mass_delete --owner Ana --approver Bo --reason migration --dry-run",
+)
 @exceptions.command()
 @place_options
 @scope_options
@@ -136,6 +148,10 @@ def add(
     click.echo(f"{entry['exception']}: holds until {entry['until']}")
 
 
+@examples(
+    "exceptions check",
+    "exceptions check --rule mass_delete --sender u-17 --months 3",
+)
 @exceptions.command()
 @place_options
 @scope_options

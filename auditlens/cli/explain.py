@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import audit_options, json_option, make_audit, quiet_option
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ LAST_DAYS = 14
 LEGEND = "hours of the week: . never before  - seldom  + usual  # now  ! now and never before"
 
 
+@examples(
+    "explain F-HZSSJQZSHA",
+    "explain F-HZSSJQZSHA october.ndjson --period 2026-10",
+)
 @click.command()
 @click.argument("finding_id", metavar="F-…")
 @audit_options

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.starters import RULES, SETTINGS, starter_files
 from auditlens.errors import UsageError
 
@@ -17,6 +18,11 @@ SCHEDULES = ("cron", "systemd", "github", "airflow", "container", "windows")
 ADDRESS = "https://api.secoda.co"
 
 
+@examples(
+    "init",
+    "init --api-url https://api.secoda.co --timezone Europe/Paris --no-input",
+    "init --schedule systemd",
+)
 @click.command()
 @click.option(
     "--api-url",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, settings_of
 from auditlens.errors import UsageError
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["notify"]
 
 
+@examples(
+    "notify --test",
+    "notify --now",
+)
 @click.command()
 @archive_option
 @click.option("--test", "as_test", is_flag=True, help="Send a test to every receiver, at once.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     audit_options,
     exit_code,
@@ -19,6 +20,10 @@ from auditlens.cli.options import (
 __all__ = ["report"]
 
 
+@examples(
+    "report --period last --out out",
+    "report october.ndjson --period 2026-10 --out out --also pdf",
+)
 @click.command()
 @audit_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditlens.cli.backtest import backtest
+from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, settings_of
 from auditlens.cli.rule_options import known, loaded, path_argument, product_option
 from auditlens.errors import UsageError
@@ -19,11 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["rules"]
 
 
+@examples(
+    "rules list",
+    "rules explain secoda_resource_deleted",
+    "rules test rules",
+)
 @click.group()
 def rules() -> None:
     """List, show, explain, check, test, try and map rules."""
 
 
+@examples(
+    "rules list",
+    "rules list rules --json",
+)
 @rules.command("list")
 @path_argument
 @product_option
@@ -46,6 +56,9 @@ def list_rules(path: Path | None, product: str, as_json: bool) -> None:
     click.echo(f"{len(rows)} rules, {sum(r['enabled'] for r in rows)} on")
 
 
+@examples(
+    "rules show secoda_resource_deleted",
+)
 @rules.command("show")
 @click.argument("name")
 @path_argument
@@ -58,6 +71,9 @@ def show_rule(name: str, path: Path | None, product: str) -> None:
     click.echo(rule_source(found, known(found, name))[1], nl=False)
 
 
+@examples(
+    "rules explain secoda_resource_deleted",
+)
 @rules.command("explain")
 @click.argument("name")
 @path_argument
@@ -70,6 +86,9 @@ def explain_rule(name: str, path: Path | None, product: str) -> None:
     click.echo(explain(found, known(found, name)))
 
 
+@examples(
+    "rules check rules --fail-on warning",
+)
 @rules.command("check")
 @path_argument
 @product_option
@@ -112,6 +131,10 @@ def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fai
     ctx.exit(1 if worst and order.index(worst) >= order.index(fail_on) else 0)
 
 
+@examples(
+    "rules test rules",
+    "rules test rules --mutate",
+)
 @rules.command("test")
 @path_argument
 @product_option
@@ -205,6 +228,9 @@ def tell(document: dict[str, Any]) -> None:
     click.echo(f"{passed} passed, {document['failed']} failed{more}")
 
 
+@examples(
+    "rules coverage --navigator",
+)
 @rules.command("coverage")
 @path_argument
 @product_option
@@ -236,6 +262,10 @@ def coverage(path: Path | None, product: str, navigator: bool, as_json: bool) ->
     )  # fmt: skip
 
 
+@examples(
+    "rules new secoda_term_removed",
+    "rules new secoda_term_burst --kind correlation --folder rules",
+)
 @rules.command("new")
 @click.argument("name")
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, quiet_option, settings_of
 from auditlens.errors import UsageError
 from auditlens.settings import FORMS, IDENTITIES, LEVELS
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
+@examples(
+    "run",
+    "run --period 2026-10 --no-sync",
+    "run --quiet --heartbeat https://monitor.example/ping",
+)
 @click.command()
 @archive_option
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     audit_options,
     make_audit,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["sign_off"]
 
 
+@examples(
+    "sign-off --period 2026-10 --reviewer 'Rita Quill' --out reports/2026-10",
+)
 @click.command("sign-off")
 @audit_options
 @click.option("--reviewer", help="Who signs: a name, or 'Name <address>' (default: settings).")

@@ -8,9 +8,15 @@ from typing import Any
 
 import click
 
+from auditlens.cli.examples import examples
+
 __all__ = ["simulate"]
 
 
+@examples(
+    "simulate --people 15",
+    "simulate --people 20 --write autumn.ndjson",
+)
 @click.command()
 @click.option("--seed", type=int, default=0, show_default=True, help="Another workspace.")
 @click.option("--people", type=click.IntRange(1), default=60, show_default=True, help="How many.")

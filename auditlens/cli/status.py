@@ -7,11 +7,16 @@ from pathlib import Path
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, opened, settings_of
 
 __all__ = ["status"]
 
 
+@examples(
+    "status",
+    "status --archive archive --json",
+)
 @click.command()
 @archive_option
 @json_option

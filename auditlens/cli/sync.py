@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, opened, quiet_option, settings_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["sync"]
 
 
+@examples(
+    "sync",
+    "sync --directory --archive archive",
+)
 @click.command()
 @archive_option
 @click.option("--api", type=click.Choice(("auto", "current", "legacy")), help="API generation.")

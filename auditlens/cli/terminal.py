@@ -73,7 +73,14 @@ def console(stream: Any) -> Console:
     from rich.console import Console
 
     width = None if stream.isatty() else 160
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+    plain = colorless() or None
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False, no_color=plain)
+
+
+def colorless() -> bool:
+    """Whether --no-color was given; rich looks at NO_COLOR by itself."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.find_root().params.get("no_color"))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import audit_options, make_audit, quiet_option, settings_of
 from auditlens.errors import UsageError
 
@@ -37,6 +38,10 @@ class Decision:
     mute_until: str = ""
 
 
+@examples(
+    "triage",
+    "triage F-HZSSJQZSHA --as benign --reason 'planned clean-up' --by 'Ana Birch'",
+)
 @click.command()
 @audit_options
 @click.option("--as", "verdict", type=click.Choice(VERDICTS), help="What was decided.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     archive_option,
     journal_path,
@@ -26,6 +27,10 @@ __all__ = ["verify"]
 SHOWN = 20
 
 
+@examples(
+    "verify",
+    "verify --report reports/2026-10 --archive archive",
+)
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @archive_option

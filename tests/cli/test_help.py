@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 
+from auditlens.cli import auditlens
 from auditlens.cli.commands import COMMANDS
 
 
@@ -33,3 +39,41 @@ def test_errors_have_no_traceback_and_the_right_code():
     assert done.stdout == ""
     assert done.stderr.startswith("auditlens: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def every_command(command: click.Command = auditlens, path: str = "auditlens") -> Iterator[tuple]:
+    """Path and command of the group, of each command and each subcommand."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from every_command(command.get_command(context, name), f"{path} {name}")
+
+
+EVERY = dict(every_command())
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_help_begins_with_examples_that_can_be_typed(run, path):
+    """After the first sentence, before any option; each is a command line that would be taken."""
+    told = run(*path.split()[1:], "--help").output
+    shown = re.findall(r"^ +(auditlens .*)$", told.partition("Options:")[0], re.MULTILINE)
+    assert told.index("Examples:") < told.index("Options:")
+    assert shown
+    for line in shown:
+        words = shlex.split(line.partition(" >")[0].partition("   ")[0])
+        name = max((one for one in EVERY if f"{' '.join(words)} ".startswith(f"{one} ")), key=len)
+        assert name.startswith(path)
+        EVERY[name].make_context(name, words[len(name.split()) :])
+
+
+@pytest.mark.parametrize(
+    ("flags", "variable", "plain"), [([], "", False), (["--no-color"], "", True), ([], "1", True)]
+)
+def test_no_color_is_heard_by_flag_and_variable(monkeypatch, flags, variable, plain):
+    """By whatever writes to the terminal."""
+    from auditlens.cli.terminal import console
+
+    monkeypatch.setenv("NO_COLOR", variable)
+    with auditlens.make_context("auditlens", [*flags, "status"]):
+        assert console(io.StringIO()).no_color is plain
