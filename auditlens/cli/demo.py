@@ -48,7 +48,9 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
             say("pulling its audit log over HTTP")
             archive = Archive(out / "archive")
             outcome = archive.sync(
-                SecodaSource(server.url, server.key), progress=lambda told: say(str(told))
+                SecodaSource(server.url, server.key),
+                progress=lambda told: say(str(told)),
+                now=run_time,
             )
         say("checking last month against rules and model")
         from auditlens.period import Period

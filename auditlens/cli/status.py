@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, opened, settings_of
+from auditlens.cli.terminal import moment
 
-__all__ = ["status"]
+if TYPE_CHECKING:
+    from auditlens.archive import ArchiveStatus
+
+__all__ = ["gaps_told", "risk_told", "status"]
 
 
 @examples(
@@ -22,7 +27,7 @@ __all__ = ["status"]
 @json_option
 def status(archive: Path | None, as_json: bool) -> None:
     """Say what the archive holds: span, gaps, last pull, days until events may be lost."""
-    from auditlens.cli.terminal import moment, print_json, visible
+    from auditlens.cli.terminal import print_json, visible
     from auditlens.provenance import run_time
 
     settings = settings_of(archive=archive)
@@ -30,16 +35,25 @@ def status(archive: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(found))
         return
-    gaps = ", ".join(f"{moment(a)} to {moment(b)}" for a, b in found.gaps) or "none"
-    left = "unknown" if found.days_until_loss is None else f"{found.days_until_loss} days"
     for name, text in (
         ("source", found.source or "-"),
         ("events", f"{found.events:,}, {moment(found.first_at)} to {moment(found.last_at)}"),
         ("last pull", f"{moment(found.last_pull_at)}, {found.last_outcome or '-'}"),
         ("", found.statement),
-        ("gaps", gaps),
+        ("gaps", gaps_told(found)),
         ("quarantined", f"{found.quarantined:,} records"),
-        ("at risk", f"{left} until the source may drop events that are not saved"),
+        ("at risk", risk_told(found)),
         ("head", found.head or "-"),
     ):
         click.echo(f"{name:<12} {visible(text)}")
+
+
+def gaps_told(found: ArchiveStatus) -> str:
+    """Stretches between syncs in which events may have been lost."""
+    return ", ".join(f"{moment(a)} to {moment(b)}" for a, b in found.gaps) or "none"
+
+
+def risk_told(found: ArchiveStatus) -> str:
+    """How long the next sync may wait."""
+    left = "unknown" if found.days_until_loss is None else f"{found.days_until_loss} days"
+    return f"{left} until the source may drop events that are not saved"

@@ -12,11 +12,14 @@ from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, opened, quiet_option, settings_of
 
 if TYPE_CHECKING:
-    from auditlens.archive import Archive, Progress, SyncOutcome
+    from auditlens.archive import Archive, ArchiveStatus, Progress, SyncOutcome
     from auditlens.pages import Page
     from auditlens.sources import SecodaSource
 
 __all__ = ["sync"]
+
+FEW_PAGES = 3
+MINUTE = 60.0
 
 
 @examples(
@@ -41,6 +44,7 @@ def sync(
 
     The key comes from SECODA_API_KEY, key_command or key_file, never from the command line.
     """
+    from auditlens.provenance import run_time
     from auditlens.settings import find_key
     from auditlens.sources import SecodaSource
 
@@ -50,7 +54,7 @@ def sync(
     store = opened(settings, must_exist=False)
     outcome = pull(store, source, verbose=verbose, quiet=quiet)
     listings = pull_directory(store, source, quiet=quiet) if directory else None
-    tell(outcome, listings, as_json=as_json)
+    tell(outcome, store.status(now=run_time()), listings, as_json=as_json)
     ctx.exit(3 if outcome.outcome == "incomplete" else 0)
 
 
@@ -58,13 +62,28 @@ def pull(store: Archive, source: SecodaSource, *, verbose: bool, quiet: bool) ->
     """Join source and archive, until done or told to stop."""
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import progress
+    from auditlens.provenance import run_time
 
     if verbose:
         pages = Pages(source)
         with stop_on_signal(source.stop) as stop:
-            return store.sync(pages, progress=pages.tell, stop=stop)
+            return store.sync(pages, progress=pages.tell, stop=stop, now=run_time)
+    start = perf_counter()
     with progress("pulling the audit log", quiet=quiet) as say, stop_on_signal(source.stop) as stop:
-        return store.sync(source, progress=lambda told: say(str(told)), stop=stop)
+        return store.sync(
+            source,
+            progress=lambda told: say(f"{told}{time_left(told, perf_counter() - start)}"),
+            stop=stop,
+            now=run_time,
+        )
+
+
+def time_left(progress: Progress, seconds: float) -> str:
+    """How long the pages that are left take at most, once a few were read."""
+    if not progress.total_pages or progress.page < FEW_PAGES:
+        return ""
+    left = seconds / progress.page * (progress.total_pages - progress.page)
+    return f", ~{left / 60:.0f} min at most" if left >= MINUTE else f", ~{left:.0f} s at most"
 
 
 class Pages:
@@ -111,15 +130,19 @@ def pull_directory(store: Archive, source: SecodaSource, *, quiet: bool) -> dict
     return told
 
 
-def tell(outcome: SyncOutcome, directory: dict[str, Any] | None, *, as_json: bool) -> None:
+def tell(
+    outcome: SyncOutcome, held: ArchiveStatus, directory: dict[str, Any] | None, *, as_json: bool
+) -> None:
+    """What came, what is missing, and how long the next sync may wait."""
     import dataclasses
 
+    from auditlens.cli.status import gaps_told, risk_told
     from auditlens.cli.terminal import moment, print_json, visible
     from auditlens.monthly.directory import directory_told
 
     if as_json:
         beside = {} if directory is None else {"directory": directory}
-        print_json({**dataclasses.asdict(outcome), **beside})
+        print_json({**dataclasses.asdict(outcome), "gaps": held.gaps, **beside})
         return
     click.echo(
         f"{outcome.new:,} new, {outcome.seen:,} seen before, {outcome.changed:,} changed, "
@@ -127,5 +150,6 @@ def tell(outcome: SyncOutcome, directory: dict[str, Any] | None, *, as_json: boo
     )
     click.echo(f"read: {moment(outcome.oldest)} to {moment(outcome.newest)}")
     click.echo(visible(outcome.statement))
+    click.echo(f"gaps: {gaps_told(held)}; {risk_told(held)}")
     if directory is not None and (line := directory_told(directory)):
         click.echo(line)

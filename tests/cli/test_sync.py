@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from auditlens.archive import Progress
+from auditlens.cli.sync import time_left
 from auditlens.simulator import serve, simulate
 
 
@@ -68,3 +70,30 @@ def test_verbose_tells_of_each_page_and_never_of_the_key(run, server):
     assert all(" rows, current API, " in line and " ms; " in line for line in lines)
     assert plain.stderr == ""
     assert server.key not in told.output + told.stderr
+
+
+def test_a_sync_ends_with_gaps_and_with_how_long_the_next_may_wait(run, server, monkeypatch):
+    """Both as 'status' says them, at the time of the run; a later sync buys time."""
+    done = run("sync", "--archive", "a")
+    last = done.stdout.splitlines()[-1]
+    told = dict(line.split(" ", 1) for line in run("status", "--archive", "a").stdout.splitlines())
+    risk = told["at"].split("risk", 1)[1].strip()
+    assert last == f"gaps: none; {risk}"
+    assert "days until the source may drop" in risk
+    days = int(risk.split()[0])
+    assert days > 3
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1790000000 + 3 * 86400))
+    assert f"at risk      {days - 3} days until" in run("status", "--archive", "a").stdout
+    document = json.loads(run("sync", "--archive", "a", "--json").stdout)
+    assert document["gaps"] == []
+    assert document["days_until_loss"] > days
+
+
+@pytest.mark.parametrize(
+    ("page", "total", "seconds", "told"),
+    [(2, 80, 10, ""), (10, None, 10, ""), (10, 80, 10, ", ~1 min at most"),
+     (10, 20, 10, ", ~10 s at most"), (20, 20, 10, ", ~0 s at most")],
+)  # fmt: skip
+def test_progress_says_how_long_it_takes_at_most(page, total, seconds, told):
+    """From the pages read so far, once there are a few."""
+    assert time_left(Progress(page, total, 1, 0, None), seconds) == told
