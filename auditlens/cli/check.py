@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
+SHORT = 9
+"""Characters of a record's id in the table; 'explain' has all of them."""
+
 
 @examples(
     "check --period last",
@@ -85,31 +88,19 @@ def print_document(audit: Audit, shown: DataFrame) -> None:
 
 
 def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
-    """A short table: level, what, who, when, why; then what it rests on.
+    """A short table: level, what, who, when, why, records; then what it rests on.
 
     What an exception expects is counted below the table and not listed in it.
     """
     import polars as pl
 
     from auditlens.cli.review import print_review
-    from auditlens.cli.terminal import moment, table, visible
+    from auditlens.cli.terminal import narrow, visible
 
     shown = audit.findings if shown is None else shown
-    rows = [
-        (
-            row["finding_id"],
-            row["level"],
-            row["title"],
-            row["subject_label"] or row["subject_id"] or "-",
-            moment(row["first_at"]),
-            row["event_count"],
-            row["disposition"] or row["state"],
-            row["reasons"][0]["text"] if row["reasons"] else "",
-        )
-        for row in shown.filter(pl.col("exception_id").is_null()).iter_rows(named=True)
-    ]
+    rows = shown.filter(pl.col("exception_id").is_null()).to_dicts()
     if rows:
-        table(("finding", "level", "what", "who or what", "first", "events", "state", "why"), rows)
+        (stacked if narrow() else tabled)(rows)
     health = audit.rule_health
     held = audit.coverage
     counted = f"{audit.findings.height} findings"
@@ -124,3 +115,52 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     click.echo(visible(held.statement))
     for told in audit.model.get("notes", ()):
         click.echo(f"Model: {visible(told)}")
+
+
+def tabled(rows: list[dict[str, Any]]) -> None:
+    """One row a finding."""
+    from auditlens.cli.terminal import moment, table
+
+    columns = ("finding", "level", "what", "who or what", "first", "events", "state", "records",
+               "why")  # fmt: skip
+    cells = [
+        (
+            row["finding_id"],
+            row["level"],
+            row["title"],
+            row["subject_label"] or row["subject_id"] or "-",
+            moment(row["first_at"]),
+            row["event_count"],
+            row["disposition"] or row["state"],
+            records(row, SHORT),
+            row["reasons"][0]["text"] if row["reasons"] else "",
+        )
+        for row in rows
+    ]
+    table(columns, cells, whole=("finding", "level", "first", "records"))
+
+
+def stacked(rows: list[dict[str, Any]]) -> None:
+    """A few lines a finding, where a terminal is narrow."""
+    from auditlens.cli.terminal import moment, visible
+
+    for row in rows:
+        events = f"{row['event_count']:,} event{'s' if row['event_count'] != 1 else ''}"
+        who = row["subject_label"] or row["subject_id"] or "-"
+        state = row["disposition"] or row["state"]
+        click.echo(f"{row['finding_id']}  {row['level']}  {visible(row['title'])}")
+        click.echo(f"  {visible(who)}, {moment(row['first_at'])}, {events}, {state}")
+        if row["reasons"]:
+            click.echo(f"  {visible(row['reasons'][0]['text'])}")
+        click.echo(f"  records: {visible(records(row, None))}")
+    click.echo()
+
+
+def records(row: dict[str, Any], limit: int | None) -> str:
+    """The id of the first record it rests on, and how many more; 'explain' lists them."""
+    ids = row["event_ids"]
+    if not ids:
+        return "-"
+    first = ids[0] if limit is None or len(ids[0]) <= limit else f"{ids[0][: limit - 1]}…"
+    more = row["event_count"] - 1
+    return f"{first} +{more:,}" if more > 0 else first

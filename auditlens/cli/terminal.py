@@ -17,9 +17,10 @@ from auditlens.visible import visible as shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["moment", "note", "print_json", "progress", "table", "visible"]
+__all__ = ["moment", "narrow", "note", "print_json", "progress", "table", "visible"]
 
 SCHEMA_VERSION = 1
+WIDE = 120
 
 
 def visible(text: object, limit: int = 500) -> str:
@@ -54,8 +55,14 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-    """Write a table to stdout; nothing in a cell is read as markup."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "",
+    whole: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write a table to stdout; nothing in a cell is read as markup.
+
+    The columns in ``whole`` are never broken over lines: what stands there is copied.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -63,7 +70,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
         title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False
     )
     for column in columns:
-        grid.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold", no_wrap=column in whole)
     for row in rows:
         grid.add_row(*(Text(visible(cell)) for cell in row))
     console(sys.stdout).print(grid)
@@ -75,6 +82,11 @@ def console(stream: Any) -> Console:
     width = None if stream.isatty() else 160
     plain = colorless() or None
     return Console(file=stream, width=width, highlight=False, soft_wrap=False, no_color=plain)
+
+
+def narrow() -> bool:
+    """Whether stdout is a terminal too narrow for a table of many columns."""
+    return console(sys.stdout).width < WIDE
 
 
 def colorless() -> bool:

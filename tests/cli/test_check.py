@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from auditlens.cli.check import stacked, tabled
+from auditlens.cli.terminal import narrow
 from auditlens.findings import FINDING_SCHEMA
 
 PERIOD = "2026-06"
@@ -20,6 +23,39 @@ def test_json_is_one_document_with_the_finding_fields(run, log_file):
     assert document["findings"]
     assert set(document["findings"][0]) == set(FINDING_SCHEMA)
     assert document["coverage"]["outcome"] == "unprovable"
+
+
+ROWS = [
+    {"finding_id": f"F-ABCDEFGH2{n}", "level": "high", "title": "Mass Deletion of Resources " * 3,
+     "subject_label": "Ana Birch", "subject_id": "u-1", "first_at": datetime(2026, 6, 3, tzinfo=UTC),
+     "event_count": count, "disposition": None, "state": "new", "event_ids": ids,
+     "reasons": [{"text": "Ana Birch deleted 25 resources within ten minutes"}]}
+    for n, (count, ids) in enumerate(
+        [(1200, ["cc776140-a426-4cfe", "b"]), (1, ["event-7"]), (0, [])]
+    )
+]  # fmt: skip
+
+
+def test_the_table_names_the_records_and_breaks_no_id(capsys):
+    """A finding's id and the first of its records stand on one line, with how many more."""
+    tabled(ROWS)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "F-" in line]
+    for line, row, shown in zip(lines, ROWS, ["cc776140… +1,199", "event-7", "-"], strict=True):
+        assert line.startswith(f"{row['finding_id']}  high ")
+        assert f" new    {shown} " in line
+
+
+def test_a_narrow_terminal_gets_lines_in_place_of_a_table(capsys, monkeypatch):
+    """Id, level, what, who, when, why and the record's whole id, each finding apart."""
+    stacked(ROWS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "  Ana Birch, 2026-06-03 00:00Z, 1,200 events, new"
+    assert lines[2] == "  Ana Birch deleted 25 resources within ten minutes"
+    assert lines[3] == "  records: cc776140-a426-4cfe +1,199"
+    assert lines[7] == "  records: event-7"
+    assert not narrow()
+    monkeypatch.setattr("auditlens.cli.terminal.WIDE", 161)
+    assert narrow()
 
 
 def test_fail_on_decides_the_exit_code(run, log_file):
