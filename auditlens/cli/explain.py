@@ -42,6 +42,7 @@ def explain(finding_id: str, as_json: bool, allow_gaps: bool, **options: Any) ->
     tell(dict(told.finding), told.events.drop("leaf").to_dicts())
     tell_rule(told)
     tell_decisions(told)
+    tell_exception(told)
     tell_usual(told)
 
 
@@ -81,7 +82,8 @@ def tell_rule(told: Explanation) -> None:
     rule = told.rule
     if rule is None:
         return
-    click.echo(f"\nrule: {visible(rule.name)} ({visible(rule.path)})")
+    click.echo(f"\nrule: {visible(rule.name)} ({visible(rule.path)}), as written: "
+               f"auditlens rules show {visible(rule.name)}")  # fmt: skip
     for line in rule.condition.splitlines():
         click.echo(f"  {visible(line)}" if line else "")
     for harmless in rule.falsepositives:
@@ -107,6 +109,22 @@ def tell_decisions(told: Explanation) -> None:
             f"  expected until {expected.until} by exception {visible(expected.id)}: "
             f"{visible(expected.reason)}"
         )
+
+
+def tell_exception(told: Explanation) -> None:
+    """The command that would expect its like until a day; it lacks only people and a reason."""
+    from shlex import quote
+
+    from auditlens.cli.terminal import visible
+
+    finding = told.finding
+    if told.exception or not finding["rule_id"]:
+        return
+    scope = f"--rule {quote(visible(told.rule.name if told.rule else finding['rule_id']))}"
+    if finding["subject_kind"] in ("sender", "resource") and finding["subject_id"]:
+        scope += f" --{finding['subject_kind']} {quote(visible(finding['subject_id']))}"
+    click.echo("\nto expect its like until a day (--dry-run shows what it would have hidden)")
+    click.echo(f"  auditlens exceptions add {scope} --owner … --approver … --reason … --until …")
 
 
 def tell_usual(told: Explanation) -> None:

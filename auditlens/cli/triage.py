@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["triage"]
 
 VERDICTS = ("true-positive", "benign", "accepted-risk", "duplicate", "needs-work")
-KEYS = {"t": "true_positive", "b": "benign", "a": "accepted_risk", "d": "duplicate",
+KEYS = {"t": "true_positive", "b": "benign", "m": "benign", "a": "accepted_risk", "d": "duplicate",
         "n": "needs_work"}  # fmt: skip
-MENU = "[t]rue positive  [b]enign  [a]ccepted risk  [d]uplicate  [n]eeds work  [s]kip  [q]uit"
+MENU = "[t]rue positive  [b]enign  {mute}[a]ccepted risk  [d]uplicate  [n]eeds work  [s]kip  [q]uit"
+MUTE = "[m]ute: benign until a day  "
+MUTE_DAYS = 90
 SIMILAR = 3
 
 
@@ -174,14 +176,34 @@ def walk(audit: Audit, path: Path, reviewer: str) -> None:
     for number, finding in enumerate(rows, 1):
         click.echo(f"\n{number} of {len(rows)}")
         show(audit, finding, read_journal(path))
-        key = one_key()
+        while (key := one_key(mutes=can_mute(finding))) not in "sq":
+            reason = ask("Reason", reason)
+            ticket = ask("Ticket (Enter: none)", "")
+            until = ask("Out of the score until", in_ninety_days()) if key == "m" else ""
+            try:
+                decide(path, finding, Decision(KEYS[key], reviewer, reason, ticket, "", until))
+            except UsageError as error:
+                # A date or a text that the journal does not take is asked for again.
+                click.echo(str(error), err=True)
+                continue
+            break
         if key == "q":
             break
-        if key == "s":
-            continue
-        reason = ask("Reason", reason)
-        ticket = ask("Ticket (Enter: none)", "")
-        decide(path, finding, Decision(KEYS[key], reviewer, reason, ticket))
+
+
+def can_mute(finding: dict[str, Any]) -> bool:
+    """Whether a decision can teach the model: it must be about a sender's anomaly."""
+    from auditlens.triage.entry import TAUGHT
+
+    return finding["rule_id"] in TAUGHT and bool(finding["subject_id"])
+
+
+def in_ninety_days() -> str:
+    from datetime import timedelta
+
+    from auditlens.provenance import run_time
+
+    return f"{(run_time() + timedelta(days=MUTE_DAYS)).date()}"
 
 
 def ask(text: str, default: str | None = None) -> str:
@@ -190,9 +212,11 @@ def ask(text: str, default: str | None = None) -> str:
                             show_default=bool(default)))  # fmt: skip
 
 
-def one_key() -> str:
-    click.echo(MENU, err=True)
-    while (key := click.getchar().lower()) not in {*KEYS, "s", "q"}:
+def one_key(*, mutes: bool) -> str:
+    """The key pressed; ``m`` is offered where a decision can teach the model."""
+    click.echo(MENU.format(mute=MUTE if mutes else ""), err=True)
+    offered = {*KEYS, "s", "q"} - (set() if mutes else {"m"})
+    while (key := click.getchar().lower()) not in offered:
         if key in ("\x03", "\x04"):
             raise click.Abort
     return key

@@ -27,8 +27,9 @@ def test_json_is_one_document_with_the_finding_fields(run, log_file):
 
 ROWS = [
     {"finding_id": f"F-ABCDEFGH2{n}", "level": "high", "title": "Mass Deletion of Resources " * 3,
-     "subject_label": "Ana Birch", "subject_id": "u-1", "first_at": datetime(2026, 6, 3, tzinfo=UTC),
-     "event_count": count, "disposition": None, "state": "new", "event_ids": ids,
+     "subject_label": "Ana Birch", "subject_id": "u-1",
+     "first_at": datetime(2026, 6, 3, tzinfo=UTC), "event_count": count, "event_ids": ids,
+     "disposition": None, "state": "new",
      "reasons": [{"text": "Ana Birch deleted 25 resources within ten minutes"}]}
     for n, (count, ids) in enumerate(
         [(1200, ["cc776140-a426-4cfe", "b"]), (1, ["event-7"]), (0, [])]

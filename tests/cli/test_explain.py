@@ -1,10 +1,12 @@
 """The explain command: reasons, rule, usual days and hours, and no control character."""
 
 import json
+import shlex
 
 import pytest
 
 import auditlens as al
+from auditlens.cli.exceptions import add
 from tests.cli.conftest import PERIOD
 
 
@@ -24,7 +26,24 @@ def test_a_finding_of_each_kind_is_told(run, log_file, findings):
         assert "Sun  " in done.stdout
         assert " *" in done.stdout
         assert ("rule: " in done.stdout) is (kind == "rule")
+        assert exception_of(done.stdout) == {
+            "rule": rule_name(one), one["subject_kind"]: one["subject_id"],
+        }  # fmt: skip
         assert ("unusual does not mean wrong" in done.stdout) is (kind == "anomaly")
+
+
+def exception_of(shown: str) -> dict[str, str | None]:
+    """The scope of the ready-made command, as its own command reads it."""
+    (line,) = (line for line in shown.splitlines() if "auditlens exceptions add" in line)
+    context = add.make_context("add", shlex.split(line)[3:])
+    names = ("rule", "sender", "resource", "family")
+    return {name: context.params[name] for name in names if context.params[name]}
+
+
+def rule_name(finding) -> str:
+    """What an exception calls the rule or the model of a finding."""
+    names = {rule.id: rule.name for rule in al.load_rules().rules}
+    return names.get(finding["rule_id"], finding["rule_id"])
 
 
 def test_json_holds_all_that_is_shown(run, log_file, findings):

@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from auditlens.cli import auditlens
 from auditlens.simulator import simulate
+from auditlens.triage import read_journal
 
 MONTH = "2026-05"
 
@@ -148,8 +149,6 @@ def test_the_walk_takes_one_key_a_finding(small_log, tmp_path):
     """On a pseudo-terminal: benign with a reason, skip, quit; the decision is in the journal."""
     import pty
 
-    from auditlens.triage import read_journal
-
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "auditlens", "triage", str(small_log), "--period", MONTH,
                "--journal", "triage.yml", "--by", "Ana", "-q"]  # fmt: skip
@@ -165,6 +164,34 @@ def test_the_walk_takes_one_key_a_finding(small_log, tmp_path):
     assert (decision.verdict, decision.reviewer, decision.reason) == ("benign", "Ana", "night job")
     assert b"1 of " in shown
     assert b"still open" in shown
+
+
+def test_the_walk_offers_to_mute_where_it_teaches(run, small_log, monkeypatch):
+    """One key and a day, 90 days at most by default; a day the journal refuses is asked again."""
+    found = findings(run, small_log)["findings"]
+    at = next(n for n, one in enumerate(found) if one["rule_id"] == "sender-day")
+    mutable = [one["rule_id"] in ("sender-day", "identity") for one in found[: at + 1]]
+
+    class Terminal:
+        stdin = sys.stdin
+        isatty = staticmethod(lambda: True)
+
+    Terminal.stdin = Terminal
+    monkeypatch.setattr("auditlens.cli.triage.sys", Terminal)
+    typed = "s" * at + "mnew task\n\n2030-01-01\nm\n\n\nq"
+    done = CliRunner().invoke(
+        auditlens, ["triage", str(small_log), "--period", MONTH, "--journal", "triage.yml",
+                    "--by", "Ana", "-q"], input=typed,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "not within 365 days" in done.stderr
+    offers = [line for line in done.stderr.splitlines() if line.startswith("[t]rue")]
+    assert ["[m]ute" in line for line in offers[: at + 1]] == mutable
+    (decision,) = read_journal(Path("triage.yml")).dispositions
+    assert (decision.verdict, decision.reason) == ("benign", "new task")
+    assert (decision.family, decision.until - decision.at.date()) == (
+        found[at]["reasons"][0]["family"], timedelta(days=90),
+    )  # fmt: skip
 
 
 def talk(master: int, script: list[tuple[bytes, bytes]]) -> bytes:
