@@ -109,7 +109,9 @@ def refuse_other_source(folder: Path, chain: Chain, source: Source) -> None:
     if chain.source not in (None, source.name):
         raise UsageError(
             f"The archive {folder} belongs to {chain.source}, not to {source.name}",
-            fix="Use one archive folder for each workspace",
+            fix="Use one archive folder for each workspace"
+            if chain.segments
+            else "It holds no event yet: if the address was wrong, remove the folder",
         )
 
 

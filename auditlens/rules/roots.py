@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from auditlens.errors import UsageError
 from auditlens.rules.rule import RuleSet
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
@@ -17,9 +18,18 @@ def rule_roots(
     """The files or folders to read rules from: ``given`` alone, else what the settings say.
 
     These are ``rules`` (without it the shipped rules of ``product``) and then ``own_rules``.
+    Raises UsageError for a setting that names what is not there.
     """
     if given is not None:
         return (given,)
+    for name in ("rules", "own_rules"):
+        path = getattr(settings, name)
+        if path is not None and not path.exists():
+            where = settings.origins.get(name, "the settings")
+            raise UsageError(
+                f"{where}: '{name}' names {path}, which is not there",
+                fix="Write the path of your rules, relative to that file, or take the setting out",
+            )
     first = settings.rules or rules_folder() / product
     return (first, settings.own_rules) if settings.own_rules else (first,)
 

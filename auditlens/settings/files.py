@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ __all__ = ["FILE_NAME", "SettingsFile", "find_file", "has_table"]
 FILE_NAME = "auditlens.toml"
 PROJECT = "pyproject.toml"
 TABLE = "tool.auditlens"
+PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def find_file(start: Path) -> Path | None:
@@ -49,6 +51,15 @@ def has_table(folder: Path) -> bool:
         return False
 
 
+def toml_fault(path: Path, told: str) -> DocumentError:
+    """The error for text that is no TOML, with the place the parser names."""
+    found = PLACE.search(told)
+    line, column = (int(found[n] or 0) for n in (1, 2)) if found else (0, 0)
+    fix = "Write name = value, and put text between quotes"
+    message = f"is not valid TOML: {PLACE.sub('', told)}"
+    return DocumentError(message, path=path, line=line, column=column, fix=fix)
+
+
 @dataclass(frozen=True)
 class SettingsFile:
     """One file with settings; what is read from it knows the line it stands in."""
@@ -75,7 +86,7 @@ class SettingsFile:
         try:
             data = tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
-            raise DocumentError(f"is not valid TOML: {error}", path=self.path) from None
+            raise toml_fault(self.path, str(error)) from None
         held = data["tool"]["auditlens"] if self.table else data
         if not isinstance(held, dict):
             raise DocumentError(f"[{TABLE}] must be a table", path=self.path)

@@ -73,7 +73,8 @@ def read_target(name: str, table: Any, fault: Fault) -> Target:
         raise fault(name, "", f"{name!r} is no name; use a-z, 0-9, '-' and '_', at most 40")
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise fault(name, "kind", f"'kind' is {kind!r}; use one of {', '.join(KINDS)}")
+        found = "is missing" if kind is None else f"is {kind!r}"
+        raise fault(name, "kind", f"'kind' {found}; use one of {', '.join(KINDS)}")
     keys = {**EVERY, **KINDS[kind]}
     for key in table:
         if key not in keys:

@@ -115,3 +115,13 @@ def test_a_backtest_reads_what_the_directory_knew(run, tmp_path: Path):
         assert json.loads(run(*command).output)["weeks"] == []
         store.pull_directory(source.directory(), now=lambda: datetime(2020, 1, 1, tzinfo=UTC))
     assert json.loads(run(*command).output)["weeks"]
+
+
+def test_a_setting_that_names_no_rules_is_told_with_its_place(run, tmp_path: Path):
+    """Which setting of which file, and what it names; with --rules it is not looked at."""
+    (tmp_path / "auditlens.toml").write_text('seed = 1\nown_rules = "away"\n')
+    done = run("rules", "list")
+    assert done.exception.exit_code == 2
+    assert f"auditlens.toml:2: 'own_rules' names {tmp_path / 'away'}, " in str(done.exception)
+    run("rules", "new", "secoda_first_try", "--folder", "mine")
+    assert "1 rules" in run("rules", "list", "mine").stdout

@@ -97,3 +97,16 @@ def test_a_sync_ends_with_gaps_and_with_how_long_the_next_may_wait(run, server, 
 def test_progress_says_how_long_it_takes_at_most(page, total, seconds, told):
     """From the pages read so far, once there are a few."""
     assert time_left(Progress(page, total, 1, 0, None), seconds) == told
+
+
+def test_an_address_that_was_wrong_at_first_leaves_a_way_out(run, server, monkeypatch):
+    """The folder belongs to it already; what to do is said, and differs where events are held."""
+    monkeypatch.setenv("AUDITLENS_RETRY_BUDGET", "0")
+    right = server.url
+    monkeypatch.setenv("SECODA_API_URL", "http://127.0.0.1:1")
+    assert run("sync", "--archive", "a").exception.exit_code == 3
+    monkeypatch.setenv("SECODA_API_URL", right)
+    assert "remove the folder" in str(run("sync", "--archive", "a").exception)
+    assert run("sync", "--archive", "b").exit_code == 0
+    monkeypatch.setenv("SECODA_API_URL", "http://127.0.0.1:1")
+    assert "one archive folder for each" in str(run("sync", "--archive", "b").exception)

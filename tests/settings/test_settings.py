@@ -52,7 +52,8 @@ def test_lists_and_tables_have_their_types(tmp_path: Path):
         ("fail_on = 'huge'", "use one of informational"),
         ("holidays = ['soon']", "write 2026-12-25"),
         ("placeholders = 3", "table of lists"),
-        ("seed = ", "not valid TOML"),
+        ("seed = ", "auditlens.toml: is not valid TOML: Invalid value"),
+        ("\nseed = 1\ntimezone = Mars", "auditlens.toml:3:12: is not valid TOML: .*between quotes"),
         ("frameworks = 'soc2'", "must be a list"),
         ("archive = 3", "must be text"),
         ("\nalso = ['xml']", r"auditlens.toml:2: 'also' names 'xml'; use ndjson"),
@@ -169,7 +170,7 @@ def test_receivers_are_read_from_their_tables(tmp_path: Path):
     ("text", "told"),
     [
         ("notify = 3", "auditlens.toml:1: 'notify' must hold tables"),
-        ("\n[notify.team]\n", "auditlens.toml:2: .*'kind' is None; use one of slack, teams"),
+        ("\n[notify.team]\n", "auditlens.toml:2: .*'kind' is missing; use one of slack, teams"),
         ('[notify.team]\nkind = "pager"', "auditlens.toml:2: .*'kind' is 'pager'"),
         ('[notify.team]\nkind = "slack"', "auditlens.toml:1: .*'url_env' is missing"),
         (GOOD + 'url = "https://x.test"', "auditlens.toml:4: .*'url' is no key of kind 'slack'"),
