@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import formatdate
@@ -10,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import ceil
 from socket import SHUT_RDWR, socket
 from time import sleep, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
@@ -42,6 +43,11 @@ class AuditHTTPServer(ThreadingHTTPServer):
         super().__init__(address, Doorway)
         self.simulated = server
         self.open: set[socket] = set()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away, as by Ctrl-C; that is no fault of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         """End connections that clients keep alive, so that no thread waits on them."""

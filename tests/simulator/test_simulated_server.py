@@ -2,11 +2,14 @@
 
 import json
 import re
+import socket
+import struct
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from typing import NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -398,3 +401,19 @@ def test_a_path_may_be_given_as_text(workspace, tmp_path):
     path: Path = workspace.write_ndjson(tmp_path / "log.ndjson")
     with serve(str(path), usual_days=None) as server:
         assert ask(server, LEGACY)["count"] == workspace.size
+
+
+def test_a_client_that_goes_away_leaves_no_trace(workspace, capfd):
+    """Whether it waits for an answer or for nothing: the server goes on and prints nothing."""
+    with serve(workspace, page_size=100, latency=0.1) as slow:
+        host, port = slow.url.removeprefix("http://").split(":")
+        line = f"GET {CURRENT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {slow.key}\r\n\r\n"
+        for sent in (line, line, ""):
+            client = socket.create_connection((host, int(port)))
+            client.sendall(sent.encode())
+            # With nothing to linger for, closing is a reset.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        assert len(ask(slow, CURRENT)["results"]) == 100
+        sleep(0.2)
+    assert capfd.readouterr().err == ""
