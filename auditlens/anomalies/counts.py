@@ -11,7 +11,7 @@ from auditlens.anomalies.pairs import RISKY
 from auditlens.anomalies.past import NOTHING
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["AFTER", "PAUSE", "day_counts", "foreign_folders", "pair_counts"]
+__all__ = ["AFTER", "PAUSE", "day_counts", "foreign_folders", "pair_counts", "with_evening"]
 
 MINUTE = 60 * 1_000_000
 BURST = 5 * MINUTE
@@ -55,7 +55,7 @@ def day_counts(ledger: Ledger) -> pl.DataFrame:
 def with_evening(ledger: Ledger) -> pl.DataFrame:
     """Sender, time, day and group of every event, and of those shortly before the first day."""
     rows, evening = ledger.rows.select("s", "t", "d", "g"), ledger.past.tables["evening"]
-    if not len(evening):
+    if not len(evening) or not len(rows):
         return rows
     return pl.concat([evening, rows]).sort("s", "t", maintain_order=True)
 

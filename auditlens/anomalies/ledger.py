@@ -12,7 +12,7 @@ from auditlens.actions import ACTION_GROUPS
 from auditlens.anomalies.past import NOTHING, Past
 from auditlens.errors import UsageError
 
-__all__ = ["NOTHING", "Ledger", "open_ledger"]
+__all__ = ["NOTHING", "Ledger", "open_ledger", "removed_accounts"]
 
 CONTAINERS = ("container", "container_id", "parent_id", "schema_id", "database_id")
 NEEDED = (
@@ -71,7 +71,7 @@ class Ledger:
 def open_ledger(
     events: pl.DataFrame,
     *,
-    until: datetime,
+    until: datetime | None,
     since: datetime | None = None,
     timezone: str = "UTC",
     circles: pl.DataFrame | None = None,
@@ -83,7 +83,9 @@ def open_ledger(
     ``past`` is what earlier days left behind; raises UsageError for an event of one of them.
     """
     past = past or Past()
-    inside = pl.col("sender_id").is_not_null() & (pl.col("created_at") < until)
+    inside = pl.col("sender_id").is_not_null()
+    if until is not None:
+        inside &= pl.col("created_at") < until
     if since is not None:
         inside &= pl.col("created_at") >= since
     events = events.lazy().select(NEEDED).filter(inside).collect()

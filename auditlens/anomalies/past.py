@@ -10,7 +10,7 @@ import polars as pl
 
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["NOTHING", "Past", "carried", "with_tail"]
+__all__ = ["NOTHING", "SENDERS", "Past", "carried", "with_tail"]
 
 NOTHING = -1
 """The code of a value the event does not have."""

@@ -67,13 +67,12 @@ def weeks(
     now = pairs["week"].unique().sort().to_list()
     if before is not None:
         pairs = pl.concat([pairs, before.select(pairs.columns)])
-    pairs = pairs.sort("week", "s", "x")
     week, s, x = (pairs[name].to_numpy().astype(np.int64) for name in ("week", "s", "x"))
     days = pairs["days"].to_numpy().astype(np.float64)
     for number in now:
-        low, high = np.searchsorted(week, [number - MEMORY_WEEKS, number])
+        then = (week >= number - MEMORY_WEEKS) & (week < number)
         people = int((since < number).sum())
-        held = csr_matrix((days[low:high], (s[low:high], x[low:high])), shape=(everyone, size))
+        held = csr_matrix((days[then], (s[then], x[then])), shape=(everyone, size))
         held.sum_duplicates()
         shared = np.bincount(held.indices, minlength=size)
         # What a quarter of everyone touches tells nobody apart and would compare all with all.

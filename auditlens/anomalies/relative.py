@@ -102,7 +102,7 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
     }
     for name in SELF_COUNTS:
         levels = np.log1p(values[name])
-        baseline = trail(levels, first, only=wanted)
+        baseline = trail(levels, first, only=wanted if name in RECENT else fresh)
         made[f"{name}_z"] = deviation(levels, baseline)
         if name in SURGE_COUNTS:
             made[f"{name}_leap"] = surge(values[name], baseline)
@@ -122,7 +122,7 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
     made["sensitive_export_days_14"] = sum_of_days(exporting, s, d)
     for name in SURGING:
         made[f"{name}_5_sum"] = sum_of_days(values[name], s, d, days=WORKWEEK)
-        made[f"{name}_5_surge"] = surge_of_days(values[name], s, d, first)
+        made[f"{name}_5_surge"] = surge_of_days(values[name], s, d, first, only=fresh)
     made |= {f"{name}_5_leap": made[f"{name}_5_surge"] for name in TAKING}
     for name in RECENT:
         made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)

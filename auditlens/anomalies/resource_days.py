@@ -50,21 +50,24 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     A resource without enough earlier days is compared with the days of its type.
     """
     table = visits(seen)
-    days = with_types(with_tail(table, kept_days(ledger, table), "r", READ))
+    kept = ledger.past.tables.get("resource_days")
+    days = with_types(with_tail(table, kept_of(table, kept), "r", READ))
     fresh = days["fresh"].to_numpy()
     r, d = (days[name].to_numpy().astype(np.int64) for name in ("r", "d"))
     first = first_rows(r)
-    before = np.arange(len(r)) - first + days["days_before"].to_numpy()[first]
-    usual = type_days(days, len(ledger.types))
+    before = (np.arange(len(r)) - first + days["days_before"].to_numpy()[first])[fresh]
+    table = table.with_columns(days.filter("fresh")["type"])
+    usual = type_days(table, kept, len(ledger.types))
     made = {
         "days_before": before,
-        "idle_days": np.where(before > 0, d - np.roll(d, 1), 0),
+        "idle_days": np.where(before > 0, (d - np.roll(d, 1))[fresh], 0),
     } | {f"usual_{name}": high for name, high in usual.items()}
     for count in OWN_COUNTS:
         values = days[count].to_numpy()
         # One of something, or none, is never more than usual; most resource-days are that.
         several = fresh & (values > (0 if count in SCARCE else 1))
-        own = trail(np.log1p(values), first, only=several)
+        own = trail(np.log1p(values), first, only=several).at(fresh)
+        values, several = values[fresh], several[fresh]
         z = deviation(np.log1p(values), own)
         if count in usual:
             high = np.maximum(usual[count], 0)
@@ -79,9 +82,10 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
         made[f"{count}_z"] = z
     unusual = days["audience_mean"].to_numpy() / 1000.0
     visited = fresh & (days["new_senders"].to_numpy() > 0)
-    made["audience_self"] = deviation(unusual, trail(unusual, first, only=visited))
-    return table.with_columns(days.filter("fresh")["type"]).with_columns(
-        pl.Series(name, (np.round(column, 6) if column.dtype.kind == "f" else column)[fresh])
+    baseline = trail(unusual, first, only=visited).at(fresh)
+    made["audience_self"] = deviation(unusual[fresh], baseline)
+    return table.with_columns(
+        pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
     )
 
@@ -91,15 +95,14 @@ def with_types(days: pl.DataFrame) -> pl.DataFrame:
     return days.with_columns(type=pl.col("type").cum_max().over("r"))
 
 
-def kept_days(ledger: Ledger, table: pl.DataFrame) -> pl.DataFrame | None:
-    """Of the kept days, those of the table's resources and those of the last weeks."""
-    kept = ledger.past.tables.get("resource_days")
+def kept_of(table: pl.DataFrame, kept: pl.DataFrame | None) -> pl.DataFrame | None:
+    """The kept days of the table's resources."""
     if kept is None:
         return None
-    touched = np.zeros(len(ledger.resources), np.bool_)
-    touched[table["r"].to_numpy()] = True
-    recent = kept["d"].to_numpy() >= ledger.first_day - 7 - BASELINE_DAYS
-    return kept.filter(pl.Series(recent | touched[kept["r"].to_numpy()]))
+    r, codes = kept["r"].to_numpy(), table["r"].to_numpy()
+    touched = np.zeros(max(r.max(initial=0), codes.max(initial=0)) + 1, np.bool_)
+    touched[codes] = True
+    return kept.filter(pl.Series(touched[r]))
 
 
 def visits(seen: Comparison) -> pl.DataFrame:
@@ -136,14 +139,18 @@ def visits(seen: Comparison) -> pl.DataFrame:
     return table.with_columns(pl.exclude("r", "d").cast(pl.Int64)).sort("r", "d")
 
 
-def type_days(table: pl.DataFrame, types: int) -> dict[str, Ints]:
+def type_days(table: pl.DataFrame, kept: pl.DataFrame | None, types: int) -> dict[str, Ints]:
     """The 95 % day of the resource's type over the four weeks before; -1 where there is none."""
     from scipy.sparse import identity
 
-    kind, d = (table[name].to_numpy() for name in ("type", "d"))
-    weeks = table.filter("fresh").select(week_of(pl.col("d"))).to_series().unique().sort()
-    usual = HighDays(kind, d, {name: table[name].to_numpy() for name in TYPE_COUNTS})
+    days = table.select("type", "d", *TYPE_COUNTS)
+    weeks = days.select(week_of(pl.col("d"))).to_series().unique().sort()
+    if kept is not None and len(weeks):
+        recent = kept.filter(pl.col("d") >= 7 * weeks[0] - 3 - BASELINE_DAYS)
+        days = pl.concat([recent.select(days.columns), days])
+    kind, d = (days[name].to_numpy() for name in ("type", "d"))
+    usual = HighDays(kind, d, {name: days[name].to_numpy() for name in TYPE_COUNTS})
     same = identity(types, dtype=np.int64, format="csr")
     for week in weeks.to_list():
         usual.read(week, same, np.ones(types, np.bool_))
-    return usual.found
+    return {name: found[len(days) - len(table) :] for name, found in usual.found.items()}

@@ -49,19 +49,21 @@ def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     ``days_before`` is the number of earlier active days; ``usual_<count>`` the peers' 95 % day
     (-1 without peers) and ``like`` the code of the sender the day resembles most.
     """
-    pairs, surprise = seen.pairs, seen.surprise
+    pairs = seen.pairs
+    r, c, e = (seen.surprise[key] for key in ("r", "c", "e"))
     parts = [
         seen.days,
         hour_surprise(ledger),
         step_surprise(ledger),
         *pair_counts(pairs, seen.had),
-        per_day(pairs["e"], surprise["e"]["own"], "kind"),
-        per_day(pairs["e"], surprise["e"]["peer"], "peer_kind"),
-        per_day(pairs["e"], surprise["e"]["own"] - surprise["e"]["crowd"], "kind_llr"),
-        per_day(pairs["c"], surprise["c"]["own"], "container"),
-        per_day(pairs["c"], surprise["c"]["own"] - surprise["c"]["crowd"], "container_llr"),
-        per_day(pairs["c"], surprise["c"]["peer"], "peer_container"),
-        per_day(pairs["r"], surprise["r"]["peer"], "peer_resource"),
+        per_day(pairs["e"], kind=e["own"], peer_kind=e["peer"], kind_llr=e["own"] - e["crowd"]),
+        per_day(
+            pairs["c"],
+            container=c["own"],
+            container_llr=c["own"] - c["crowd"],
+            peer_container=c["peer"],
+        ),
+        per_day(pairs["r"], peer_resource=r["peer"]),
     ]
     table = seen.counts.lazy()
     for part in parts:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from auditlens.anomalies.windows import Floats, Ints, Trail, surge, trail
+from auditlens.anomalies.windows import Floats, Ints, surge, trail
 
 __all__ = [
     "FORTNIGHT", "WORKWEEK", "log_ratio_to_before", "recent_mean", "sum_of_days", "surge_of_days",
@@ -46,22 +47,17 @@ def recent_mean(z: Floats, first: Ints, *, days: int = 5) -> Floats:
     return np.asarray((total[rows + 1] - total[start]) / (1000.0 * days), np.float64)
 
 
-def surge_of_days(values: Ints, subject: Ints, day: Ints, first: Ints) -> Floats:
+def surge_of_days(
+    values: Ints, subject: Ints, day: Ints, first: Ints, *, only: NDArray[np.bool_] | None = None
+) -> Floats:
     """How far the last five days' sum lies above the highest such sum before those days.
 
-    In spreads of a Poisson count; zero where fewer than ten active days came before.
+    In spreads of a Poisson count; zero where fewer than ten active days came before. ``only``
+    marks the rows that need an answer.
     """
     line = subject * 1_000_000 + day
     start = np.searchsorted(line, line - WORKWEEK + 1)
     sums = sum_of_days(values, subject, day, days=WORKWEEK)
-    before = trail(np.log1p(sums), first)
-    return surge(
-        sums,
-        Trail(
-            before.days[start],
-            before.median[start],
-            before.mad[start],
-            before.high[start],
-            before.highest[start],
-        ),
-    )
+    needed = np.zeros(len(values), np.bool_)
+    needed[start if only is None else start[only]] = True
+    return surge(sums, trail(np.log1p(sums), first, only=needed).at(start))

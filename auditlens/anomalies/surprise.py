@@ -43,14 +43,16 @@ def thousandths(values: Floats) -> Ints:
     return np.round(values * STEPS).astype(np.int64)
 
 
-def per_day(pairs: pl.DataFrame, surprise: Ints, name: str) -> pl.DataFrame:
+def per_day(pairs: pl.DataFrame, **surprises: Ints) -> pl.DataFrame:
     """Mean by event (``<name>_mean``) and largest (``<name>_max``) surprise a sender-day."""
-    x, n = pl.col("x"), pl.col("n")
-    return (
-        pairs.select("s", "d", "n", pl.Series("x", surprise))
-        .group_by("s", "d")
-        .agg(
-            ((x * n).sum() // n.sum()).alias(f"{name}_mean"),
-            x.max().alias(f"{name}_max"),
+    n = pl.col("n")
+    facts = [
+        fact
+        for name in surprises
+        for fact in (
+            ((pl.col(name) * n).sum() // n.sum()).alias(f"{name}_mean"),
+            pl.col(name).max().alias(f"{name}_max"),
         )
-    )
+    ]
+    table = pairs.select("s", "d", "n", **{name: pl.Series(x) for name, x in surprises.items()})
+    return table.group_by("s", "d").agg(facts)

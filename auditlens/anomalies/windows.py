@@ -43,6 +43,12 @@ class Trail:
     high: Floats
     highest: Floats
 
+    def at(self, rows: Ints | NDArray[np.bool_]) -> Trail:
+        """The same of some rows."""
+        return Trail(
+            self.days[rows], self.median[rows], self.mad[rows], self.high[rows], self.highest[rows]
+        )
+
 
 def first_rows(subjects: Ints) -> Ints:
     """For rows sorted by subject: the index of each row's subject's first row."""

@@ -1,0 +1,182 @@
+"""Features kept day by day: what one more day adds, without reading the days before it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from auditlens.anomalies import relative, resource_days
+from auditlens.anomalies.counts import AFTER, PAUSE, with_evening
+from auditlens.anomalies.high_days import BASELINE_DAYS
+from auditlens.anomalies.hours import hour_cells, presence
+from auditlens.anomalies.ledger import Ledger, open_ledger, removed_accounts
+from auditlens.anomalies.pairs import week_of
+from auditlens.anomalies.past import SENDERS, Past
+from auditlens.anomalies.peers import MEMORY_WEEKS
+from auditlens.anomalies.resource_days import resource_features
+from auditlens.anomalies.sender_days import Comparison, compare, sender_features
+from auditlens.anomalies.steps import day_steps
+from auditlens.anomalies.tables import resource_table, sender_table
+from auditlens.anomalies.windows import WINDOW, Ints
+
+__all__ = ["FeatureState", "NewDays"]
+
+SENDER_TAIL = 40
+"""Active days of a sender that are kept: a window before each of the last five calendar days,
+and five days before the first of them."""
+
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class FeatureState:
+    """All that the features of later days need of the days up to ``last_day``.
+
+    Whole numbers a sender and value, not events. A state is never changed: ``advance`` gives the
+    next one. ``FeatureState()`` is the state before the first day.
+    """
+
+    timezone: str = "UTC"
+    past: Past = field(default_factory=Past, repr=False)
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day that is counted, None before the first."""
+        return None if self.past.end is None else EPOCH + timedelta(days=self.past.end)
+
+    def advance(self, events: pl.DataFrame, *, circles: pl.DataFrame | None = None) -> NewDays:
+        """Count the days of ``events`` (EVENT_SCHEMA, classified) and compute their features.
+
+        The events are those of whole days after ``last_day``, all of them; days and rows in any
+        order. The features are bit by bit those that the whole log gives. ``circles`` as in
+        ``detect``. Raises UsageError for an event of a day that is counted already: then begin
+        anew, from the whole log.
+        """
+        known = events.filter(pl.col("sender_id").is_not_null())
+        ledger = open_ledger(
+            known, until=None, timezone=self.timezone, circles=circles, past=self.past
+        )
+        seen = compare(ledger)
+        senders, resources = sender_features(ledger, seen), resource_features(ledger, seen)
+        past = self.past
+        if len(ledger.rows):
+            past = following(ledger, seen, senders, resources, removed_accounts(known))
+        return NewDays(
+            FeatureState(self.timezone, past),
+            sender_table(ledger, senders),
+            resource_table(ledger, resources),
+        )
+
+
+@dataclass(frozen=True)
+class NewDays:
+    """The days just counted: the state after them, and their features by sender and resource."""
+
+    state: FeatureState
+    sender_days: pl.DataFrame
+    resource_days: pl.DataFrame
+
+
+def following(
+    ledger: Ledger,
+    seen: Comparison,
+    senders: pl.DataFrame,
+    resources: pl.DataFrame,
+    removed: pl.DataFrame,
+) -> Past:
+    """What the ledger's past and its own days leave behind together."""
+    old, end = ledger.past.tables, int(ledger.rows["d"].max())  # type: ignore[arg-type]
+    tables = {key: added(old[key], first_use(seen.pairs[key], key)) for key in seen.pairs}
+    taken = day_steps(ledger)[0].select(pl.col("s", "b", "e").cast(pl.Int32), "n")
+    tables["steps"] = added(old["steps"], taken)
+    tables["hours"] = added(old["hours"], hours_present(ledger))
+    for key in ("r", "c"):
+        days = added(old[f"touched_{key}"], days_touched(seen.pairs[key], key))
+        tables[f"touched_{key}"] = days.filter(pl.col("week") >= (end + 3) // 7 - MEMORY_WEEKS)
+    moments = with_evening(ledger)
+    latest = int(moments["t"].max())  # type: ignore[arg-type]
+    tables["evening"] = moments.filter(pl.col("t") >= latest - PAUSE)
+    tables["removals"] = pl.concat([old["removals"], removed]).filter(pl.col("t") > latest - AFTER)
+    tables["sender_days"] = last_days(
+        old.get("sender_days"), senders.select("s", "d", *relative.READ, "days_before"), SENDER_TAIL
+    )
+    columns = ("r", "d", *resource_days.READ, "days_before")
+    tables["resource_days"] = last_days(
+        old.get("resource_days"), resources.select(columns), WINDOW, since=end - 7 - BASELINE_DAYS
+    )
+    names = {"r": ledger.resources, "c": ledger.containers, "e": ledger.kinds, "k": ledger.types}
+    return Past(ledger.start, end, ledger.senders.select(*SENDERS), names, tables)
+
+
+def first_use(pairs: pl.DataFrame, key: str) -> pl.DataFrame:
+    return pairs.group_by("s", key).agg(pl.col("n").sum(), since=pl.col("d").min())
+
+
+def days_touched(pairs: pl.DataFrame, key: str) -> pl.DataFrame:
+    week = week_of(pl.col("d")).alias("week")
+    return pairs.group_by(week, "s", key).agg(days=pl.len().cast(pl.Int64))
+
+
+def hours_present(ledger: Ledger) -> pl.DataFrame:
+    row, slot, _ = hour_cells(ledger)
+    days = presence(ledger.sender_days, row, slot)
+    day, place = np.nonzero(days)
+    return pl.DataFrame(
+        {
+            "s": ledger.sender_days["s"].to_numpy()[day],
+            "slot": place.astype(np.int32),
+            "quarters": days[day, place],
+        }
+    )
+
+
+def added(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Both tables in one: sums of Int64 columns, the earliest ``since``; sorted by the others.
+
+    ``old`` is sorted already, so few new rows cost little more than a copy.
+    """
+    sums = [name for name, dtype in old.schema.items() if dtype == pl.Int64]
+    keys = [name for name in old.columns if name not in (*sums, "since")]
+    new = new.group_by(keys).agg(pl.col(sums).sum(), pl.col("^since$").min())
+    new = new.select(old.columns).sort(keys)
+    before, now = lines(old, new, keys)
+    at = np.searchsorted(before, now)
+    hit = np.append(before, -1)[at] == now
+    columns = {}
+    for name in old.columns:
+        values, more = old[name].to_numpy().copy(), new[name].to_numpy()
+        if name in sums:
+            values[at[hit]] += more[hit]
+        # What is known already keeps its keys, and was first seen earlier.
+        columns[name] = np.insert(values, at[~hit], more[~hit])
+    return pl.DataFrame(columns, schema=old.schema)
+
+
+def lines(old: pl.DataFrame, new: pl.DataFrame, keys: list[str]) -> tuple[Ints, Ints]:
+    """The keys of each table as one number a row, in the order of the keys."""
+    found = [np.zeros(len(table), np.int64) for table in (old, new)]
+    for key in keys:
+        columns = [table[key].to_numpy().astype(np.int64) + 1 for table in (old, new)]
+        width = max(int(column.max(initial=0)) for column in columns) + 1
+        found = [line * width + column for line, column in zip(found, columns, strict=True)]
+    return found[0], found[1]
+
+
+def last_days(
+    old: pl.DataFrame | None, new: pl.DataFrame, number: int, *, since: int | None = None
+) -> pl.DataFrame:
+    """The last ``number`` days of each subject, and every day from ``since`` on; sorted."""
+    subject = new.columns[0]
+    old = new.clear() if old is None else old
+    before, now = (table[subject].to_numpy() for table in (old, new))
+    place = np.searchsorted(before, now, side="right")
+    order = np.insert(np.arange(len(old)), place, np.arange(len(new)) + len(old))
+    subjects = np.r_[before, now][order]
+    both: pl.DataFrame = pl.concat([old, new])
+    kept = np.searchsorted(subjects, subjects, side="right") - np.arange(len(order)) <= number
+    if since is not None:
+        kept |= both["d"].to_numpy()[order] >= since
+    return both.select(pl.all().gather(order[kept]))
