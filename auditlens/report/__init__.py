@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from auditlens.audit import Audit
     from auditlens.report.facts import Facts
+    from auditlens.rules.samples import Samples
 
 __all__ = ["Report", "Review"]
 
@@ -47,8 +48,9 @@ class Report:
     the key comes from ``key`` or from AUDITLENS_IDENTITY_KEY) or ``aggregate``. ``review`` holds
     dispositions, exceptions and signatures. ``max_rows`` caps the findings a page shows; every
     file holds all of them. ``templates`` is a folder of your own templates (or their texts by
-    name), which run in a sandbox. Raises UsageError for an unknown edition or mode, or a folder
-    that is not there.
+    name), which run in a sandbox. ``samples`` counts the tests of each rule by name; by default
+    the files beside the rules are counted. Raises UsageError for an unknown edition or mode, or a
+    folder that is not there.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Report:
         review: Review | None = None,
         max_rows: int = MAX_ROWS,
         templates: str | os.PathLike[str] | Mapping[str, str] | None = None,
+        samples: Mapping[str, Samples] | None = None,
     ) -> None:
         if edition not in EDITIONS:
             raise UsageError(
@@ -72,6 +75,7 @@ class Report:
         self.review = review or Review()
         self.max_rows = max_rows
         self.templates = templates_of(templates)
+        self.samples = samples
         self.key = key or os.environ.get(KEY_VARIABLE, "").encode() or None
         self.facts  # noqa: B018 - an impossible combination is told at once
 
@@ -92,6 +96,7 @@ class Report:
             identity=self.identity,
             review=self.review,
             key=self.key,
+            samples=self.samples,
         )
 
     def content(self) -> Content:
@@ -177,6 +182,7 @@ class Report:
         """Every file of the report by name, the manifest last."""
         from auditlens.report.exports import as_json, as_ndjson, as_ocsf, as_oscal
         from auditlens.report.folder import MANIFEST, manifest
+        from auditlens.report.tables import table_files
 
         if unknown := sorted(set(also) - set(FORMS)):
             raise UsageError(f"No form is called {unknown[0]!r}", fix=f"Use {', '.join(FORMS)}")
@@ -185,6 +191,7 @@ class Report:
             "findings.json": as_json(self.built),
             "findings.csv": self.csv,
             "findings.parquet": self.parquet,
+            **table_files(self.built),
         }
         makers: dict[str, Callable[[], bytes]] = {
             "ndjson": lambda: as_ndjson(self.facts.findings),

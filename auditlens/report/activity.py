@@ -15,7 +15,7 @@ from auditlens.report.wording import count, percent
 
 __all__ = ["CLASSES", "activity", "local_day"]
 
-TOP = 10
+TOP = 8
 CLASSES = {
     "Read": ("read", "auth"),
     "Change": ("write",),
@@ -54,6 +54,7 @@ def activity(facts: Facts) -> Activity:
         busiest_day=busiest,
         hours=hours,
         hours_peak=max((n or 0 for row in hours for n in row), default=0),
+        by_hour=by_hour(facts, floor),
         actions=actions(events, floor),
         top_senders=top(events, "sender", flagged_subjects(facts, "sender")) if facts.named else (),
         top_resources=(
@@ -114,6 +115,13 @@ def hour_grid(facts: Facts, floor: int | None) -> tuple[tuple[int | None, ...], 
     )
     found = {(w, h): withheld(n, who, floor) for w, h, n, who in cells.iter_rows()}
     return tuple(tuple(found.get((w, h), 0) for h in range(24)) for w in range(1, 8))
+
+
+def by_hour(facts: Facts, floor: int | None) -> tuple[tuple[str, int | None], ...]:
+    """The hours of the day that have events, and how many."""
+    hour = pl.col("created_at").dt.convert_time_zone(facts.period.timezone).dt.hour()
+    cells = facts.events.group_by(hour.alias("h")).agg(pl.len(), pl.col("sender_number").n_unique())
+    return tuple((f"{h:02d}", withheld(n, who, floor)) for h, n, who in sorted(cells.iter_rows()))
 
 
 def actions(events: pl.DataFrame, floor: int | None) -> tuple[Share, ...]:

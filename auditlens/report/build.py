@@ -15,7 +15,9 @@ from auditlens.report.facts import Facts
 from auditlens.report.finding_rows import PARQUET, finding_rows, rule_groups, shown_findings
 from auditlens.report.frameworks import framework_tables
 from auditlens.report.profiles import profiles
-from auditlens.report.rule_rows import rule_rows
+from auditlens.report.rule_rows import rule_rows, rule_summary
+from auditlens.report.sender_months import sender_month_rows
+from auditlens.report.tables import table_hashes
 
 __all__ = ["build_content"]
 
@@ -32,19 +34,23 @@ def build_content(facts: Facts, *, limit: int, hashes: Mapping[str, str]) -> Con
     fields = field_fill(facts)
     evidence = evidence_states(facts, rules, signed, fields)
     population = completeness(facts, evidence, fields)
+    frameworks = framework_tables(facts, evidence, rows)
+    hashes = {**hashes, **table_hashes(rules, frameworks)}
     return Content(
         schema=SCHEMA_VERSION,
         cover=cover(facts),
         conclusion=conclusion(facts, rows, population, rules, signed),
         change=change(facts, rows, population.events_in_period),
-        frameworks=framework_tables(facts, evidence, rows),
+        frameworks=frameworks,
         groups=rule_groups(facts, rows, page_rows),
         findings=rows,
         shown=shown,
         activity=activity(facts),
         profiles=profiles(facts),
+        sender_months=sender_month_rows(facts),
         access=access(facts),
         rules=rules,
+        rule_summary=rule_summary(facts, rules),
         completeness=population,
         method=method(facts),
         exceptions=exceptions(facts),

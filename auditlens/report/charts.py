@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from auditlens.report.sections import Activity
 
@@ -11,7 +12,6 @@ __all__ = ["Mark", "Ribbon", "Tick", "Timeline", "heat", "share_width", "spark",
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 960, 190, 52, 4, 22, 22
 HEAT_STEPS = 5
-SPARK_HEIGHT = 20
 
 
 class Drawn(str):
@@ -22,7 +22,7 @@ class Drawn(str):
 
 @dataclass(frozen=True)
 class Ribbon:
-    """One series of the stacked timeline as a single path."""
+    """One series of the stacked timeline as a single path: a day wide and an event high is one."""
 
     name: str
     number: int
@@ -47,13 +47,26 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """One cell of the grid of hours: its count (null = withheld), shade and width in hours."""
+
+    count: int | None
+    shade: int
+    hours: int
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """Everything the timeline macro writes."""
+    """Everything the timeline macro writes: a plot of ``span`` days by ``ceiling`` events."""
 
     width: int
     height: int
     left: int
-    stroke: float
+    top: int
+    plot_width: int
+    plot_height: int
+    span: int
+    ceiling: int
     ribbons: tuple[Ribbon, ...]
     marks: tuple[Mark, ...]
     days: tuple[Tick, ...]
@@ -65,39 +78,41 @@ def timeline(activity: Activity) -> Timeline:
     days, base = len(activity.days), HEIGHT - FOOT
     step = (WIDTH - LEFT - RIGHT) / max(days, 1)
     ceiling = nice_ceiling(activity.peak)
-    scale = (base - TOP) / ceiling
-    stacked = [0.0] * days
+    stacked = [0] * days
     ribbons = []
     for number, series in enumerate(activity.series, 1):
         bars = []
         for index, count in enumerate(series.counts):
             if count:
-                low, x = stacked[index], round(LEFT + (index + 0.5) * step)
-                stacked[index] += count * scale
-                bars.append(f"M{x} {base - low:.4g}V{base - stacked[index]:.4g}")
+                bars.append(f"M{index} {ceiling - stacked[index]}v-{count}")
+                stacked[index] += count
         if bars:
             ribbons.append(Ribbon(series.name, number, Drawn("".join(bars))))
-    every = max(1, -(-days // 16))
+    every = max(1, -(-days // 10))
     return Timeline(
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
-        stroke=round(max(step - 2, 0.8), 1),
+        top=TOP,
+        plot_width=WIDTH - LEFT - RIGHT,
+        plot_height=base - TOP,
+        span=max(days, 1),
+        ceiling=ceiling,
         ribbons=tuple(ribbons),
         marks=tuple(
-            Mark(round(LEFT + (index + 0.5) * step, 1), count, str(day))
+            Mark(round(LEFT + (index + 0.5) * step), count, str(day))
             for index, (day, count) in enumerate(
                 zip(activity.days, activity.findings_by_day, strict=True)
             )
             if count
         ),
         days=tuple(
-            Tick(round(LEFT + (index + 0.5) * step, 1), f"{day:%m-%d}")
+            Tick(round(LEFT + (index + 0.5) * step), f"{day:%m-%d}")
             for index, day in enumerate(activity.days)
             if index % every == 0
         ),
         counts=tuple(
-            Tick(round(base - part * (base - TOP), 1), f"{ceiling * part:,.0f}")
+            Tick(round(base - part * (base - TOP)), f"{ceiling * part:,.0f}")
             for part in (0, 0.5, 1)
         ),
     )
@@ -111,24 +126,29 @@ def nice_ceiling(peak: int) -> int:
     return next(unit * n for n in (2, 4, 6, 8, 10) if unit * n >= peak)
 
 
-def heat(count: int | None, peak: int) -> int:
+def heat(counts: Sequence[int | None], peak: int) -> tuple[Cell, ...]:
+    """The cells of one row: hours without an event that follow each other are one cell."""
+    cells: list[Cell] = []
+    for count in counts:
+        if count == 0 and cells and cells[-1].count == 0:
+            cells[-1] = Cell(0, 0, cells[-1].hours + 1)
+        else:
+            cells.append(Cell(count, shade(count, peak), 1))
+    return tuple(cells)
+
+
+def shade(count: int | None, peak: int) -> int:
     """The shade of a cell: 0 for none, 1 to 5 by share of the peak."""
-    if not count:
-        return 0
-    return min(HEAT_STEPS, 1 + count * HEAT_STEPS // (peak + 1))
+    return min(HEAT_STEPS, 1 + count * HEAT_STEPS // (peak + 1)) if count else 0
 
 
-def share_width(percent: float, largest: float) -> float:
+def share_width(percent: float, largest: float) -> int:
     """Width of a bar from 0 to 80, the largest filling it."""
-    return round(80 * percent / largest, 1) if largest else 0.0
+    return round(80 * percent / largest) if largest else 0
 
 
 def spark(counts: Sequence[int]) -> Drawn:
-    """Path of a sparkline: one stroke a day, four units apart, twenty high."""
+    """Outline of a sparkline: a day is one unit wide, an event one unit high."""
     peak = max(counts, default=0)
-    bars = []
-    for index, count in enumerate(counts):
-        if count:
-            height = max(1, round(count / peak * SPARK_HEIGHT))
-            bars.append(f"M{index * 4 + 2} {SPARK_HEIGHT}v-{height}")
-    return Drawn("".join(bars))
+    steps = (f"V{peak - count}h{sum(1 for _ in run)}" for count, run in groupby(counts))
+    return Drawn(f"M0 {peak}{''.join(steps)}V{peak}z")

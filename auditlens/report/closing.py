@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
-
 from auditlens.report.facts import Facts
 from auditlens.report.sections import Appendix, ExceptionRow, Method, SignOff, SignOffLine
-from auditlens.report.wording import count, percent
+from auditlens.report.wording import count
 
 __all__ = ["appendix", "exceptions", "method", "sign_off"]
 
@@ -29,8 +27,10 @@ LIMITS = (
     "Rank and percentile say how unusual a day is among the days compared, not how likely harm is.",
     "A sender or resource without a history has no baseline; peers stand in for it.",
 )
-LISTED = 6
-"""How many members of a list the model's settings spell out."""
+INTERNAL = ("usual_leaps",)
+"""Settings that a run works out anew and that say nothing to a reader."""
+LISTED = 3
+"""Up to how many members of a list the model's settings spell out."""
 
 ROLES = ("preparer", "reviewer", "approver")
 STATEMENTS = {
@@ -39,9 +39,7 @@ STATEMENTS = {
     "approver": "I accept the review and the exceptions it lists.",
 }
 GLOSSARY = (
-    ("event", "One record of the audit log."),
     ("sender", "Who acted: a person, a key's owner, the system, an automation."),
-    ("resource", "What was acted on."),
     ("finding", "What a rule or the model flagged: one episode, with its reasons and events."),
     ("rule", "A written condition over events; every rule is listed, hit or not."),
     ("baseline", "What is usual for a sender or resource, or for its peers."),
@@ -77,21 +75,34 @@ def blind_spots(facts: Facts) -> tuple[str, ...]:
 def model_rows(key: str, value: Any) -> list[tuple[str, str]]:
     """One line of settings, or one a model where the value holds several."""
     if isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
-        return [(name, in_words(one)) for name, one in sorted(value.items())]
+        return [(name, settings_of(one)) for name, one in sorted(value.items())]
     return [(key, in_words(value))]
+
+
+def settings_of(model: Mapping[str, Any]) -> str:
+    """Every setting of one model that has a value."""
+    held = {
+        key: one
+        for key, one in sorted(model.items())
+        if key not in INTERNAL and not isinstance(one, bool) and one not in ({}, [], (), "", None)
+    }
+    return ", ".join(f"{key.replace('_', ' ')} {in_words(one)}" for key, one in held.items())
 
 
 def in_words(value: Any) -> str:
     """One setting of the model as text."""
     if isinstance(value, list | tuple):
-        first = ", ".join(in_words(one) for one in value[:LISTED]) or "none"
-        more = len(value) - LISTED
-        return f"{first} and {more:,} more" if more > 0 else first
+        return members_of([in_words(one) for one in value])
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {in_words(one)}" for key, one in sorted(value.items()))
+        return members_of([f"{key} {in_words(one)}" for key, one in sorted(value.items())])
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def members_of(members: list[str]) -> str:
+    """The members of a small collection, or how many a large one has."""
+    return f"{len(members):,}" if len(members) > LISTED else ", ".join(members) or "none"
 
 
 def exceptions(facts: Facts) -> tuple[ExceptionRow, ...]:
@@ -150,11 +161,7 @@ def appendix(facts: Facts, hashes: Mapping[str, str]) -> Appendix:
         f"auditlens report {source} --period {period.label} --timezone {period.timezone}"
         f"{f' --seed {seed}' if seed else ''} --out OUT"
     )
-    classified = facts.events.filter(pl.col("action").is_not_null()).height
-    statement = (
-        "The same archive, rules, settings and versions give these findings to the byte. "
-        f"{percent(classified, facts.events.height)} % of the events had a known action."
-    )
+    statement = "The same archive, rules, settings and versions give these findings to the byte."
     return Appendix(
         command=command,
         statement=statement,

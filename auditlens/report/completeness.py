@@ -79,6 +79,8 @@ def completeness(
         pulls_total=len(held.pulls),
         head=held.head or "",
         input_digest=held.input_digest,
+        directory_at=facts.directory.at if facts.directory else None,
+        directory_head=facts.directory.digest if facts.directory else "",
         fields=fields,
         evidence=evidence,
     )

@@ -20,7 +20,8 @@ from auditlens.report.content import (
 from auditlens.report.facts import FOR_THE_RECORD, STRONGEST_FIRST, Facts
 from auditlens.report.review import Resolved
 from auditlens.report.rule_rows import RAN
-from auditlens.report.sections import Completeness, RuleRow, SignOff
+from auditlens.report.rulebook import RuleRow
+from auditlens.report.sections import Completeness, SignOff
 from auditlens.report.wording import count, local, percent
 
 __all__ = ["change", "conclusion", "cover"]
@@ -83,7 +84,7 @@ def conclusion(
     trust, trust_headline = TRUST.get(completeness.outcome, ("warn", "Not known"))
     if trust == "good" and any(figure.state == "bad" for figure in figures[:2]):
         trust, trust_headline = "warn", "Complete, with reservations"
-    verdict, headline = judged(levels, len(rows), trust)
+    verdict, headline = judged(levels, len(rows), trust, completeness.events_in_period)
     return Conclusion(
         verdict=verdict,
         headline=headline,
@@ -97,8 +98,8 @@ def conclusion(
     )
 
 
-def judged(levels: tuple[LevelCount, ...], total: int, trust: str) -> tuple[str, str]:
-    """The verdict and its headline. Nothing found in half a log is not "clear"."""
+def judged(levels: tuple[LevelCount, ...], total: int, trust: str, events: int) -> tuple[str, str]:
+    """The verdict and its headline. Nothing found in half a log, or in none, is not "clear"."""
     pending = {entry.level: entry.undecided for entry in levels}
     urgent = [f"{pending[level]:,} {level}" for level in URGENT if pending[level]]
     if urgent:
@@ -107,6 +108,8 @@ def judged(levels: tuple[LevelCount, ...], total: int, trust: str) -> tuple[str,
         return "attention", f"{count(open_count, 'finding')} to decide, none high or critical"
     if total:
         return "clear", "Nothing left to decide"
+    if not events:
+        return "attention", "No event in this period"
     if trust == "bad":
         return "attention", "Nothing found in what was pulled"
     return "clear", "Nothing found"
@@ -130,8 +133,10 @@ def sentences(
         record = facts.findings.filter(pl.col("level") == FOR_THE_RECORD).height
         second = f"{count(total, 'finding')}: {pending:,} to decide"
         second += f", {record:,} for the record." if record else "."
-    else:
+    elif events:
         second = "No rule was broken and no sender or resource stood out."
+    else:
+        second = "There was nothing for a rule or the model to examine."
     return first, second, completeness.statement
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from auditlens.report.rulebook import RuleRow, RuleSummary
 from auditlens.report.sections import (
     Activity,
     Appendix,
@@ -17,7 +18,7 @@ from auditlens.report.sections import (
     Framework,
     Method,
     Profile,
-    RuleRow,
+    SenderMonth,
     SignOff,
 )
 
@@ -41,7 +42,7 @@ __all__ = [
     "TrustFigure",
 ]
 
-SCHEMA_VERSION = "auditlens.report/1"
+SCHEMA_VERSION = "auditlens.report/2"
 
 
 @dataclass(frozen=True)
@@ -286,8 +287,10 @@ class Content:
     shown: Shown
     activity: Activity
     profiles: tuple[Profile, ...]
+    sender_months: tuple[SenderMonth, ...]
     access: Access
     rules: tuple[RuleRow, ...]
+    rule_summary: RuleSummary
     completeness: Completeness
     method: Method
     exceptions: tuple[ExceptionRow, ...]

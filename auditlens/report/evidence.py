@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from auditlens.report.facts import FOR_THE_RECORD, Facts
 from auditlens.report.rule_rows import RAN
-from auditlens.report.sections import Evidence, FieldFill, RuleRow, SignOff
+from auditlens.report.rulebook import RuleRow
+from auditlens.report.sections import Evidence, FieldFill, SignOff
 from auditlens.report.wording import count, local
 
 __all__ = ["EVIDENCE_NAMES", "evidence_states"]

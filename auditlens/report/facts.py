@@ -13,12 +13,15 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from auditlens.anomalies import sender_months
+from auditlens.directory import Directory
 from auditlens.findings import LEVELS
 from auditlens.period import Period, zone
-from auditlens.report.identity import check_mode, labels, veil_events, veil_findings
+from auditlens.report.identity import WITHHELD, check_mode, labels, veil_events, veil_findings
 from auditlens.report.past import past_findings
 from auditlens.report.recorded import Recorded, recorded
 from auditlens.report.review import Review
+from auditlens.rules.samples import Samples, samples_of
 
 __all__ = ["Facts", "facts_of", "file_name"]
 
@@ -50,6 +53,9 @@ class Facts:
     identity: str
     recorded: Recorded
     past: Mapping[str, tuple[str, ...]]
+    sender_months: pl.DataFrame
+    samples: Mapping[str, Samples]
+    directory: Directory | None
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -85,7 +91,13 @@ class Facts:
 
 
 def facts_of(
-    audit: Any, *, edition: str, identity: str, review: Review, key: bytes | None = None
+    audit: Any,
+    *,
+    edition: str,
+    identity: str,
+    review: Review,
+    key: bytes | None = None,
+    samples: Mapping[str, Samples] | None = None,
 ) -> Facts:
     """Gather ``audit`` into facts; raise UsageError for an unknown identity mode."""
     check_mode(identity, key)
@@ -110,7 +122,21 @@ def facts_of(
         identity=identity,
         recorded=recorded(audit.events),
         past=past_findings(audit.findings, getattr(audit, "earlier", ())),
+        sender_months=months_of(audit.sender_days, identity, names),
+        samples=samples_of(audit.rules.rules) if samples is None else samples,
+        directory=getattr(audit, "directory", None),
     )
+
+
+def months_of(sender_days: pl.DataFrame, identity: str, names: Mapping[str, str]) -> pl.DataFrame:
+    """The months that ``sender_days`` add up to, veiled; none where nobody may be told apart."""
+    if identity == "aggregate" or not sender_days.height:
+        return pl.DataFrame()
+    months = sender_months(sender_days)
+    if identity == "full":
+        return months
+    known = pl.col("sender_id").replace_strict(names, default=WITHHELD, return_dtype=pl.String)
+    return months.with_columns(known.alias("sender_id"))
 
 
 def ordered(findings: pl.DataFrame) -> pl.DataFrame:

@@ -188,8 +188,9 @@ def framework_table(
         if "E08" in rule.evidence:
             open_here = max(open_here, pending)
         status = clause_status(rule, [states[one] for one in rule.evidence], open_here, held)
+        because = decided_by(rule, states, status)
         clauses.append(
-            Clause(rule.clause, rule.words, status, rule.evidence, open_here, rule.limit)
+            Clause(rule.clause, rule.words, status, rule.evidence, because, open_here, rule.limit)
         )
     counted = Counter(clause.status for clause in clauses)
     return Framework(
@@ -211,3 +212,13 @@ def clause_status(rule: ClauseRule, states: list[str], open_here: int, held: int
     if "partial" in states or "absent" in states or rule.ceiling == partly:
         return partly
     return excepted if open_here else supported
+
+
+def decided_by(rule: ClauseRule, states: dict[str, str], status: str) -> tuple[str, ...]:
+    """The evidence that keeps a clause from being supported; none where the log itself does."""
+    supported, excepted, gap, _, blind = STATUSES
+    if status in (supported, excepted):
+        return ()
+    weak = {gap: ("failed",), blind: ("absent",)}.get(status, ("partial", "absent"))
+    found = tuple(one for one in rule.evidence if states[one] in weak)
+    return found or (rule.evidence if status == gap else ())

@@ -9,16 +9,22 @@ plain rows; ``findings.json`` is never packed and has everything.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
 
 from auditlens.report.content import Content, FindingRow
+from auditlens.report.sections import PullRow
 from auditlens.report.text import json_text
 
-__all__ = ["embedded", "packed", "read_embedded", "unpack"]
+__all__ = ["FEW", "embedded", "packed", "read_embedded", "unpack"]
+
+FEW = 5
+"""How many rows of each kind a page without findings shows of activity, profiles and samples."""
 
 NOT_EMBEDDED = (
     "subject_id",
@@ -34,20 +40,53 @@ NOT_EMBEDDED = (
 LEFT_OUT = {
     "groups": ("finding_ids", "why"),
     "frameworks": ("note",),
-    "rules": ("rule_id", "name", "logic", "kind", "title", "level", "status"),
-    "profiles": ("by_day",),
-    "access": ("sample",),
+    "activity": ("headline",),
+    "activity.actions": ("findings", "kind"),
+    "profiles": ("by_day", "subject_id", "first_at", "last_at", "actions", "finding_ids"),
+    "sender_months": ("sender_id",),
+    "access": ("method",),
+    "rule_summary": ("digest",),
+    "completeness": ("input_digest", "statement"),
     "method": ("limits",),
-    "appendix": ("glossary",),
+    "sign_off.lines": ("statement",),
+    "appendix": ("glossary", "statement", "files"),
 }
-"""What the page does not show, shows with the group, prints alike in every report, or has as a
-table already: a rule is known by its digest, and the sample of access changes is on the page."""
+"""What the page does not show, shows with the group, says once already, or prints alike in every
+report. Of the sample of access changes the times are kept: the rest is a table on the page."""
+
+FIGURE = re.compile(r"\d[\d.,:-]*\d|\d")
+DAYS_OF_A_YEAR = 365
+EMPTY: tuple[Any, ...] = ("", [], {}, ())
 
 FINDING_COLUMNS = tuple(
     sorted(one.name for one in fields(FindingRow) if one.name not in NOT_EMBEDDED)
 )
 
-FULL_ONLY = ("activity", "profiles", "access", "rules", "method", "exceptions", "appendix")
+RULE_COLUMNS = (
+    "title",
+    "digest",
+    "examined",
+    "hits",
+    "findings",
+    "health",
+    "decided",
+    "precision_percent",
+    "fields_missing",
+    "tests_match",
+    "tests_other",
+)
+
+FULL_ONLY = (
+    "activity",
+    "profiles",
+    "sender_months",
+    "access",
+    "rules",
+    "rule_summary",
+    "method",
+    "exceptions",
+    "appendix",
+)
 """Sections that the brief edition does not show."""
 
 
@@ -63,6 +102,7 @@ def read_embedded(text: str) -> Any:
 
 def packed(content: Content) -> Any:
     """The part of ``content`` that the page shows, as plain packed data."""
+    quiet = not content.shown.total
     groups = tuple(replace(group, finding_ids=()) for group in content.groups)
     whole: dict[str, Any] = msgspec.to_builtins(replace(content, findings=(), groups=groups))
     del whole["findings"]
@@ -70,15 +110,90 @@ def packed(content: Content) -> Any:
     for group in whole["groups"]:
         group["findings"] = pack_rows(rows[group["level"], group["rule_id"]])
     for table in whole["frameworks"]:
+        table["open"] = {one["clause"]: one["open"] for one in table["clauses"] if one["open"]}
         table["clauses"] = by_status(table["clauses"])
-    held = whole["completeness"]
-    held["strip"] = [[one["state"], one["events"]] for one in held["strip"]]
+        table["counts"] = [count for _, count in table["counts"]]
+    for section, names in LEFT_OUT.items():
+        leave_out(whole, section.split("."), names)
+    whole["activity"] = seen_activity(whole["activity"], quiet=quiet)
+    whole["rules"] = told_rules(content)
+    sampled = [row["at"] for row in whole["access"]["sample"]]
+    whole["access"]["sample"] = sampled[:FEW] if quiet else sampled
+    if quiet:
+        whole["profiles"] = whole["profiles"][:FEW]
+        for name in ("actions", "top_senders", "top_resources"):
+            whole["activity"][name] = whole["activity"][name][:FEW]
+    whole["completeness"] = seen_completeness(
+        whole["completeness"], content.completeness.telling_pulls
+    )
+    whole["appendix"]["provenance"] = provenance_beyond(content)
     if content.cover.edition == "brief":
-        whole["completeness"] = {"evidence": held["evidence"]}
+        held = whole["completeness"]
+        whole["completeness"] = {"evidence": held["evidence"], "figures": held["figures"]}
         for section in FULL_ONLY:
             del whole[section]
-    leave_out(whole)
-    return pack(whole)
+    return pack(filled(whole))
+
+
+def filled(value: Any) -> Any:
+    """``value`` without what is empty: null, no text, no rows."""
+    if isinstance(value, Packed) or not isinstance(value, dict):
+        return value
+    inner = {key: filled(one) for key, one in value.items()}
+    return {key: one for key, one in inner.items() if one is not None and one not in EMPTY}
+
+
+def provenance_beyond(content: Content) -> dict[str, str]:
+    """What the cover and the population page do not say."""
+    said = (content.cover.input_digest, content.cover.rules_digest, content.completeness.head, "")
+    return {key: value for key, value in content.appendix.provenance if value not in said}
+
+
+def seen_activity(activity: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    """Activity by day and hour without the classes and rows in which nothing was counted.
+
+    A page without findings shows no table by class and none by weekday, but their sums.
+    """
+    seen = [one for one in activity["series"] if one["total"]]
+    if quiet:
+        del activity["hours"], activity["hours_peak"]
+        totals = {one["name"]: one["total"] for one in seen}
+        return {**activity, "days": [], "findings_by_day": [], "series": totals}
+    del activity["by_hour"]
+    return {
+        **activity,
+        "series": seen,
+        "findings_by_day": activity["findings_by_day"] if any(activity["findings_by_day"]) else [],
+        "hours": [row if row != [0] * len(row) else [] for row in activity["hours"]],
+    }
+
+
+def told_rules(content: Content) -> dict[str, Any]:
+    """A row for each rule that the page has a row for; of the others, the events examined."""
+    rest = [row for row in content.rules if not row.told]
+    hit = [[row.hits, row.examined] for row in rest if row.health == "hit"]
+    quiet = [row.examined for row in rest if row.health == "quiet"]
+    told = [
+        {name: getattr(row, name) for name in RULE_COLUMNS} for row in content.rules if row.told
+    ]
+    return {"told": told, "hit": hit, "quiet": quiet}
+
+
+def seen_completeness(held: dict[str, Any], pulls: Sequence[PullRow]) -> dict[str, Any]:
+    """The population page: days as counts, evidence as states and the figures of its statements."""
+    strip, evidence = held.pop("strip"), held["evidence"]
+    named = len("10-31") if len(strip) <= DAYS_OF_A_YEAR else len("2026-10-31")
+    return {
+        **held,
+        "by_day": {one["day"][-named:]: one["events"] for one in strip},
+        "without_events": next((one["state"] for one in strip if not one["events"]), ""),
+        "fields": {
+            one["question"]: one["percent"] for one in held["fields"] if one["percent"] != 100
+        },
+        "evidence": {one["evidence_id"]: one["state"] for one in evidence},
+        "figures": {one["evidence_id"]: FIGURE.findall(one["statement"]) for one in evidence},
+        "pulls": msgspec.to_builtins(pulls),
+    }
 
 
 def by_group(content: Content) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -101,16 +216,13 @@ def by_status(clauses: list[dict[str, Any]]) -> dict[str, list[str]]:
     return dict(found)
 
 
-def leave_out(value: Any, section: str = "") -> None:
-    """Remove from each row what LEFT_OUT names for the list or mapping it stands in."""
-    if isinstance(value, dict) and not isinstance(value, Packed):
-        for name in LEFT_OUT.get(section, ()):
-            value.pop(name, None)
-        for key, one in value.items():
-            leave_out(one, key)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            leave_out(one, section)
+def leave_out(value: Any, path: list[str], names: tuple[str, ...]) -> None:
+    """Remove ``names`` from the mapping at ``path``, or from each mapping of the list there."""
+    for key in path:
+        value = value[key]
+    for one in value if isinstance(value, list | tuple) else [value]:
+        for name in names:
+            one.pop(name, None)
 
 
 class Packed(dict[str, Any]):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -22,22 +22,32 @@ from auditlens.report import charts
 from auditlens.report.content import Content
 from auditlens.report.finding_rows import IDS_LISTED
 from auditlens.report.own_templates import SHEET
-from auditlens.report.packed import embedded
-from auditlens.report.stylesheet import classes_of, compact, pruned
+from auditlens.report.packed import FEW, embedded
+from auditlens.report.stylesheet import classes_of, compact, named_short, pruned
 from auditlens.shipped import reports_folder
 from auditlens.visible import cut, visible
 
 __all__ = ["render_page"]
 
 INDENT = re.compile(r"\s*\n\s*")
-OPTIONAL_END = re.compile(r"</(?:td|th|tr|li|dt|dd|tbody|thead)>\n?")
+OPTIONAL_END = re.compile(
+    r"</(?:td|th|tr|li|dt|dd|tbody|thead)>\n?"
+    r"|</p>\n?(?=</?(?:details|div|dl|footer|form|h[1-6]|li|ol|p|pre|section|table|td|ul)\b)"
+)
 """End tags that HTML lets a writer leave out where ours stand."""
+NEEDLESS_BREAK = re.compile(
+    r"\n(?=</?(?:d[dltiv]+|details|figure|footer|g|h[1-6]|header|li|main|nav|ol|p|path|section|summary"
+    r"|svg|symbol|t[dhr]|table|tbody|text|thead|ul)\b)"
+)
+"""Line breaks before what starts a line of its own, or stands in a drawing."""
 NEEDLESS_QUOTES = re.compile(r'="([\w.#-]+)"(?=[ >])')
 """Quotes around letters, digits and the like: templates must write them, readers need none.
 
 Text from the log has its own quotes escaped by now, so only ours can match.
 """
 DASH = "\N{EN DASH}"
+SORTED_FROM = 8
+"""A table of rules with fewer rows needs no sorting."""
 OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
 
@@ -77,7 +87,8 @@ def context_of(
 
     full = content.cover.edition == "full"
     shown = content.findings[: content.shown.shown]
-    script = script_of(shipped, filters=bool(shown), sorts=full)
+    sorts = full and sum(row.told for row in content.rules) >= SORTED_FROM
+    script = script_of(shipped, filters=bool(shown), sorts=sorts)
     return {
         "report": content,
         "cover": content.cover,
@@ -87,6 +98,9 @@ def context_of(
         "open_groups": content.shown.total <= OPEN_UP_TO,
         "on_paper": on_paper,
         "full": full,
+        "sorts": sorts,
+        "quiet": not content.shown.total,
+        "few": FEW if not content.shown.total else None,
         "style_of": partial(style_of, shipped=shipped, own=sheet),
         "script": do_mark_safe(script),  # our own files
         "policy_hash": policy_hash,
@@ -111,7 +125,7 @@ def style_of(body: str, *, shipped: Path, own: str | None) -> str:
     if own is not None:
         # Nothing in it may close the element that holds it.
         return do_mark_safe(compact(own).replace("</", ""))
-    return do_mark_safe(pruned(compact(read(shipped / SHEET)), classes_of(body)))
+    return do_mark_safe(named_short(pruned(compact(read(shipped / SHEET)), classes_of(body))))
 
 
 def smaller(body: str) -> str:
@@ -120,7 +134,8 @@ def smaller(body: str) -> str:
 
     # Text from the log holds no raw line break by now, so this touches the templates' alone.
     lines = INDENT.sub("\n", body)
-    return do_mark_safe(NEEDLESS_QUOTES.sub(r"=\1", OPTIONAL_END.sub("", lines)).strip())
+    ended = NEEDLESS_BREAK.sub("", OPTIONAL_END.sub("", lines))
+    return do_mark_safe(NEEDLESS_QUOTES.sub(r"=\1", ended).strip())
 
 
 @cache
@@ -156,6 +171,7 @@ def environment(shipped: Path, own: tuple[tuple[str, str], ...] = ()) -> Any:
         lambda context, first, last: stretch(first, last, context["cover"].period.timezone)
     )
     env.filters["tone"] = tone
+    env.filters["by"] = by
     env.filters["smaller"] = smaller
     env.globals.update(
         timeline=charts.timeline,
@@ -181,6 +197,14 @@ def number(value: float | None, none: str = DASH) -> str:
     if value % 1:
         return f"{value:,.4f}".rstrip("0").rstrip(".")
     return f"{int(value):,}"
+
+
+def by(rows: Iterable[Any], attribute: str) -> list[tuple[Any, list[Any]]]:
+    """The rows by one of their values, in the order in which the values come."""
+    found: dict[Any, list[Any]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, attribute), []).append(row)
+    return list(found.items())
 
 
 TONES = {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from auditlens.report.facts import STRONGEST_FIRST, Facts
-from auditlens.report.sections import RuleRow
+from auditlens.report.rulebook import RuleRow, RuleSummary
 from auditlens.report.wording import percent
+from auditlens.rules.samples import NO_SAMPLES, Samples
 
-__all__ = ["RAN", "rule_rows"]
+__all__ = ["RAN", "RULES_FILE", "rule_rows", "rule_summary"]
 
 HEALTH_ORDER = ("failed", "partial", "hit", "quiet", "idle", "off")
+RULES_FILE = "rules.csv"
+"""The file that has every rule whole."""
 RAN = ("partial", "hit", "quiet", "idle")
 """The health of rules that ran; ``idle`` had no event of their kind to examine."""
 
@@ -18,7 +23,13 @@ RAN = ("partial", "hit", "quiet", "idle")
 def rule_rows(facts: Facts) -> tuple[RuleRow, ...]:
     """Every rule; a rule that could not run comes first, since it is not a pass."""
     loaded = {rule.id: rule for rule in facts.rules}
-    rows = [rule_row(row, loaded.get(row["rule_id"])) for row in facts.health.iter_rows(named=True)]
+    rows = [
+        rule_row(row, loaded.get(row["rule_id"]), facts.samples.get(row["name"], NO_SAMPLES))
+        for row in facts.health.iter_rows(named=True)
+    ]
+    if not facts.events.height:
+        # No event means no field either: that a rule lacks one cannot be told from nothing.
+        rows = [replace(row, health="idle") if row.health == "failed" else row for row in rows]
     return tuple(sorted(rows, key=order))
 
 
@@ -27,7 +38,7 @@ def order(row: RuleRow) -> tuple[int, int, str]:
     return HEALTH_ORDER.index(row.health), level, row.title + row.rule_id
 
 
-def rule_row(row: dict[str, Any], rule: Any) -> RuleRow:
+def rule_row(row: dict[str, Any], rule: Any, samples: Samples) -> RuleRow:
     precision = row.get("precision")
     logic = getattr(rule, "description", "") or "" if rule is not None else ""
     return RuleRow(
@@ -47,6 +58,25 @@ def rule_row(row: dict[str, Any], rule: Any) -> RuleRow:
         decided=row.get("decided") or 0,
         precision_percent=None if precision is None else percent(precision, 1),
         fields_missing=tuple(row["fields_missing"] or ()),
+        tests_match=samples.match,
+        tests_other=samples.other,
+        tests_digest=samples.digest[:12],
+    )
+
+
+def rule_summary(facts: Facts, rows: tuple[RuleRow, ...]) -> RuleSummary:
+    """All rules together."""
+    health = Counter(row.health for row in rows)
+    tried = Counter(row.status for row in rows if row.status)
+    return RuleSummary(
+        total=len(rows),
+        health=tuple((word, health[word]) for word in HEALTH_ORDER if health[word]),
+        tried=tuple(sorted(tried.items())),
+        tests_match=sum(row.tests_match for row in rows),
+        tests_other=sum(row.tests_other for row in rows),
+        untested=tuple(row.title for row in rows if not row.tests_match + row.tests_other),
+        digest=facts.rules_digest,
+        file=RULES_FILE,
     )
 
 

@@ -22,7 +22,7 @@ __all__ = [
     "Profile",
     "PullRow",
     "Quarantine",
-    "RuleRow",
+    "SenderMonth",
     "Series",
     "Share",
     "SignOff",
@@ -30,16 +30,30 @@ __all__ = [
 ]
 
 
+LATEST = 5
+MISSED = ("incomplete", "saturated")
+
+
 @dataclass(frozen=True)
 class Clause:
-    """One clause: our words for it, its status, the evidence it rests on, open findings."""
+    """One clause: our words for it, its status, the evidence it rests on, open findings.
+
+    ``decided_by`` is the evidence that keeps it from being supported; it is empty where the
+    clause is supported, and where a log of this kind can say no more (then ``limit`` says why).
+    """
 
     clause: str
     words: str
     status: str
     evidence: tuple[str, ...]
+    decided_by: tuple[str, ...]
     open: int
     limit: str
+
+    @property
+    def pressing(self) -> bool:
+        """Whether somebody has something to do about it: the page then spells it out."""
+        return bool(self.open) or self.status in ("gap", "supported with exceptions")
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Activity:
-    """What happened. ``hours`` is 7 rows (Monday first) of 24 counts in the report's zone."""
+    """What happened. ``hours`` is 7 rows (Monday first) of 24 counts in the report's zone.
+
+    ``by_hour`` has the hours of the day with events, and how many; null = withheld.
+    """
 
     events: int
     senders: int
@@ -97,6 +114,7 @@ class Activity:
     busiest_day: date | None
     hours: tuple[tuple[int | None, ...], ...]
     hours_peak: int
+    by_hour: tuple[tuple[str, int | None], ...]
     actions: tuple[Share, ...]
     top_senders: tuple[Share, ...]
     top_resources: tuple[Share, ...]
@@ -126,29 +144,22 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class RuleRow:
-    """One rule, hit or not. ``health``: hit, quiet, idle, partial, failed or off.
+class SenderMonth:
+    """A sender's month among the most unusual: what its days add up to.
 
-    ``status`` is the rule's own word for how tried it is.
-    ``precision_percent`` is the share of its findings ``decided`` in any period that were right.
+    ``rank`` is its place among ``compared`` senders, 1 the most unusual. ``high_days`` are the
+    days that score above the 95 % day of all.
     """
 
-    rule_id: str
-    name: str
-    title: str
-    level: str
-    kind: str
-    status: str
-    health: str
-    reason_off: str
-    logic: str
-    digest: str
-    examined: int
-    hits: int
-    findings: int
-    decided: int
-    precision_percent: float | None
-    fields_missing: tuple[str, ...]
+    label: str
+    sender_id: str
+    score: float
+    rank: int
+    compared: int
+    active_days: int
+    high_days: int
+    highest: float | None
+    events: int
 
 
 @dataclass(frozen=True)
@@ -196,7 +207,11 @@ class DayState:
 
 @dataclass(frozen=True)
 class Completeness:
-    """The population page: what was pulled, what is missing, how we know."""
+    """The population page: what was pulled, what is missing, how we know.
+
+    ``directory_at`` is when the list of users, groups, tags and resources was pulled whose roles
+    and marks the rules and the model read; null when there was none.
+    """
 
     outcome: str
     statement: str
@@ -222,8 +237,16 @@ class Completeness:
     pulls_total: int
     head: str
     input_digest: str
+    directory_at: datetime | None
+    directory_head: str
     fields: tuple[FieldFill, ...]
     evidence: tuple[Evidence, ...]
+
+    @property
+    def telling_pulls(self) -> tuple[PullRow, ...]:
+        """The latest pulls, and before them those that are known to miss something."""
+        missed = (pull for pull in self.pulls[:-LATEST] if pull.outcome in MISSED)
+        return (*missed, *self.pulls[-LATEST:])
 
 
 @dataclass(frozen=True)

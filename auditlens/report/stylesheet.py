@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["classes_of", "compact", "pruned"]
+__all__ = ["classes_of", "compact", "named_short", "pruned"]
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 INDENT = re.compile(r"\n\s*")
 CLASSES = re.compile(r'\bclass="?([\w -]+)')
+PROPERTY = re.compile(r"--[a-z][a-z0-9]*")
+USED = re.compile(rf"var\(({PROPERTY.pattern})")
+SET = re.compile(rf"({PROPERTY.pattern}):[^;{{}}]+;?")
 NAMED = re.compile(r"\.([a-zA-Z][\w-]*)")
 
 
@@ -40,6 +43,20 @@ def pruned(css: str, classes: frozenset[str]) -> str:
             kept.append(f"{','.join(wanted)}{{{inside}}}")
         at = end + 1
     return "".join(kept)
+
+
+def named_short(css: str) -> str:
+    """``css`` with the custom properties that are used, each under a short name."""
+    used = dict.fromkeys(USED.findall(css))
+    css = SET.sub(lambda match: match[0] if match[1] in used else "", css).replace(";}", "}")
+    short = {name: f"--{letters(at)}" for at, name in enumerate(used)}
+    return PROPERTY.sub(lambda match: short[match[0]], css)
+
+
+def letters(number: int) -> str:
+    """``a`` to ``z``, then ``aa`` and so on."""
+    before, last = divmod(number, 26)
+    return (letters(before - 1) if before else "") + chr(ord("a") + last)
 
 
 def closing(css: str, start: int) -> int:

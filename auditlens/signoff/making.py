@@ -13,6 +13,7 @@ from auditlens.audit import Audit
 from auditlens.errors import UsageError
 from auditlens.report import MAX_ROWS, Report
 from auditlens.report.folder import FORMAT, MANIFEST, write_folder
+from auditlens.rules.samples import Samples
 from auditlens.signoff.review import review_of
 
 __all__ = ["RECORD", "Making", "files_of", "sha256", "write_report"]
@@ -68,6 +69,7 @@ def files_of(
         recipients=making.recipients,
         delete_by=date.fromisoformat(making.delete_by) if making.delete_by else None,
     )
+    tests = json.loads(record).get("tests", {})
     report = Report(
         audit,
         edition=making.edition,
@@ -75,6 +77,7 @@ def files_of(
         review=review,
         max_rows=making.max_rows,
         templates=templates,
+        samples={name: Samples(*one) for name, one in tests.items()},
     )
     return with_record(report.files(making.also), record)
 

@@ -21,6 +21,7 @@ from auditlens.audit import Audit
 from auditlens.errors import IntegrityError
 from auditlens.period import Period
 from auditlens.rules.load import rule_files
+from auditlens.rules.samples import samples_of
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
 from auditlens.signoff.making import Making, sha256
@@ -115,6 +116,10 @@ def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:
         "rules": {
             name: {"sha256": sha256(text), "text": text if open_ else None}
             for name, text in texts.items()
+        },
+        "tests": {
+            name: dataclasses.astuple(one)
+            for name, one in sorted(samples_of(audit.rules.rules).items())
         },
         "settings": settings_data(audit.settings) if open_ else None,
         "journal": {

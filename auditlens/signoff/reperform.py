@@ -151,9 +151,8 @@ def record_again(audit: Audit, record: Record, roots: Sequence[Path]) -> bytes:
     Rules and journal of this machine are compared apart, with what may be added to them.
     """
     again = json.loads(make_record(audit, record.making, roots))
-    return canonical(
-        again | {name: record.data[name] for name in ("shipped_rules", "rules", "journal")}
-    )
+    kept = ("shipped_rules", "rules", "tests", "journal")
+    return canonical(again | {name: record.data[name] for name in kept if name in record.data})
 
 
 def compare(folder: ReportFolder, audit: Audit, files: Mapping[str, bytes]) -> list[Difference]:

@@ -1,7 +1,7 @@
 /* Sorts the tables of rules by any of their columns. The page is whole without it. */
 (() => {
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-all(".rules thead th").forEach((head) => {
+all(".sorts thead th").forEach((head) => {
 const button = document.createElement("button");
 button.type = "button";
 button.textContent = head.textContent;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import polars as pl
@@ -113,6 +114,7 @@ def make_rules(
                 id=rule_id, name=f"bulk_{n}", title=title, level=LEVELS[n % 5], kind="rule",
                 enabled=not off, description=text or "Many changes by one sender within an hour.",
                 digest=hashlib.sha256(rule_id.encode()).hexdigest(), controls=("soc2:CC7.2",),
+                path=Path(),
             )
         )  # fmt: skip
         rows.append(

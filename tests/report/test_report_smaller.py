@@ -1,5 +1,6 @@
 """The page made small: no word, no attribute and no style that applies is lost on the way."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from auditlens.report import Report, page
 from auditlens.report.packed import embedded, packed, read_embedded, unpack
-from auditlens.report.stylesheet import NAMED, classes_of, compact, pruned
+from auditlens.report.stylesheet import NAMED, classes_of, compact, named_short, pruned
 from auditlens.report.text import json_plain
 from auditlens.shipped import reports_folder
 
@@ -54,7 +55,7 @@ def test_every_style_of_a_class_on_the_page_stays(make_audit):
     """What is cut from the stylesheet asks for a class that no element of the page has."""
     html = Report(make_audit(3)).html()
     kept = html.partition("<style>")[2].partition("</style>")[0]
-    assert pruned(SHEET, classes_of(html)) == kept
+    assert named_short(pruned(SHEET, classes_of(html))) == kept
     assert ".decide li" in kept
     assert ".heat" in kept
     assert ".filter" not in Report(make_audit(0)).html().partition("</style>")[0]
@@ -72,6 +73,20 @@ def test_every_style_of_a_class_on_the_page_stays(make_audit):
 def test_pruning_keeps_what_is_asked_for(css, classes, kept):
     """A list of selectors loses single ones, an empty block goes whole, a page rule stays."""
     assert pruned(css, frozenset(classes)) == kept
+
+
+def test_short_names_stand_for_the_same_values():
+    """Each custom property has one short name, set and used alike; one nobody uses goes."""
+    css = ":root{--ink:#000;--spare:red}@media(x){:root{--ink:#fff}}a{color:var(--ink,inherit)}"
+    assert named_short(css) == ":root{--a:#000}@media(x){:root{--a:#fff}}a{color:var(--a,inherit)}"
+
+
+def test_names_stay_apart_beyond_the_alphabet():
+    """The twenty-seventh name has two letters."""
+    css = "".join(f"a{{--p{n}:{n};color:var(--p{n})}}" for n in range(60))
+    short = named_short(css)
+    assert "--ba:52;" in short
+    assert len(set(re.findall(r"--([a-z]+):", short))) == 60
 
 
 def test_all_classes_keep_all_styles():
