@@ -11,6 +11,7 @@ from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     audit_options,
     exit_code,
+    json_option,
     make_audit,
     making_of,
     quiet_option,
@@ -33,12 +34,15 @@ __all__ = ["report"]
     type=click.Path(path_type=Path),
     help="Folder of your own templates, run in a sandbox.",
 )
+@json_option
 @quiet_option
 @click.pass_context
 def report(
-    ctx: click.Context, /, out: Path, templates: Path | None, allow_gaps: bool, **options: Any
-) -> None:
+    ctx: click.Context, /, out: Path, templates: Path | None, allow_gaps: bool, as_json: bool,
+    **options: Any,
+) -> None:  # fmt: skip
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
+    from auditlens.cli.terminal import print_json
     from auditlens.report.own_templates import read_templates
     from auditlens.rules.roots import roots_read
     from auditlens.signoff.making import write_report
@@ -47,6 +51,10 @@ def report(
     making = making_of(options)
     audit = make_audit(**options)
     roots = roots_read(audit.rules, audit.settings, options["rules_path"])
-    for path in write_report(audit, out, making, roots, own):
-        click.echo(out / path.name)
+    paths = [out / path.name for path in write_report(audit, out, making, roots, own)]
+    if as_json:
+        told = {"findings": audit.findings.height, "outcome": audit.coverage.outcome}
+        print_json({"period": audit.period.label, "files": paths, **told})
+    for path in () if as_json else paths:
+        click.echo(path)
     ctx.exit(exit_code(audit, allow_gaps=allow_gaps))

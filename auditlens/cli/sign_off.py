@@ -10,6 +10,7 @@ import click
 from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     audit_options,
+    json_option,
     make_audit,
     making_of,
     quiet_option,
@@ -65,11 +66,12 @@ __all__ = ["sign_off"]
     type=click.Path(path_type=Path),
     help="SSH key that your own ssh-keygen signs with.",
 )
+@json_option
 @quiet_option
 def sign_off(
     *, reviewer: str | None, out: Path, statement: str | None, level: str, despite: str,
     amend: str, key_file: Path | None, ssh_key: Path | None,
-    allow_gaps: bool, **options: Any,  # noqa: ARG001 - --despite says it, and is recorded
+    as_json: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - --despite says it, and is recorded
 ) -> None:  # fmt: skip
     """Sign a month: bind reviewer, statement and time to everything it rests on.
 
@@ -77,6 +79,7 @@ def sign_off(
     findings are open or the log is incomplete, unless said with --despite; and always when the
     reviewer is the subject of an open finding.
     """
+    from auditlens.cli.terminal import print_json
     from auditlens.rules.roots import roots_read
     from auditlens.signoff.sign import STATEMENT, Terms
     from auditlens.signoff.sign import sign_off as sign
@@ -99,6 +102,10 @@ def sign_off(
         audit, roots, out,
         Terms(reviewer, statement or STATEMENT, level, despite, amend, making, keys),
     )  # fmt: skip
+    if as_json:
+        told = {"label": seal.label, "reviewer": reviewer, "seal": seal.hash, "path": seal.path}
+        print_json({**told, "report": out})
+        return
     click.echo(f"{seal.label} signed by {reviewer}: {seal.path}")
     click.echo(f"Report: {out / 'report.html'}")
     click.echo(f"Seal {seal.hash}; note it elsewhere, then 'auditlens verify --report {out}'")

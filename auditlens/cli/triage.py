@@ -57,10 +57,11 @@ class Decision:
     help="With benign: leave the finding's first family out of the sender's score up to this day.",
 )
 @click.option("--no-input", is_flag=True, help="Never ask; list what is open instead of a walk.")
+@click.option("--json", "as_json", is_flag=True, help="List what is open as one JSON document.")
 @quiet_option
 def triage(
-    verdict: str | None, reason: str, reviewer: str | None, ticket: str, owner: str,
-    mute_until: str | None, no_input: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - shared options
+    *, verdict: str | None, reason: str, reviewer: str | None, ticket: str, owner: str,
+    mute_until: str | None, no_input: bool, as_json: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - shared options
 ) -> None:  # fmt: skip
     """Decide the finding F-… (name it in place of FILE), or walk through the open ones.
 
@@ -76,6 +77,8 @@ def triage(
             "A decision needs --as, --reason and --by",
             fix="For example: --as benign --reason 'planned clean-up' --by 'Ana Birch'",
         )
+    if as_json and verdict:
+        raise UsageError("--json lists what is open and decides nothing", fix="Leave --as out")
     if verdict and not named:
         raise UsageError("--as needs the finding it is about", fix="auditlens triage F-… --as …")
     audit = make_audit(**{**options, "files": files})
@@ -86,8 +89,8 @@ def triage(
         for finding_id in named:
             decide(path, finding_of(audit, finding_id), made)
         after(audit, path)
-    elif no_input or not sys.stdin.isatty():
-        list_open(audit)
+    elif as_json or no_input or not sys.stdin.isatty():
+        list_open(audit, as_json=as_json)
     else:
         walk(audit, path, reviewer)
         after(audit, path)
@@ -155,11 +158,14 @@ def after(audit: Audit, path: Path) -> None:
     print_hints(now)
 
 
-def list_open(audit: Audit) -> None:
-    from auditlens.cli.terminal import visible
+def list_open(audit: Audit, *, as_json: bool) -> None:
+    from auditlens.cli.terminal import print_json, visible
     from auditlens.triage import is_open
 
     rows = audit.findings.filter(is_open())
+    if as_json:
+        print_json({"period": audit.period.label, "open": rows.to_dicts()})
+        return
     for row in rows.iter_rows(named=True):
         who = visible(row["subject_label"] or row["subject_id"] or "-")
         click.echo(f"{row['finding_id']}  {row['level']}  {visible(row['title'])}  {who}")

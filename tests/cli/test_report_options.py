@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,9 +30,13 @@ def test_options_reach_page_and_record(run, log_file, own, tmp_path):
     done = run(
         "report", log_file, "--period", PERIOD, "--out", "out", "--max-rows", 2, "-q",
         "--templates", own, "--purpose", "yearly review", "--recipients", "audit <team>",
-        "--delete-by", "2027-11-01",
+        "--delete-by", "2027-11-01", "--json",
     )  # fmt: skip
     assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert {Path(one).name for one in told["files"]} >= {"report.html", "manifest.json"}
+    assert all((tmp_path / one).is_file() for one in told["files"])
+    assert (told["schema_version"], told["period"]) == (1, PERIOD)
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert html.count("<tr id=F-") == 2
     assert "<p>House rules of audit &lt;team&gt;</p>" in html

@@ -114,6 +114,18 @@ def test_without_a_terminal_the_open_findings_are_listed(run, small_log):
     assert f"findings of {MONTH} are open" in done.stdout
 
 
+def test_what_is_open_comes_as_one_document(run, small_log):
+    """For a program; it decides nothing."""
+    say = ("--period", MONTH, "--journal", "triage.yml", "--json")
+    told = json.loads(run("triage", small_log, *say).stdout)
+    assert told["schema_version"] == 1
+    assert {one["disposition"] for one in told["open"]} == {None}
+    assert len(told["open"]) > 3
+    refused = run("triage", told["open"][0]["finding_id"], small_log, *say, "--as", "benign",
+                  "--reason", "x", "--by", "Ana")  # fmt: skip
+    assert "decides nothing" in str(refused.exception)
+
+
 def test_an_exception_needs_a_scope_and_two_people(run):
     """Refused before any month is looked at."""
     base = ["exceptions", "add", "--owner", "ana", "--reason", "why"]

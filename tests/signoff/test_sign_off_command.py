@@ -1,0 +1,44 @@
+"""``sign-off``: what the command says of a seal that was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from auditlens.cli import auditlens
+from auditlens.rules import load_rules
+from auditlens.settings import Settings
+
+SEAL = SimpleNamespace(label="2026-05", hash="5ea1" * 16, path=Path("signed/2026-05.json"))
+
+
+@pytest.fixture
+def sign(monkeypatch):
+    """The command, with an audit and a seal that are there already."""
+    audit = SimpleNamespace(rules=load_rules(), settings=Settings())
+    monkeypatch.setattr("auditlens.cli.sign_off.make_audit", lambda **_: audit)
+    monkeypatch.setattr("auditlens.signoff.sign.sign_off", lambda *_: SEAL)
+    return lambda *more: CliRunner().invoke(
+        auditlens, ["sign-off", "--reviewer", "Rita Quill", "--out", "out", *more]
+    )
+
+
+def test_the_seal_is_told_to_be_noted_elsewhere(sign):
+    """Its hash is what makes a later change show."""
+    done = sign()
+    assert done.exit_code == 0, done.output
+    assert f"Seal {SEAL.hash}; note it elsewhere" in done.stdout
+    assert "2026-05 signed by Rita Quill" in done.stdout
+
+
+def test_a_program_gets_one_document(sign):
+    """With the hash, the seal's place and the report's folder."""
+    told = json.loads(sign("--json").stdout)
+    assert told == {
+        "schema_version": 1, "label": "2026-05", "reviewer": "Rita Quill", "seal": SEAL.hash,
+        "path": str(SEAL.path), "report": "out",
+    }  # fmt: skip
