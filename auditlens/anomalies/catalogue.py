@@ -60,6 +60,21 @@ NOUNS = {
     "|events in hours hardly ever used before",
     "strange_container_events": "event in folders never visited before"
     "|events in folders never visited before",
+    "remote_resources": "resource in a folder far from the work of sender and peers"
+    "|resources in folders far from the work of sender and peers",
+    "remote_new": "new resource in a folder far from the work of sender and peers"
+    "|new resources in folders far from the work of sender and peers",
+    "return_remote_new": "new resource far from the own work on the return after a week or more"
+    "|new resources far from the own work on the return after a week or more",
+    "new_taken": "export or share of a resource never opened before"
+    "|exports and shares of resources never opened before",
+    "new_taken_5_sum": "export or share of a new resource in 5 days"
+    "|exports and shares of new resources in 5 days",
+    "new_taken_14": "export or share of a new resource in 14 days"
+    "|exports and shares of new resources in 14 days",
+    "return_new_taken": "export or share of a new resource on the return after a week or more"
+    "|exports and shares of new resources on the return after a week or more",
+    "own_rights": "change of the own rights|changes of the own rights",
     "removed": "event after the account was removed|events after the account was removed",
     "strange_steps": "step from one kind of event to another never taken before"
     "|steps from one kind of event to another never taken before",

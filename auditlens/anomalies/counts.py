@@ -9,6 +9,7 @@ from auditlens.actions import ACTION_GROUPS
 from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.pairs import RISKY
 from auditlens.anomalies.past import NOTHING
+from auditlens.anomalies.remote import FAR
 from auditlens.anomalies.windows import Ints
 
 __all__ = ["AFTER", "PAUSE", "day_counts", "foreign_folders", "pair_counts", "with_evening"]
@@ -17,6 +18,7 @@ MINUTE = 60 * 1_000_000
 BURST = 5 * MINUTE
 PAUSE = 30 * MINUTE
 AFTER = 30 * 24 * 60 * MINUTE
+RIGHTS = tuple(ACTION_GROUPS.index(name) for name in ("permission", "admin"))
 RARE = 50
 """A kind of event is rare for a sender below one in so many earlier events."""
 
@@ -27,7 +29,7 @@ def day_counts(ledger: Ledger) -> pl.DataFrame:
     risky = pl.col("g").is_in([ACTION_GROUPS.index(name) for name in RISKY])
     moments = with_evening(ledger)
     today = moments["d"] >= ledger.first_day
-    marked = ledger.rows.select("s", "d", "g", "h", "p", "r", "c", "e").with_columns(
+    marked = ledger.rows.select("s", "d", "g", "h", "p", "o", "r", "c", "e").with_columns(
         burst=burst(moments).filter(today),
         session=sessions(moments).filter(today),
         risky=risky,
@@ -44,6 +46,7 @@ def day_counts(ledger: Ledger) -> pl.DataFrame:
         sessions=pl.col("session").sum(),
         risky=pl.col("risky").sum(),
         sensitive=pl.col("p").sum(),
+        own_rights=(pl.col("o") * pl.col("g").is_in(RIGHTS)).sum(),
         **groups,
     )
     joined = counts.join(bursts, on=["s", "d"], how="left").join(
@@ -92,16 +95,19 @@ def sessions(rows: pl.DataFrame) -> pl.Series:
     return pl.Series("session", starts.astype(np.int64))
 
 
-def pair_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> list[pl.DataFrame]:
+def pair_counts(
+    pairs: dict[str, pl.DataFrame], had: dict[str, Ints], away: Ints
+) -> list[pl.DataFrame]:
     """Counts of new, foreign, rare and sensitive things, a frame for each kind of pair.
 
     ``had`` says of each pair how many peers had the value before. A resource is foreign when
-    neither the sender nor a peer ever touched it, and alien when that is true of its folder too.
+    neither the sender nor a peer ever touched it, and alien when that is true of its folder too;
+    ``away`` says how remote each folder is.
     """
     first = pl.col("first")
     types = pairs["k"].group_by("s", "d").agg(new_types=first.sum())
     tables = (
-        resource_counts(pairs, had),
+        resource_counts(pairs, had, away),
         kind_counts(pairs["e"]),
         types,
         folder_counts(pairs["c"]),
@@ -109,20 +115,23 @@ def pair_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> list[pl
     return [each.with_columns(pl.exclude("s", "d").cast(pl.Int64)) for each in tables]
 
 
-def resource_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> pl.DataFrame:
+def resource_counts(
+    pairs: dict[str, pl.DataFrame], had: dict[str, Ints], away: Ints
+) -> pl.DataFrame:
     first, p, risky = pl.col("first"), pl.col("p") > 0, pl.col("risky")
     foreign = first & (pl.col("had") <= 0)
-    alien = first & pl.col("alien")
+    alien, remote = first & pl.col("alien"), pl.col("away") >= FAR
+    folders = foreign_folders(pairs["c"], had["c"]).with_columns(pl.Series("away", away))
     return (
         pairs["r"]
         .with_columns(had=pl.Series(had["r"]))
         .join(
-            foreign_folders(pairs["c"], had["c"]),
+            folders,
             on=["s", "d", "folder"],
             how="left",
             maintain_order="left",
         )
-        .with_columns(pl.col("alien").fill_null(value=False))
+        .with_columns(pl.col("alien").fill_null(value=False), pl.col("away").fill_null(0))
         .group_by("s", "d")
         .agg(
             new_resources=first.sum(),
@@ -131,6 +140,12 @@ def resource_counts(pairs: dict[str, pl.DataFrame], had: dict[str, Ints]) -> pl.
             foreign_share=foreign.sum().cast(pl.Int64) * 1000 // pl.len(),
             foreign_risky=risky.filter(foreign).sum(),
             alien_resources=alien.sum(),
+            new_taken=(pl.col("export") + pl.col("share")).filter(first).sum(),
+            remote_resources=remote.sum(),
+            remote_new=(first & remote).sum(),
+            remote_sum=pl.col("away").sum() // 100,
+            remote_new_sum=pl.col("away").filter(first).sum() // 100,
+            remote_share=pl.col("away").sum() // pl.len(),
             alien_risky=risky.filter(alien).sum(),
             alien_export=pl.col("export").filter(alien).sum(),
             alien_share=alien.sum().cast(pl.Int64) * 1000 // pl.len(),

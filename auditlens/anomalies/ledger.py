@@ -108,7 +108,8 @@ def open_ledger(
         k=codes("type", types),
         c=codes("container", containers),
         p=pl.col("sensitive").fill_null(value=False).cast(pl.Int32),
-    ).sort("s", "t", "d", "r", "e", "g", "k", "c", "p")
+        o=pl.col("oneself").cast(pl.Int32),
+    ).sort("s", "t", "d", "r", "e", "g", "k", "c", "p", "o")
     sensitivity = bool(named["sensitive"].is_not_null().any())
     gone = removals(events, senders, past.tables["removals"])
     near = coded_circles(circles, senders)
@@ -143,6 +144,10 @@ def named_values(events: pl.DataFrame, timezone: str) -> pl.DataFrame:
         h=local.dt.hour().cast(pl.Int32),
         w=(local.dt.weekday() > 5).cast(pl.Int32),
         parent_id=pl.col("parent_id"),
+        oneself=pl.any_horizontal(
+            (pl.col(side) == pl.col("sender_id")).fill_null(value=False)
+            for side in ("resource_id", "entity_id")
+        ),
     )
     context = metadata_context(events["metadata"])
     return pl.concat([named, context], how="horizontal").with_columns(

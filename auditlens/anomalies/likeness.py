@@ -10,6 +10,7 @@ from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.pairs import week_of
 from auditlens.anomalies.past import NOTHING, Past
 from auditlens.anomalies.peers import Sparse, Week, unit_rows, weeks
+from auditlens.anomalies.remote import remoteness
 from auditlens.anomalies.windows import Floats, Ints
 
 __all__ = ["PEER_COUNTS", "compare_with_others"]
@@ -23,13 +24,14 @@ DAY_SPAN = 100_000
 
 def compare_with_others(
     ledger: Ledger, pairs: dict[str, pl.DataFrame], counts: pl.DataFrame
-) -> tuple[pl.DataFrame, dict[str, Ints]]:
+) -> tuple[pl.DataFrame, dict[str, Ints], Ints]:
     """Compare each sender-day with the peers and the profiles of the weeks before it.
 
     ``pairs`` are the day pairs of ``r``, ``c`` and ``e``, ``counts`` the sender-days. Returns a
     row a sender-day: ``s``, ``d``, ``usual_<count>`` (the peers' 95 % day, -1 without peers),
     ``own_likeness`` and ``other_likeness`` (cosines in thousandths) and ``like`` (the sender most
-    alike); and per kind of pair how many peers had the value before the week (-1 without peers).
+    alike); and per kind of pair how many peers had the value before the week (-1 without peers);
+    and how remote the folder of each pair of ``c`` is.
     """
     size = len(ledger.resources) + len(ledger.containers)
     folders = pl.col("c") + len(ledger.resources)
@@ -45,6 +47,7 @@ def compare_with_others(
     latest = pl.concat([kept, counts.select(columns)])
     s, d = (latest[name].to_numpy().astype(np.int64) for name in ("s", "d"))
     usual = HighDays(s, d, {name: latest[name].to_numpy() for name in PEER_COUNTS})
+    away = np.zeros(len(pairs["c"]), np.int64)
     alike = [pl.DataFrame(schema=dict.fromkeys(DAYS, pl.Int64))]
     for week in weeks(ledger, touched, size, before=touched_before(ledger)):
         for key, place in places.items():
@@ -53,12 +56,15 @@ def compare_with_others(
             before = week.peers @ past
             found = np.asarray(before[place.s[rows], place.k[rows]]).ravel()
             had[key][rows] = np.where(week.known[place.s[rows]], found, -1)
+        here = places["c"].rows(week.number)
+        folder = places["c"].k[here]
+        away[here] = remoteness(week, places["c"].s[here], folder, len(ledger.resources))
         usual.read(week.number, week.peers, week.known)
         alike.append(resembled(week, things, size))
     typical = [pl.Series(f"usual_{name}", usual.found[name][len(kept) :]) for name in PEER_COUNTS]
     likeness = pl.concat(alike).with_columns(pl.col("s", "d").cast(pl.Int32))
     days = counts.select("s", "d", *typical).join(likeness, on=["s", "d"], how="left")
-    return days, had
+    return days, had, away
 
 
 def touched_before(ledger: Ledger) -> pl.DataFrame:

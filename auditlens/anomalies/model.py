@@ -26,6 +26,8 @@ USUAL_LEAP = 1.5
 WORK = ("events", "read", "write", "senders", "top_events", "new_senders")
 WORK_LEAPS = 0.0001
 RISKY_LEAPS = 0.001
+NOVEL = ("sensitive_foreign",)
+NOVEL_LEAPS = 0.003
 
 MOST_LIFT = 0.7
 """A leap alone never reaches a score of one."""
@@ -75,14 +77,23 @@ class DayModel:
         return np.asarray(MOST_LIFT * (1 - 1 / beyond), np.float64)
 
     def leaps(self, table: pl.DataFrame) -> Floats:
-        """Each count's leap over the usual one: rows x counts; zero where "self" is muted."""
+        """Each count's leap over the usual one: rows x counts; zero where its family is muted."""
         if not self.usual_leaps:
             return np.zeros((len(table), 1))
         found = matrix(table, [f"{name}_leap" for name in self.usual_leaps])
         ratio: Floats = found / np.array(list(self.usual_leaps.values()))
-        if "muted" in table.columns:
-            ratio[table["muted"].list.contains("self").to_numpy()] = 0.0
+        muted = self.muted(table)
+        for at, name in enumerate(self.usual_leaps):
+            ratio[muted[:, self.told_by(name)].any(axis=1), at] = 0.0
         return ratio
+
+    def told_by(self, name: str) -> list[int]:
+        """The columns that tell of a leap of the count called ``name``."""
+        return [
+            self.features.index(column)
+            for column in (f"{name}_z", f"{name}_surge")
+            if column in self.features
+        ]
 
     def scaled(self, table: pl.DataFrame) -> NDArray[np.float32]:
         rows = self.scaler.scaled(matrix(table, self.features), services(table))
@@ -109,9 +120,8 @@ class DayModel:
         for row in np.flatnonzero(lift > 0).tolist():
             # Of equal leaps the last: a group of actions tells more than all events.
             name = names[len(names) - 1 - int(np.argmax(leaps[row, ::-1]))]
-            for column in (f"{name}_z", f"{name}_surge"):
-                if column in self.features:
-                    credit[row, self.features.index(column)] += LIFT_CREDIT * lift[row]
+            for column in self.told_by(name):
+                credit[row, column] += LIFT_CREDIT * lift[row]
         return credit
 
 
@@ -141,8 +151,9 @@ def fit_days(
 def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
     """By count, the leap only the highest days exceed; a model without "self" has none.
 
-    One day in a thousand for risky actions, one in ten thousand for ordinary work, and always
-    two days at least, so that a single day without precedent is not its own.
+    One day in a thousand for risky actions, three for sensitive things foreign to the sender, one
+    in ten thousand for ordinary work, and always two days at least, so that a single day without
+    precedent is not its own.
     """
     if "self" not in families:
         return {}
@@ -150,7 +161,7 @@ def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float
     usual = {}
     for name in names:
         count = name.removesuffix("_leap")
-        share = WORK_LEAPS if count in WORK else RISKY_LEAPS
+        share = WORK_LEAPS if count in WORK else NOVEL_LEAPS if count in NOVEL else RISKY_LEAPS
         sizes = np.sort(table[name].to_numpy())
         place = 1 + max(2, int(len(sizes) * share))
         usual[count] = round(max(USUAL_LEAP, float(sizes[-min(place, len(sizes))])), 6)

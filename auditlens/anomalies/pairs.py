@@ -31,14 +31,11 @@ def day_pairs(ledger: Ledger, key: str) -> pl.DataFrame:
     ``own_all`` and ``crowd_all`` all their earlier events; ``first`` says that the sender never
     had the value before, ``known`` how many values anyone had. Sorted by sender, day and value.
     """
-    n = pl.col("n")
     pairs = (
         ledger.rows.lazy()
         .filter(pl.col(key) != NOTHING)
         .group_by("s", "d", key)
         .agg(n=pl.len().cast(pl.Int64), **sums(key))
-        .sort("s", key, "d")
-        .with_columns(own=n.cum_sum().over("s", key) - n)
         .sort("s", "d", key)
         .collect()
     )
@@ -47,7 +44,7 @@ def day_pairs(ledger: Ledger, key: str) -> pl.DataFrame:
     old = ledger.past.tables[key]
     s_old, k_old, n_old = (old[name].to_numpy().astype(np.int64) for name in ("s", key, "n"))
     width = max(int(k.max(initial=0)), int(k_old.max(initial=0))) + 1
-    own = pairs["own"].to_numpy() + carried(s_old * width + k_old, n_old, s * width + k)
+    own = earlier(s * width + k, d, count) + carried(s_old * width + k_old, n_old, s * width + k)
     crowd = earlier(k, d, count) + carried(k_old, n_old, k)
     return pairs.with_columns(
         pl.Series("own", own),

@@ -40,7 +40,8 @@ class Week:
     """The peers of one week: ``peers`` is a senders x senders matrix of zeros and ones.
 
     ``profile`` is senders x things (resources and containers): rows of length one, weighted by
-    rarity, over the MEMORY_WEEKS before the week. ``known`` marks senders with enough peers.
+    rarity, over the MEMORY_WEEKS before the week; ``days`` says on how many days each touched it.
+    ``known`` marks senders with enough peers.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Week:
     profile: Sparse
     known: NDArray[np.bool_]
     rarity: Floats
+    days: Sparse
 
 
 def weeks(
@@ -84,7 +86,7 @@ def weeks(
         linked = unit_rows(profile.multiply(linking[None, :]).tocsr())
         peers = closest(linked if circles is None else beside(linked, circles))
         known = np.asarray(peers.sum(axis=1)).ravel() >= FEWEST_PEERS
-        yield Week(number, peers, profile, known, rarity)
+        yield Week(number, peers, profile, known, rarity, held)
 
 
 def circle_rows(ledger: Ledger) -> Sparse | None:

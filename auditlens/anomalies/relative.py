@@ -36,7 +36,9 @@ __all__ = [
 SELF_COUNTS = (
     "events", "resources", "containers", "read", "write", "export", "share", "permission",
     "delete", "admin", "burst", "risky_burst", "new_resources", "new_containers", "sensitive",
-    "rare_kinds", "foreign_resources", "alien_resources", "removed",
+    "rare_kinds", "foreign_resources", "alien_resources", "removed", "own_rights", "new_risky",
+    "foreign_risky", "sensitive_new", "sensitive_foreign", "new_taken", "remote_resources",
+    "remote_new", "remote_sum", "remote_new_sum",
 )  # fmt: skip
 """Counts compared with the sender's own days."""
 
@@ -44,27 +46,33 @@ SELF_SURPRISES = (
     "kind_mean", "kind_max", "kind_llr_mean", "divergence", "hour_mean", "hour_max",
     "container_mean", "container_max", "container_llr_mean", "peer_resource_mean", "alien_share",
     "step_mean", "peer_kind_mean", "peer_container_mean", "new_resource_share", "foreign_share",
-    "own_unlike", "other_margin",
+    "own_unlike", "other_margin", "remote_share",
 )  # fmt: skip
 """Surprises compared with the sender's own history of the same surprise."""
 
 SURGE_COUNTS = (
     "events", "read", "write", "export", "share", "permission", "delete", "admin", "removed",
+    "own_rights", "sensitive_foreign",
 )  # fmt: skip
 """Counts whose leap above every earlier day is looked at by itself."""
 
 SLOW_COUNTS = (
     "export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources",
-    "alien_resources", "share", "risky", "sensitive_foreign",
+    "alien_resources", "share", "risky", "sensitive_foreign", "new_taken",
 )  # fmt: skip
 RECENT = ("export", "share", "foreign_resources", "rare_kinds", "sensitive")
 
-SURGING = ("export", "share", "risky")
+SURGING = ("export", "share", "risky", "new_taken")
 """Counts whose sum over five days is compared with the highest one before."""
 
 TAKING = ("export", "share")
 """Those of them that carry something away: their leap is looked at by itself, like a day's."""
 
+AWAY = 7
+"""Days without a trace after which somebody comes back."""
+
+RETURNING = ("new_taken", "remote_new")
+"""Counts looked at by themselves on the first day back."""
 
 MADE = ("own_unlike", "other_margin")
 USUAL = tuple(f"usual_{name}" for name in PEER_COUNTS)
@@ -100,6 +108,8 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
         "other_margin": values["other_margin"],
         "odd_hour_share": values["odd_hour_events"] * 1000 // np.maximum(values["events"], 1),
     }
+    back = made["gap_days"] >= AWAY
+    made |= {f"return_{name}": np.where(back, values[name], 0) for name in RETURNING}
     for name in SELF_COUNTS:
         levels = np.log1p(values[name])
         baseline = trail(levels, first, only=wanted if name in RECENT else fresh)

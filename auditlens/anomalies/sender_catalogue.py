@@ -11,7 +11,7 @@ BITS = "thousandths of -log probability"
 SELF = own(
     (
         "events", "read", "write", "export", "share", "permission", "delete", "admin",
-        "risky_burst", "removed",
+        "risky_burst", "removed", "own_rights",
     )
 )  # fmt: skip
 
@@ -25,8 +25,39 @@ PEER = (
     )[1],
 )
 
+FAR = "log ratio of everyone's share of the folder to the sender's or peers', thousandths"
+
 NOVELTY = (
-    *own(("foreign_resources", "alien_resources"), "novelty"),
+    *own(
+        (
+            "foreign_resources",
+            "alien_resources",
+            "remote_resources",
+            "remote_new",
+            "new_risky",
+            "foreign_risky",
+            "new_taken",
+        ),
+        "novelty",
+    ),
+    *(
+        Feature(
+            f"{name}_z",
+            "novelty",
+            f"{what} ({FAR}), summed, against 28 own active days like a count",
+            count,
+        )
+        for name, what, count in (
+            ("remote_sum", "how far the day's resources are", "remote_resources"),
+            ("remote_new_sum", "how far the day's new resources are", "remote_new"),
+        )
+    ),
+    *surprise(
+        "remote_share",
+        "novelty",
+        f"mean of how far the day's resources are ({FAR})",
+        "remote_resources",
+    ),
     surprise(
         "new_resource_share",
         "novelty",
@@ -65,6 +96,21 @@ NOVELTY = (
     ),
     Feature("new_risky", "novelty", "risky actions on resources new to the sender", "new_risky"),
     Feature("foreign_risky", "novelty", "risky actions on foreign resources", "foreign_risky"),
+    Feature(
+        "new_taken", "novelty", "exports and shares of resources new to the sender", "new_taken"
+    ),
+    *(
+        Feature(
+            f"return_{name}",
+            "novelty",
+            f"{what} on the first day after a week or more away",
+            f"return_{name}",
+        )
+        for name, what in (
+            ("new_taken", "exports and shares of new resources"),
+            ("remote_new", "new resources in remote folders"),
+        )
+    ),
     Feature("gap_days", "novelty", "days since the sender was last active", "gap_days"),
 )
 
@@ -144,7 +190,7 @@ IDENTITY = (
 )
 
 SENSITIVITY = (
-    *own(("sensitive",), "sensitivity"),
+    *own(("sensitive", "sensitive_new", "sensitive_foreign"), "sensitivity"),
     *(
         Feature(name, "sensitivity", definition, name)
         for name, definition in (
@@ -171,6 +217,7 @@ SLOW = tuple(
         ),
         ("share_14_ratio", f"shares in 14 days, {BEFORE}", "share_14"),
         ("risky_14_ratio", f"risky actions in 14 days, {BEFORE}", "risky_14"),
+        ("new_taken_14_ratio", f"exports and shares of new resources, {BEFORE}", "new_taken_14"),
         ("export_5", "mean of the last 5 days' export_z, clipped to 0..5", "export"),
         ("share_5", "mean of the last 5 days' share_z, clipped to 0..5", "share"),
         ("sensitive_foreign_14", "foreign sensitive resources in 14 days", "sensitive_foreign_14"),
@@ -186,6 +233,7 @@ SLOW = tuple(
         ("sensitive_5", "mean of the last 5 days' sensitive_z, clipped to 0..5", "sensitive"),
         ("export_5_surge", f"exports {HIGHEST}", "export_5_sum"),
         ("share_5_surge", f"shares {HIGHEST}", "share_5_sum"),
+        ("new_taken_5_surge", f"exports and shares of new resources {HIGHEST}", "new_taken_5_sum"),
         ("risky_5_surge", f"risky actions {HIGHEST}", "risky_5_sum"),
     )
 )

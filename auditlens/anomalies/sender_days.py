@@ -24,7 +24,8 @@ class Comparison:
     """Who touched what on which day, and how surprising it was.
 
     ``pairs`` by key: resource ``r``, container ``c``, event kind ``e``, entity type ``k``; ``had``:
-    how many peers had the value before; ``surprise``: thousandths by pair, given own, crowd, peers.
+    how many peers had the value before; ``surprise``: thousandths by pair, given own, crowd, peers;
+    ``away``: how remote the folder of each pair of ``c`` is.
     """
 
     counts: pl.DataFrame
@@ -32,15 +33,16 @@ class Comparison:
     days: pl.DataFrame
     had: dict[str, Ints]
     surprise: dict[str, dict[str, Ints]]
+    away: Ints
 
 
 def compare(ledger: Ledger) -> Comparison:
     """Do the shared work of sender and resource features."""
     pairs = {key: day_pairs(ledger, key) for key in ("r", "c", "e", "k")}
     counts = day_counts(ledger)
-    days, had = compare_with_others(ledger, pairs, counts)
+    days, had, away = compare_with_others(ledger, pairs, counts)
     surprise = {key: surprises(pairs[key], peers) for key, peers in had.items()}
-    return Comparison(counts, pairs, days, had, surprise)
+    return Comparison(counts, pairs, days, had, surprise, away)
 
 
 def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
@@ -55,7 +57,7 @@ def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
         seen.days,
         hour_surprise(ledger),
         step_surprise(ledger),
-        *pair_counts(pairs, seen.had),
+        *pair_counts(pairs, seen.had, seen.away),
         per_day(pairs["e"], kind=e["own"], peer_kind=e["peer"], kind_llr=e["own"] - e["crowd"]),
         per_day(
             pairs["c"],

@@ -13,6 +13,7 @@ from auditlens.anomalies.ledger import open_ledger
 from auditlens.anomalies.model import fit_days
 from auditlens.anomalies.slow import surge_of_days
 from auditlens.anomalies.steps import step_surprise
+from auditlens.anomalies.tables import day_tables
 from auditlens.events import conform
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -42,6 +43,64 @@ def test_events_of_a_removed_account_are_counted_for_thirty_days():
     by_sender = dict(counts.group_by("sender_id", maintain_order=True).agg("removed").iter_rows())
     assert by_sender["a"] == [0, 1, 1, 0]
     assert by_sender["b"] == [0, 0]
+
+
+def test_rights_changed_in_ones_own_favour_are_counted_apart():
+    """A grant to oneself counts; a login of oneself and a grant to another do not."""
+    frame = pl.DataFrame(
+        {
+            "id": ["1", "2", "3"],
+            "created_at": [START, START, START],
+            "sender_id": ["a", "a", "a"],
+            "action_group": ["permission", "auth", "permission"],
+            "resource_id": ["t", "a", "t"],
+            "entity_id": ["a", None, "b"],
+        }
+    )
+    counts = day_counts(open_ledger(conform(frame), until=START + timedelta(days=1)))
+    assert counts["own_rights"].to_list() == [1]
+
+
+def test_exports_of_new_things_are_counted_and_looked_at_on_the_return():
+    """Known things count nothing; after a week away the same exports stand out by themselves."""
+    frame = pl.DataFrame(
+        [
+            (str(n), START + timedelta(days=day), "a", group, what)
+            for n, (day, group, what) in enumerate(
+                [(0, "read", "x"), (1, "export", "x"), (1, "export", "y"), (9, "share", "z")]
+            )
+        ],
+        schema=["id", "created_at", "sender_id", "action_group", "resource_id"],
+        orient="row",
+    )
+    ledger = open_ledger(conform(frame), until=START + timedelta(days=20))
+    days = day_tables(ledger)[0]
+    assert days["new_taken"].to_list() == [0, 1, 1]
+    assert days["return_new_taken"].to_list() == [0, 0, 1]
+
+
+def test_a_folder_is_remote_that_others_visit_and_neither_sender_nor_peers_do():
+    """Twelve people know folder A and twelve B; one of A who opens B is far from home."""
+    rows = [
+        (f"{side}{n:02d}", day, side, f"{side}{(n + day + k) % 9}")
+        for side in "AB"
+        for n in range(12)
+        for day in range(20)
+        for k in range(3)
+    ]
+    rows += [("A00", 21, "B", "B1"), ("A00", 21, "A", "A1"), ("B00", 21, "B", "B1")]
+    frame = pl.DataFrame(
+        [
+            (str(n), START + timedelta(days=day), who, "read", what, folder)
+            for n, (who, day, folder, what) in enumerate(rows)
+        ],
+        schema=["id", "created_at", "sender_id", "action_group", "resource_id", "parent_id"],
+        orient="row",
+    )
+    ledger = open_ledger(conform(frame), until=START + timedelta(days=30))
+    days = day_tables(ledger)[0].filter(pl.col("day") == MONDAY + timedelta(days=21))
+    remote = dict(days.select("sender_id", "remote_resources").iter_rows())
+    assert remote == {"A00": 1, "B00": 0}
 
 
 def test_a_step_never_taken_is_more_surprising_than_a_habit():
