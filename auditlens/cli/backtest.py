@@ -27,7 +27,12 @@ __all__ = ["backtest"]
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day.")
-@click.option("--rules", "path", type=click.Path(path_type=Path), help="A rule file or folder.")
+@click.option(
+    "--rules",
+    "path",
+    type=click.Path(path_type=Path),
+    help="These rules alone, a file or folder (default: settings, shipped).",
+)
 @click.option("--archive", type=click.Path(path_type=Path), help="Folder of the archive.")
 @product_option
 @json_option

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor"]
 
-SECONDS = 3.5
+SECONDS = 4.0
 """For server and archive together; what has not answered by then is told so."""
 
-PAGE_SECONDS = 2.0
+PAGE_SECONDS = 3.0
 FIRST = "Put right first what failed beside it"
 SERVER = ("TLS", "reachable", "role", "API", "page cap", "oldest event", "clock")
 Result = TypeVar("Result")

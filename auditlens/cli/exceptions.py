@@ -39,7 +39,7 @@ def place_options(command: COMMAND) -> COMMAND:
             click.option("--journal", type=click.Path(path_type=Path),
                          help="The triage journal (default: triage.yml beside the archive)."),
             click.option("--rules", "rules_path", type=click.Path(path_type=Path),
-                         help="A rule file or a folder of them (default: shipped rules)."),
+                         help="These rules alone, a file or folder (default: settings, shipped)."),
         )
     ):  # fmt: skip
         command = option(command)

@@ -52,7 +52,7 @@ def audit_options(command: COMMAND) -> COMMAND:
                          help="2026-10, 2026-10-01..2026-10-31 or last."),
             click.option("--timezone", help="IANA zone of period edges (default: settings, UTC)."),
             click.option("--rules", "rules_path", type=click.Path(path_type=Path),
-                         help="A rule file or a folder of them (default: shipped rules)."),
+                         help="These rules alone, a file or folder (default: settings, shipped)."),
             click.option("--journal", type=click.Path(path_type=Path),
                          help="The triage journal (default: triage.yml beside the archive)."),
             click.option("--profile", default="auto", show_default=True,
