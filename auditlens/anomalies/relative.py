@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -124,6 +126,20 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
         usual = values[f"usual_{name}"]
         ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
         made[f"peer_{name}"] = np.where(usual >= 0, ratio, 0.0)
+    made |= slow_features(values, s, d, first, fresh)
+    for name in RECENT:
+        made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
+    return table.with_columns(
+        pl.Series(name, (np.round(column, 6) if column.dtype.kind == "f" else column)[fresh])
+        for name, column in made.items()
+    )
+
+
+def slow_features(
+    values: Mapping[str, Ints], s: Ints, d: Ints, first: Ints, fresh: NDArray[np.bool_]
+) -> dict[str, Ints | Floats]:
+    """Sums of fourteen and of five days, and how they compare with earlier ones."""
+    made: dict[str, Ints | Floats] = {}
     for name in SLOW_COUNTS:
         sums = sum_of_days(values[name], s, d)
         made[f"{name}_14"] = sums
@@ -133,13 +149,7 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
     for name in SURGING:
         made[f"{name}_5_sum"] = sum_of_days(values[name], s, d, days=WORKWEEK)
         made[f"{name}_5_surge"] = surge_of_days(values[name], s, d, first, only=fresh)
-    made |= {f"{name}_5_leap": made[f"{name}_5_surge"] for name in TAKING}
-    for name in RECENT:
-        made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
-    return table.with_columns(
-        pl.Series(name, (np.round(column, 6) if column.dtype.kind == "f" else column)[fresh])
-        for name, column in made.items()
-    )
+    return made | {f"{name}_5_leap": made[f"{name}_5_surge"] for name in TAKING}
 
 
 def wanted_rows(s: Ints, first: Ints, fresh: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -49,12 +49,12 @@ def test_rights_changed_in_ones_own_favour_are_counted_apart():
     """A grant to oneself counts; a login of oneself and a grant to another do not."""
     frame = pl.DataFrame(
         {
-            "id": ["1", "2", "3"],
-            "created_at": [START, START, START],
-            "sender_id": ["a", "a", "a"],
-            "action_group": ["permission", "auth", "permission"],
-            "resource_id": ["t", "a", "t"],
-            "entity_id": ["a", None, "b"],
+            "id": ["1", "2", "3", "4"],
+            "created_at": [START] * 4,
+            "sender_id": ["a"] * 4,
+            "action_group": ["permission", "auth", "auth", "permission"],
+            "resource_id": ["t", "a", "a", "t"],
+            "entity_id": ["a", None, None, "b"],
         }
     )
     counts = day_counts(open_ledger(conform(frame), until=START + timedelta(days=1)))
