@@ -96,12 +96,14 @@ def carried(group: Ints, count: Ints, wanted: Ints) -> Ints:
     """Per wanted group, the sum of ``count`` over the kept rows of that group."""
     if not len(group) or not len(wanted):
         return np.zeros(len(wanted), np.int64)
-    groups, at = np.unique(wanted, return_inverse=True)
-    place = np.minimum(np.searchsorted(groups, group), len(groups) - 1)
-    hit = groups[place] == group
-    sums = np.zeros(len(groups), np.int64)
-    np.add.at(sums, place[hit], count[hit])
-    return np.asarray(sums[at])
+    if (np.diff(group) < 0).any():
+        kept = np.isin(group, wanted)
+        group, count = group[kept], count[kept]
+        order = np.argsort(group, kind="stable")
+        group, count = group[order], count[order]
+    total = np.r_[0, np.cumsum(count)]
+    low, high = (np.searchsorted(group, wanted, side=side) for side in ("left", "right"))
+    return np.asarray(total[high] - total[low], np.int64)
 
 
 def with_tail(
