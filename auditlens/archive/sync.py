@@ -141,9 +141,10 @@ def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNot
             intake.seal(terms.now(), force=True)
             verdict = judge(found, intake.ledger, intake.watermark, gone)
             vouched = verdict.outcome != "incomplete" and not verdict.doubtful
-            if (vouched and not found.shaken) or rounds == ROUNDS:
+            settled = vouched and not found.shaken and not found.overtaken
+            if settled or rounds == ROUNDS:
                 break
-            if not vouched:
+            if not vouched or rounds + 1 == ROUNDS:
                 until = None
     except (SourceError, Interrupted) as error:
         save_what_was_read(intake, terms, found, rounds, error)

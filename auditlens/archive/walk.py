@@ -64,6 +64,7 @@ class Walk:
     highest_count: int = 0
     latest_count: int | None = None
     fallen: int = 0
+    risen: int = 0
     anchor: datetime | None = None
     reached: datetime | None = None
     server_oldest: datetime | None = None
@@ -79,13 +80,19 @@ class Walk:
         """Note one page as it came, in the order of the walk."""
         fresh = bool(self.met.add(halves(leaves)[0]))
         self.repeats = 0 if fresh or not page.records else self.repeats + 1
+        self.note_count(page)
+        if page.count is not None:
+            slack = 2 * len(page.records)
+            self.beyond_count |= fresh and self.met.count > self.highest_count + slack
+
+    def note_count(self, page: Page) -> None:
+        """Note how the source's count moved since the page before."""
         if page.count is not None:
             if self.latest_count is not None:
                 self.fallen += max(0, self.latest_count - page.count)
+                self.risen += max(0, page.count - self.latest_count)
             self.latest_count = page.count
             self.highest_count = max(self.highest_count, page.count)
-            slack = 2 * len(page.records)
-            self.beyond_count |= fresh and self.met.count > self.highest_count + slack
 
     def settle(self, intake: Intake) -> Taken | None:
         """Let the queued pages be told apart; returns the last of them, if any."""
@@ -126,6 +133,18 @@ class Walk:
     def shaken(self) -> bool:
         """Whether the count fell by more than what expired at the old end explains."""
         return self.fallen > self.expired()
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether a record read late in a short walk may have arrived after the count was given.
+
+        Held but not counted, it would stand in for one that was counted and is not held.
+        """
+        if self.whole or not self.risen or self.anchor is None:
+            return False
+        limit = micros(self.anchor)
+        later = self.taken[1:]
+        return any(bool(((t.states != KNOWN) & (t.times <= limit)).any()) for t in later)
 
 
 @dataclass(frozen=True)
@@ -178,7 +197,9 @@ def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
     ends = [taken]
     last = last_number(page)
     if last > 1:
-        intake.queue(source.page(last))
+        page = source.page(last)
+        found.note_count(page)
+        intake.queue(page)
         tail = intake.settle()[-1]
         found.taken.append(tail)
         ends.append(tail)

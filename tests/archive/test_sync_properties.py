@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditlens.archive import Archive
@@ -42,6 +42,15 @@ syncs = st.lists(
     min_size=1,
     max_size=4,
 )
+
+
+# A late event is missed below a short walk; the next one arrives just before that walk reads
+# the last page, and is held without being in the count that was given before.
+STAND_IN = [
+    ([("late", 133)], 3, False, 7),
+    ([("arrive", 1), ("late", 130)], 3, False, 0),
+    ([("late", 131)], 3, False, 0),
+]
 
 
 def step(what, amount, flags, fail):
@@ -104,6 +113,7 @@ def check(plans, make_workspace, fail):
 
 @settings(max_examples=200)
 @given(plans=syncs)
+@example(plans=STAND_IN)
 def test_every_schedule_keeps_the_invariants(plans, make_workspace, failing):
     """Arrivals, late events, removals, expiry, page sizes, failures and stops in any order."""
     check(plans, make_workspace, failing)
