@@ -1,0 +1,158 @@
+"""What a report tells beside its findings: directory, months of senders, tests of rules, pulls."""
+
+import csv
+import io
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from auditlens.coverage import Pull
+from auditlens.directory import Directory
+from auditlens.directory.frames import LISTINGS, read_listing
+from auditlens.report import Report
+from auditlens.report.frameworks import ClauseRule, decided_by
+from auditlens.rules import load_rules
+from auditlens.rules.samples import Samples, samples_of
+from auditlens.rules.sidecar import read_cases, sidecar_path
+
+KEY = b"a key of sixteen bytes and more"
+
+
+def directory(at):
+    return Directory(at, "d" * 64, **{name: read_listing(name, ()) for name in LISTINGS})
+
+
+def test_directory_is_dated_where_completeness_is_told(make_audit):
+    """The population page says when the directory was pulled, and that there was none."""
+    audit = make_audit(0)
+    assert "none: no role, mark or owner was looked up" in Report(audit).html()
+    audit.directory = directory(datetime(2026, 10, 30, 4, 5, tzinfo=UTC))
+    report = Report(audit)
+    held = report.content().completeness
+    assert (held.directory_at, held.directory_head) == (audit.directory.at, "d" * 64)
+    section = report.html().partition("id=completeness")[2]
+    assert "as of 2026-10-30 04:05 UTC" in section
+
+
+def with_months(make_audit):
+    """An audit with scored days of three senders, and one who is not scored."""
+    audit = make_audit(0)
+    people = sorted(audit.events["sender_id"].unique())[:4]
+    rows = [
+        (date(2026, 10, day), one, 0.1 * place + 0.01 * day if place < 3 else None, 0.2,
+         "scored" if place < 3 else "learning", 5)
+        for day in range(1, 9) for place, one in enumerate(people)
+    ]  # fmt: skip
+    names = ["day", "sender_id", "score", "identity_score", "state", "events"]
+    audit.sender_days = pl.DataFrame(rows, schema=names, orient="row")
+    return audit, people
+
+
+def test_most_unusual_months_are_told(make_audit):
+    """The senders with the highest months are named, most unusual first, with their days."""
+    audit, people = with_months(make_audit)
+    report = Report(audit)
+    months = report.content().sender_months
+    assert [one.sender_id for one in months] == [people[2], people[1], people[0]]
+    assert [one.rank for one in months] == [1, 2, 3]
+    first = months[0]
+    assert (first.compared, first.active_days, first.events) == (3, 8, 40)
+    assert first.score == pytest.approx(0.275)
+    assert "score 0.275, rank 1" in report.html()
+
+
+def test_months_keep_the_veil(make_audit):
+    """Pseudonyms stand for the senders of months; where nobody is told apart there are none."""
+    audit, people = with_months(make_audit)
+    veiled = Report(audit, identity="pseudonymous", key=KEY)
+    assert all(one.label.startswith("S-") for one in veiled.content().sender_months)
+    assert not [one for one in people if one in veiled.html()]
+    assert Report(audit, identity="aggregate").content().sender_months == ()
+
+
+def test_samples_are_counted_as_they_are_run():
+    """The count without reading YAML is that of the cases the test runner reads."""
+    rules = load_rules()
+    found = samples_of(rules.rules)
+    for rule in rules.rules:
+        cases = [one.expect for one in read_cases(sidecar_path(rule.path), classified=False)]
+        held = found[rule.name]
+        assert (held.match, held.match + held.other) == (cases.count("match"), len(cases))
+        assert len(held.digest) == 64
+
+
+def test_report_says_which_rules_come_with_tests(make_audit):
+    """Each rule has its count of tests, the sum is told, and rules without one are named."""
+    audit = make_audit(30)
+    samples = {"bulk_0": Samples(2, 5, "ab" * 32), "bulk_1": Samples(1, 0, "cd" * 32)}
+    report = Report(audit, samples=samples)
+    rows = {row.name: row for row in report.content().rules}
+    assert (rows["bulk_0"].tests_match, rows["bulk_0"].tests_other) == (2, 5)
+    assert rows["bulk_0"].tests_digest == "ab" * 6
+    assert len(report.content().rule_summary.untested) == 22
+    html = report.html()
+    assert "3 tests that must match and 5 that must not" in html
+    assert "<td>2 / 5" in html
+    held = {row["name"]: row for row in csv.DictReader(
+        io.StringIO(report.files()["rules.csv"].decode()))}  # fmt: skip
+    assert held["bulk_1"]["tests_match"] == "1"
+
+
+def test_tests_of_rules_are_read_beside_them(make_audit):
+    """Without being told, the report counts the files beside the rules."""
+    audit = make_audit(0)
+    audit.rules = load_rules()
+    audit.rule_health = audit.rule_health.head(1).with_columns(
+        rule_id=pl.lit(audit.rules.rules[0].id), name=pl.lit(audit.rules.rules[0].name)
+    )
+    row = Report(audit).content().rules[0]
+    assert row.tests_match >= 1
+    assert row.tests_other >= 1
+
+
+def test_latest_pulls_and_those_that_missed_something_are_shown(make_audit):
+    """Of many pulls the page shows the latest five and every one known to have missed events."""
+    audit = make_audit(0)
+    start = audit.period.start
+    outcomes = ["complete", "incomplete", *["complete"] * 20]
+    pulls = tuple(
+        Pull(start + timedelta(days=n), "/auditlogs", 5, 0, 5, outcome, None)
+        for n, outcome in enumerate(outcomes)
+    )
+    audit.coverage = replace(audit.coverage, pulls=pulls)
+    held = Report(audit).content().completeness
+    assert len(held.pulls) == 22
+    assert [one.at.day for one in held.telling_pulls] == [2, 18, 19, 20, 21, 22]
+    assert "22 pulls. Shown are the latest and those that missed something." in Report(audit).html()
+
+
+@pytest.mark.parametrize(
+    ("evidence", "states", "status", "because"),
+    [
+        (("E01", "E02"), {"E01": "present", "E02": "partial"}, "partly assessable", ("E02",)),
+        (("E01", "E02"), {"E01": "failed", "E02": "partial"}, "gap", ("E01",)),
+        (("E03",), {"E03": "present"}, "gap", ("E03",)),
+        (("E03",), {"E03": "present"}, "partly assessable", ()),
+        (("E18",), {"E18": "absent"}, "not assessable from this log", ("E18",)),
+        (("E01",), {"E01": "present"}, "supported", ()),
+    ],
+)
+def test_status_names_the_evidence_that_decides(evidence, states, status, because):
+    """The weakest evidence is named, or the evidence that is too short; a ceiling names none."""
+    rule = ClauseRule("X", "words", evidence, None, "", "supported")
+    assert decided_by(rule, states, status) == because
+
+
+def test_page_spells_out_what_is_pressing(make_audit):
+    """A clause with an open finding has its words on the page, a quiet one stands by its id."""
+    audit = make_audit(5)
+    audit.settings = replace(audit.settings, frameworks=("soc2",))
+    report = Report(audit)
+    html = report.html()
+    clauses = report.content().frameworks[0].clauses
+    assert {one.pressing for one in clauses} == {True, False}
+    for one in clauses:
+        assert one.clause in html
+        assert (one.words.replace("'", "&#39;") in html) == one.pressing
