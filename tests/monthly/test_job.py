@@ -12,6 +12,7 @@ from auditlens.archive import Archive
 from auditlens.archive.lock import writer
 from auditlens.audit import run_audit
 from auditlens.errors import IntegrityError, Interrupted, LockHeld, SourceError, UsageError
+from auditlens.monthly.directory import directory_told, problems_told, pull_directory
 from auditlens.monthly.job import PATIENCE, Job, not_yet, run_job
 from auditlens.period import Period
 from auditlens.rules import load_rules
@@ -108,6 +109,20 @@ def test_a_directory_that_fails_holds_no_month_back(reported):
     assert set(done.directory["problems"]) >= {"users", "groups"}
     assert "not there (404)" in reported.last_run()["directory"]["problems"]["users"]
     assert any("the directory is not whole" in line for line in reported.told)
+
+
+@pytest.mark.parametrize("kind", [SourceError, UsageError, LockHeld])
+def test_what_stops_a_pull_of_the_directory_is_told_and_goes_no_further(kind):
+    """The server, another workspace's seal or a lock: one sentence, no error."""
+
+    class Stopped:
+        def pull_directory(self, *_, **__):
+            raise kind("no luck today")
+
+    told = pull_directory(Stopped(), None)
+    assert (told["hash"], told["problems"]) == (None, {"directory": "no luck today"})
+    assert directory_told(told) == ""
+    assert problems_told(told).endswith("no luck today")
 
 
 def test_a_refused_key_exits_with_4(reported):
