@@ -66,7 +66,7 @@ def verify_report(
     elif not sealed_rules:
         differences += compare_rules(folder.record, rules)
         if len(rules) < len(folder.record.rule_folders):
-            notes.append("the rules of one's own were not compared: the setting own_rules is empty")
+            notes.append("one's own rules were not compared: name their folder in own_rules")
     notes += versions(folder)
     beside, told = around(folder, originals)
     differences += beside
