@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -27,6 +27,9 @@ __all__ = ["FeatureState", "NewDays"]
 SENDER_TAIL = 40
 """Active days of a sender that are kept: a window before each of the last five calendar days,
 and five days before the first of them."""
+
+MARKED = ("id", "leaf", "action", "action_group", "metadata")
+"""What tells that an event is still the same; the leaf stands for the whole record."""
 
 EPOCH = date(1970, 1, 1)
 
@@ -55,7 +58,7 @@ class FeatureState:
         ``detect``. Raises UsageError for an event of a day that is counted already: then begin
         anew, from the whole log.
         """
-        known = events.filter(pl.col("sender_id").is_not_null())
+        known = with_sender(events.lazy()).collect()
         ledger = open_ledger(
             known, until=None, timezone=self.timezone, circles=circles, past=self.past
         )
@@ -63,12 +66,24 @@ class FeatureState:
         senders, resources = sender_features(ledger, seen), resource_features(ledger, seen)
         past = self.past
         if len(ledger.rows):
-            past = following(ledger, seen, senders, resources, removed_accounts(known))
+            past = following(ledger, seen, senders, resources)
+            tables = {"removals": latest_removals(ledger, known)}
+            tables["days"] = added(self.past.tables["days"], day_marks(known.lazy(), self.timezone))
+            past = replace(past, tables={**past.tables, **tables})
         return NewDays(
             FeatureState(self.timezone, past),
             sender_table(ledger, senders),
             resource_table(ledger, resources),
         )
+
+    def fits(self, events: pl.DataFrame | pl.LazyFrame) -> bool:
+        """Whether the days counted have the same events in ``events`` (the whole log) still.
+
+        False when one came late, is gone, or is classified or marked in another way by now.
+        """
+        marks = day_marks(with_sender(events.lazy()), self.timezone)
+        end = -1 if self.past.end is None else self.past.end
+        return marks.filter(pl.col("d") <= end).sort("d").equals(self.past.tables["days"])
 
 
 @dataclass(frozen=True)
@@ -80,12 +95,28 @@ class NewDays:
     resource_days: pl.DataFrame
 
 
+def with_sender(events: pl.LazyFrame) -> pl.LazyFrame:
+    return events.filter(pl.col("sender_id").is_not_null())
+
+
+def day_marks(events: pl.LazyFrame, timezone: str) -> pl.DataFrame:
+    """Per local day, the number of events and the sums of both halves of their hashes."""
+    day = pl.col("created_at").dt.convert_time_zone(timezone).dt.date().to_physical()
+    return (
+        events.select(d=day, mark=pl.struct(MARKED).hash(0))
+        .group_by("d")
+        .agg(
+            events=pl.len().cast(pl.Int64),
+            # Halves, because the sum of whole hashes does not fit a number.
+            high=(pl.col("mark") // 2**32).cast(pl.Int64).sum(),
+            low=(pl.col("mark") % 2**32).cast(pl.Int64).sum(),
+        )
+        .collect()
+    )
+
+
 def following(
-    ledger: Ledger,
-    seen: Comparison,
-    senders: pl.DataFrame,
-    resources: pl.DataFrame,
-    removed: pl.DataFrame,
+    ledger: Ledger, seen: Comparison, senders: pl.DataFrame, resources: pl.DataFrame
 ) -> Past:
     """What the ledger's past and its own days leave behind together."""
     old, end = ledger.past.tables, int(ledger.rows["d"].max())  # type: ignore[arg-type]
@@ -97,9 +128,7 @@ def following(
         days = added(old[f"touched_{key}"], days_touched(seen.pairs[key], key))
         tables[f"touched_{key}"] = days.filter(pl.col("week") >= (end + 3) // 7 - MEMORY_WEEKS)
     moments = with_evening(ledger)
-    latest = int(moments["t"].max())  # type: ignore[arg-type]
-    tables["evening"] = moments.filter(pl.col("t") >= latest - PAUSE)
-    tables["removals"] = pl.concat([old["removals"], removed]).filter(pl.col("t") > latest - AFTER)
+    tables["evening"] = moments.filter(pl.col("t") >= pl.col("t").max() - PAUSE)
     tables["sender_days"] = last_days(
         old.get("sender_days"), senders.select("s", "d", *relative.READ, "days_before"), SENDER_TAIL
     )
@@ -109,6 +138,13 @@ def following(
     )
     names = {"r": ledger.resources, "c": ledger.containers, "e": ledger.kinds, "k": ledger.types}
     return Past(ledger.start, end, ledger.senders.select(*SENDERS), names, tables)
+
+
+def latest_removals(ledger: Ledger, events: pl.DataFrame) -> pl.DataFrame:
+    """Removals that a later day may still have to do with."""
+    both = pl.concat([ledger.past.tables["removals"], removed_accounts(events)])
+    latest = ledger.rows.select(pl.col("t").max()).item()
+    return both.filter(pl.col("t") >= latest - AFTER)
 
 
 def first_use(pairs: pl.DataFrame, key: str) -> pl.DataFrame:

@@ -33,8 +33,9 @@ TABLES = {
     "touched_r": ("week", "s", "r", "days"),
     "touched_c": ("week", "s", "c", "days"),
     "evening": ("s", "t", "d", "g"),
+    "days": ("d", "events", "high", "low"),
 }
-WIDE = ("n", "t", "quarters", "days")
+WIDE = ("n", "t", "quarters", "days", "events", "high", "low")
 
 
 def empty_tables() -> dict[str, pl.DataFrame]:
@@ -55,8 +56,8 @@ class Past:
     ``senders`` has a row a sender; ``names`` holds, by letter, the sorted values that codes stand
     for. ``tables``: by ``r``, ``c``, ``e``, ``k`` how often each sender had each value and since
     which day; ``steps`` from kind ``b`` to kind ``e``; ``hours`` present; days ``touched`` by
-    week; ``evening``, the events of the last half hour; ``removals`` of accounts; and the last
-    ``sender_days`` and ``resource_days``.
+    week; ``evening``, the events of the last half hour; ``removals`` of accounts; how many events
+    the ``days`` had, with sums of their hashes; and the last ``sender_days``, ``resource_days``.
     """
 
     start: int | None = None

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from auditlens.actions import ACTION_GROUPS
-from auditlens.anomalies.kept import FeatureState
+from auditlens.actions import ACTION_GROUPS, classify
+from auditlens.anomalies import FeatureState, add_days, load_state
 from auditlens.anomalies.ledger import open_ledger
 from auditlens.anomalies.tables import day_tables
+from auditlens.errors import UsageError
 from auditlens.events import conform
+from auditlens.simulator import simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -112,5 +119,109 @@ def test_days_added_one_by_one_are_those_of_the_whole_log(
         state, cut = new.state, cut + length
         parts.append((new.sender_days, new.resource_days))
     senders, resources = (pl.concat(days) for days in zip(*parts, strict=True))
+    assert_same_days(senders.sort("sender_id", "day"), whole.sender_days)
+    assert_same_days(resources.sort("resource_id", "day"), whole.resource_days)
+
+
+LOG = busy_log(7, 5, 30, 0.1, 0.0)
+
+
+def day(number: int) -> date:
+    return START.date() + timedelta(days=number)
+
+
+def test_an_event_of_a_counted_day_is_refused() -> None:
+    """A state cannot take back what it added: late events ask for a count from the beginning."""
+    state = FeatureState().advance(first_days(LOG, 20)).state
+    assert state.last_day == day(19)
+    with pytest.raises(UsageError, match="An event of 2026-01-24 came after its day was counted"):
+        state.advance(LOG.filter(pl.col("created_at") >= START + timedelta(days=19, hours=23)))
+
+
+def test_days_belong_to_the_time_zone_of_the_state() -> None:
+    """Where the day ends later, its last events are counted with it."""
+    zone = "America/New_York"
+    until = START + timedelta(days=20, hours=5)
+    parts = [LOG.filter(pl.col("created_at") < until), LOG.filter(pl.col("created_at") >= until)]
+    first = FeatureState(zone).advance(parts[0])
+    second = first.state.advance(parts[1])
+    found = pl.concat([first.sender_days, second.sender_days]).sort("sender_id", "day")
+    assert_same_days(found, FeatureState(zone).advance(LOG).sender_days)
+
+
+def test_a_saved_state_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Days added from the file are those of the whole log; a second call has nothing to add."""
+    path = tmp_path / "kept" / "features.state"
+    first = add_days(path, LOG, before=day(20))
+    second = add_days(path, LOG.lazy(), before=day(30))
+    assert (first.sender_days["day"].max(), second.sender_days["day"].min()) == (day(19), day(20))
+    found = pl.concat([first.sender_days, second.sender_days]).sort("sender_id", "day")
+    assert_same_days(found, FeatureState().advance(LOG).sender_days)
+    held = path.read_bytes()
+    assert add_days(path, LOG, before=day(30)).sender_days.is_empty()
+    assert path.read_bytes() == held
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda log: log.filter(pl.col("created_at") != pl.col("created_at").min()),
+        lambda log: log.with_columns(action_group=pl.lit("read")),
+        lambda log: log.with_columns(metadata=pl.lit('{"pii": true}')),
+    ],
+    ids=["an event less", "classified anew", "marked anew"],
+)
+def test_a_changed_past_is_counted_from_the_beginning(
+    tmp_path: Path, changed: Callable[[pl.DataFrame], pl.DataFrame]
+) -> None:
+    """Days that have other events by now make the file worth nothing."""
+    add_days(tmp_path / "state", LOG, before=day(20))
+    log = changed(LOG)
+    found = add_days(tmp_path / "state", log, before=day(30))
+    assert_same_days(found.sender_days, FeatureState().advance(log).sender_days)
+
+
+def test_another_time_zone_or_a_damaged_file_begins_anew(tmp_path: Path) -> None:
+    """What cannot be used is counted again, without a word and without an error."""
+    path = tmp_path / "state"
+    add_days(path, LOG, before=day(20))
+    assert add_days(path, LOG, before=day(30), timezone="Asia/Tokyo").sender_days[
+        "day"
+    ].min() <= day(1)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    for broken in (bytes(data), bytes(data[:100]), b"", b"no bundle"):
+        path.write_bytes(broken)
+        assert load_state(path) is None
+        assert len(add_days(path, LOG, before=day(30)).sender_days)
+
+
+def test_a_state_of_another_process_fits(tmp_path: Path) -> None:
+    """Marks of days do not depend on the process that made them."""
+    LOG.write_parquet(tmp_path / "log")
+    code = (
+        "import polars as pl, sys, datetime; from auditlens.anomalies import add_days;"
+        "add_days(sys.argv[1], pl.scan_parquet(sys.argv[2]), before=datetime.date(2026, 1, 25))"
+    )
+    paths = [str(tmp_path / "state"), str(tmp_path / "log")]
+    subprocess.run([sys.executable, "-c", code, *paths], check=True, timeout=120)
+    state = load_state(tmp_path / "state")
+    assert state is not None
+    assert state.last_day == day(19)
+    assert state.fits(LOG)
+
+
+@pytest.mark.slow
+def test_every_day_of_a_simulated_quarter_is_the_same_added_by_itself() -> None:
+    """A workspace with incidents, over three months, day by day."""
+    events = classify(conform(simulate(3, people=40, resources=600, days=90).events))
+    whole = FeatureState().advance(events)
+    state, days = FeatureState(), []
+    dated = events.with_columns(day=pl.col("created_at").dt.date()).sort("created_at")
+    for part in dated.partition_by("day", maintain_order=True):
+        new = state.advance(part)
+        state = new.state
+        days.append((new.sender_days, new.resource_days))
+    senders, resources = (pl.concat(each) for each in zip(*days, strict=True))
     assert_same_days(senders.sort("sender_id", "day"), whole.sender_days)
     assert_same_days(resources.sort("resource_id", "day"), whole.resource_days)
