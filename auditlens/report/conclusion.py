@@ -122,8 +122,8 @@ def sentences(
     completeness: Completeness,
     rules: tuple[RuleRow, ...],
 ) -> tuple[str, ...]:
-    events, active = completeness.events_in_period, facts.events["sender_number"].n_unique()
-    senders = active if facts.events.height else 0
+    events = completeness.events_in_period
+    senders = facts.events["sender_number"].drop_nulls().n_unique()
     ran = sum(rule.health in RAN for rule in rules)
     first = (
         f"{count(events, 'event')} by {count(senders, 'sender')} were examined with "

@@ -321,3 +321,14 @@ def test_unknown_sources_are_not_told_blind(make_audit):
     assert not any("records no" in line for line in said.method.limits)
     assert {one.state for one in said.completeness.fields[-2:]} == {"not assessed"}
     assert "not assessed" in clauses(said)["CC6.6"].limit
+
+
+def test_events_without_a_sender_add_no_sender_to_the_conclusion(make_audit):
+    """The conclusion and the activity section count the same senders."""
+    audit = make_audit(0, 300)
+    audit.events = audit.events.with_columns(
+        sender_id=pl.when(pl.int_range(pl.len()) > 5).then("sender_id")
+    )
+    content = Report(audit).content()
+    said = " ".join(content.conclusion.sentences)
+    assert f"by {content.activity.senders} sender" in said
