@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -60,10 +61,12 @@ def init(
                 f"{folder / 'pyproject.toml'} has settings already", fix="Edit [tool.auditlens]"
             )
         asks = not no_input and sys.stdin is not None and sys.stdin.isatty()
-        api_url = said(api_url, "Address of the API", ADDRESS, asks=asks)
-        timezone = said(timezone, "Time zone of your reports", "UTC", asks=asks)
-        reviewer = said(reviewer, "Who reviews (Enter: say it later)", "", asks=asks)
-        schedule = said(schedule, "Daily run by", "none", asks=asks, choices=(*SCHEDULES, "none"))
+        api_url = said(api_url, "Address of the API", ADDRESS, an_address, asks=asks)
+        timezone = said(timezone, "Time zone of your reports", "UTC", a_zone, asks=asks)
+        reviewer = said(reviewer, "Who reviews (Enter: say it later)", "", a_name, asks=asks)
+        schedule = said(
+            schedule, f"Daily run by ({', '.join(SCHEDULES)}, none)", "none", a_schedule, asks=asks
+        )
         files, own_rules = starter_files(folder)
         files[FILE_NAME] = settings_text(api_url, timezone, reviewer, own_rules=own_rules)
         for name, text in files.items():
@@ -74,26 +77,54 @@ def init(
 
 
 def said(
-    given: str | None, question: str, default: str, *, asks: bool, choices: tuple[str, ...] = ()
+    given: str | None, question: str, default: str, checked: Callable[[str], str], *, asks: bool
 ) -> str:
-    """What a flag said, else what a person answers, else the default."""
+    """What a flag said, else what a person answers, else the default; ``checked`` in any case."""
     if given is not None or not asks:
-        return default if given is None else given
-    kind = click.Choice(choices) if choices else str
-    return str(click.prompt(question, default=default, type=kind, show_default=bool(default)))
+        return checked(default if given is None else given)
+
+    def again(text: str) -> str:
+        """A wrong answer is told, and the question comes once more."""
+        try:
+            return checked(text)
+        except UsageError as error:
+            raise click.UsageError(str(error)) from None
+
+    return str(
+        click.prompt(question, default=default, value_proc=again, show_default=bool(default))
+    )
+
+
+def an_address(text: str) -> str:
+    from auditlens.sources.address import read_address
+
+    read_address(text)
+    return text
+
+
+def a_zone(text: str) -> str:
+    from auditlens.period import zone
+
+    zone(text)
+    return text
+
+
+def a_name(text: str) -> str:
+    if not text.isprintable():
+        raise UsageError("The reviewer holds a control character", fix="Write a name on one line")
+    return text
+
+
+def a_schedule(text: str) -> str:
+    if text not in (*SCHEDULES, "none"):
+        raise UsageError(f"No schedule is called {text!r}", fix=f"Use {', '.join(SCHEDULES)}, none")
+    return text
 
 
 def settings_text(api_url: str, timezone: str, reviewer: str, *, own_rules: bool) -> str:
-    """The settings file. Raises UsageError for an answer that no command would take."""
+    """The settings file with these answers, each quoted."""
     import json
 
-    from auditlens.period import zone
-    from auditlens.sources.address import read_address
-
-    read_address(api_url)
-    zone(timezone)
-    if not (api_url + reviewer).isprintable():
-        raise UsageError("The reviewer holds a control character", fix="Write a name on one line")
     # JSON's quoting of text is TOML's.
     quoted = {"api_url": api_url, "timezone": timezone, "reviewer": reviewer}
     return SETTINGS.format(

@@ -51,6 +51,24 @@ def test_four_questions_are_asked_on_a_terminal(run, tmp_path, monkeypatch):
     assert load_settings(tmp_path, {}).reviewer == 'Ana "A" Birch'
 
 
+def test_a_wrong_answer_is_asked_for_again(run, tmp_path, monkeypatch):
+    """What is wrong is told at once, and no other answer is lost."""
+    from click.testing import CliRunner
+
+    from auditlens.cli.init import init
+
+    monkeypatch.setattr("auditlens.cli.init.sys", Terminal)
+    typed = "http://x.test\nhttps://x.test\nMars\nEurope/Paris\nRita\nsometimes\ncron\n"
+    done = CliRunner().invoke(init, ["--folder", str(tmp_path)], input=typed)
+    assert done.exit_code == 0, done.output
+    for told in ("Use https://", "No time zone is called 'Mars'", "called 'sometimes'"):
+        assert told in done.output
+    settings = load_settings(tmp_path, {})
+    assert (settings.api_url, settings.timezone) == ("https://x.test", "Europe/Paris")
+    assert settings.reviewer == "Rita"
+    assert (tmp_path / "auditlens.cron").is_file()
+
+
 class Terminal:
     """Stands for a module with a stdin that somebody sits at, and for that stdin."""
 
