@@ -27,10 +27,12 @@ class HighDays:
     """Histograms of days by who had them, read week by week.
 
     ``s`` and ``d`` code subject and day, ``counts`` has one array a count, in the same order;
-    ``found`` holds each count's high day, -1 where there is none.
+    ``found`` holds each count's high day, which ``share`` of the days do not exceed; -1 where
+    there is none.
     """
 
-    def __init__(self, s: Ints, d: Ints, counts: dict[str, Ints]) -> None:
+    def __init__(self, s: Ints, d: Ints, counts: dict[str, Ints], *, share: float = HIGH) -> None:
+        self.share = share
         self.order = np.argsort(d, kind="stable")
         self.s, self.d = s[self.order], d[self.order]
         self.bins = {
@@ -40,7 +42,7 @@ class HighDays:
         self.found = {name: np.full(len(s), -1, np.int64) for name in counts}
 
     def read(self, week: int, linked: Sparse, known: NDArray[np.bool_]) -> None:
-        """Fill in the 95 % day for the days of ``week``.
+        """Fill in the high day for the days of ``week``.
 
         ``linked`` is a matrix of zeros and ones: whose earlier four weeks count for whom.
         """
@@ -53,6 +55,6 @@ class HighDays:
             cell = self.s[low:here] * width + bins[low:here]
             days = np.bincount(cell, minlength=people * width).reshape(people, width)
             pooled = np.cumsum(linked @ days, axis=1)
-            high = (pooled < np.ceil(HIGH * pooled[:, -1:])).sum(axis=1)
+            high = (pooled < np.ceil(self.share * pooled[:, -1:])).sum(axis=1)
             values = np.where(known & (pooled[:, -1] > 0), EDGES[np.minimum(high, width - 1)], -1)
             self.found[name][self.order[here:after]] = values[now]

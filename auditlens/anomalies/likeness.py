@@ -13,10 +13,15 @@ from auditlens.anomalies.peers import Sparse, Week, unit_rows, weeks
 from auditlens.anomalies.remote import remoteness
 from auditlens.anomalies.windows import Floats, Ints
 
-__all__ = ["PEER_COUNTS", "compare_with_others"]
+__all__ = ["PEER_COUNTS", "TOP_COUNTS", "compare_with_others"]
 
 PEER_COUNTS = ("events", "resources", "export", "share", "delete", "risky")
 """Counts compared with the peers' 95 % day."""
+
+TOP_COUNTS = ("delete", "permission", "admin", "share")
+"""Counts whose leap must also pass what hardly a day of anyone reaches: others clean up too."""
+
+TOP = 1 - 1 / 300
 
 DAYS = ("s", "d", "own_likeness", "other_likeness", "like")
 DAY_SPAN = 100_000
@@ -29,6 +34,7 @@ def compare_with_others(
 
     ``pairs`` are the day pairs of ``r``, ``c`` and ``e``, ``counts`` the sender-days. Returns a
     row a sender-day: ``s``, ``d``, ``usual_<count>`` (the peers' 95 % day, -1 without peers),
+    ``top_<count>`` (what one in 300 of the days of all people, or all services, exceeds),
     ``own_likeness`` and ``other_likeness`` (cosines in thousandths) and ``like`` (the sender most
     alike); and per kind of pair how many peers had the value before the week (-1 without peers);
     and how remote the folder of each pair of ``c`` is.
@@ -42,7 +48,7 @@ def compare_with_others(
     seen = {key: Seen(pairs[key], ledger.past, key) for key in places}
     had = {key: np.full(len(pairs[key]), -1, np.int64) for key in places}
     things = Places(touched.sort("s", "d", "x"), "x")
-    columns = ("s", "d", *PEER_COUNTS)
+    columns = ("s", "d", *dict.fromkeys((*PEER_COUNTS, *TOP_COUNTS)))
     kept = ledger.past.tables.get("sender_days", counts.clear()).select(columns)
     latest = pl.concat([kept, counts.select(columns)])
     s, d = (latest[name].to_numpy().astype(np.int64) for name in ("s", "d"))
@@ -62,9 +68,24 @@ def compare_with_others(
         usual.read(week.number, week.peers, week.known)
         alike.append(resembled(week, things, size))
     typical = [pl.Series(f"usual_{name}", usual.found[name][len(kept) :]) for name in PEER_COUNTS]
+    typical += [each[len(kept) :] for each in top_days(ledger, latest)]
     likeness = pl.concat(alike).with_columns(pl.col("s", "d").cast(pl.Int32))
     days = counts.select("s", "d", *typical).join(likeness, on=["s", "d"], how="left")
     return days, had, away
+
+
+def top_days(ledger: Ledger, latest: pl.DataFrame) -> list[pl.Series]:
+    """``top_<count>`` of each sender-day: what all but one in 300 of everyone's days reach."""
+    from scipy.sparse import identity
+
+    s, d = (latest[name].to_numpy().astype(np.int64) for name in ("s", "d"))
+    service = ledger.senders["service"].to_numpy().astype(np.int64)
+    counts = {name: latest[name].to_numpy() for name in TOP_COUNTS}
+    top = HighDays(service[s], d, counts, share=TOP)
+    same, both = identity(2, dtype=np.int64, format="csr"), np.ones(2, np.bool_)
+    for week in np.unique((d + 3) // 7).tolist():
+        top.read(week, same, both)
+    return [pl.Series(f"top_{name}", top.found[name]) for name in TOP_COUNTS]
 
 
 def touched_before(ledger: Ledger) -> pl.DataFrame:

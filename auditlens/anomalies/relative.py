@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from auditlens.anomalies.likeness import PEER_COUNTS
+from auditlens.anomalies.likeness import PEER_COUNTS, TOP_COUNTS
 from auditlens.anomalies.past import with_tail
 from auditlens.anomalies.slow import (
     WORKWEEK,
@@ -22,6 +22,7 @@ from auditlens.anomalies.windows import (
     Ints,
     deviation,
     first_rows,
+    stabilised,
     surge,
     trail,
 )
@@ -77,7 +78,7 @@ RETURNING = ("new_taken", "remote_new")
 """Counts looked at by themselves on the first day back."""
 
 MADE = ("own_unlike", "other_margin")
-USUAL = tuple(f"usual_{name}" for name in PEER_COUNTS)
+USUAL = (*(f"usual_{name}" for name in PEER_COUNTS), *(f"top_{name}" for name in TOP_COUNTS))
 
 READ = tuple(
     name
@@ -118,6 +119,8 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
         made[f"{name}_z"] = deviation(levels, baseline)
         if name in SURGE_COUNTS:
             made[f"{name}_leap"] = surge(values[name], baseline)
+        if name in TOP_COUNTS:
+            made[f"{name}_leap"] = beyond(made[f"{name}_leap"], values[name], values[f"top_{name}"])
     made["day_z"] = made["events_z"] - by_day(made["events_z"], d)
     for name in SELF_SURPRISES:
         levels = values[name] / 1000.0
@@ -133,6 +136,12 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
         pl.Series(name, (np.round(column, 6) if column.dtype.kind == "f" else column)[fresh])
         for name, column in made.items()
     )
+
+
+def beyond(leap: Ints | Floats, values: Ints, top: Ints) -> Floats:
+    """A leap is at most as large as that above everyone's highest days, where there are any."""
+    over = np.maximum(stabilised(values) - stabilised(np.maximum(top, 0)), 0.0)
+    return np.where(top >= 0, np.minimum(leap, over), leap)
 
 
 def slow_features(

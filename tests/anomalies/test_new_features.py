@@ -103,6 +103,28 @@ def test_a_folder_is_remote_that_others_visit_and_neither_sender_nor_peers_do():
     assert remote == {"A00": 1, "B00": 0}
 
 
+def test_deletions_are_a_leap_only_above_what_others_do():
+    """Thirty deletions stand out; where others delete forty now and then, they are ordinary."""
+
+    def leap(others):
+        rows = [(day, n, f"p{n}", "read", "t") for day in range(35) for n in range(9)]
+        rows += [(29, k, "p0", "delete", f"t{k}") for k in range(30)]
+        rows += [(18 + n, k, f"p{n}", "delete", "x") for n in range(1, 7) for k in range(others)]
+        frame = pl.DataFrame(
+            [
+                (str(at), START + timedelta(days=day, minutes=minute), who, group, what)
+                for at, (day, minute, who, group, what) in enumerate(rows)
+            ],
+            schema=["id", "created_at", "sender_id", "action_group", "resource_id"],
+            orient="row",
+        )
+        days = day_tables(open_ledger(conform(frame), until=START + timedelta(days=40)))[0]
+        return days.filter(sender_id="p0", day=MONDAY + timedelta(days=29))["delete_leap"][0]
+
+    assert leap(0) > 5
+    assert leap(40) == 0
+
+
 def test_a_step_never_taken_is_more_surprising_than_a_habit():
     """The kinds of both days are the same; only their order is new."""
     habit = [(day, n, "a", kind, "t") for day in range(20) for n, kind in enumerate("xyz")]
