@@ -41,6 +41,16 @@ def test_the_signed_report_shows_reviewer_and_decisions(signed):
     assert [one["exception_id"] for one in content["exceptions"]] == ["X-clean-up"]
 
 
+def test_what_tests_the_rules_had_is_sealed(signed):
+    """The report counts the tests of each rule as they were: later ones change no byte of it."""
+    content = json.loads((signed.out / "findings.json").read_bytes())
+    counted = {row["name"]: row["tests_match"] for row in content["rules"]}
+    assert min(counted.values()) >= 1
+    for tests in signed.rules.rglob("*.test.yml"):
+        tests.unlink()
+    assert signed.verify().differences == ()
+
+
 def test_open_findings_forbid_a_signature(pulled):
     """Findings of medium and above must be decided first; the message counts and names them."""
     with pytest.raises(UsageError, match=r"findings are open at medium or above: F-"):
