@@ -53,7 +53,7 @@ def evidence(audit: Audit, finding: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def tell(finding: dict[str, Any], events: list[dict[str, Any]]) -> None:
-    from auditlens.cli.terminal import moment, table, visible
+    from auditlens.cli.terminal import moment, visible
 
     who = visible(finding["subject_label"] or finding["subject_id"] or "-")
     click.echo(f"{finding['finding_id']}  {finding['level']}  {visible(finding['title'])}")
@@ -67,12 +67,25 @@ def tell(finding: dict[str, Any], events: list[dict[str, Any]]) -> None:
     for number, reason in enumerate(finding["reasons"], 1):
         click.echo(f"{number}. {visible(reason['text'])}")
     click.echo(f"\n{finding['event_count']:,} events, {len(events)} shown")
+    tell_events(events)
+
+
+def tell_events(events: list[dict[str, Any]]) -> None:
+    """A row an event; two lines each where a terminal is narrow, so that ids stay whole."""
+    from auditlens.cli.terminal import moment, narrow, table, visible
+
     rows = [
         (moment(e["created_at"]), e["event"] or "-", e["resource_title"] or e["resource_id"] or "-",
          e["summary"] or "-", e["id"])
         for e in events
     ]  # fmt: skip
-    table(("when", "event", "resource", "what", "event id"), rows)
+    if not narrow():
+        columns = ("when", "event", "resource", "what", "event id")
+        table(columns, rows, whole=("when", "event id"))
+        return
+    for when, event, resource, what, name in rows:
+        click.echo(f"{when}  {visible(event)}  {visible(resource)}")
+        click.echo(f"  {visible(name)}  {visible(what)}")
 
 
 def tell_rule(told: Explanation) -> None:
