@@ -18,6 +18,7 @@ import polars as pl
 
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA, conform, parse_timestamps
+from auditlens.sources.panic import panics_only_raised
 
 __all__ = ["Rows", "as_records", "csv_rows", "event_rows", "is_event_table", "parquet_frames"]
 
@@ -93,7 +94,8 @@ def encodable(cell: str) -> bool:
 def parquet_frames(file: Path | io.BytesIO, name: str, size: int) -> Iterator[pl.DataFrame]:
     """Yield a Parquet file in frames of at most ``size`` rows. Raises UsageError."""
     try:
-        table = pl.read_parquet(file, use_statistics=False)
+        with panics_only_raised():
+            table = pl.read_parquet(file, use_statistics=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
         raise UsageError(
