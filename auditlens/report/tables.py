@@ -36,9 +36,10 @@ def tables(rules: Sequence[RuleRow], frameworks: Sequence[Framework]) -> dict[st
     return {
         RULES_FILE: as_table(columns_of(RuleRow), map(cells, rules)),
         CONTROLS_FILE: as_table(
-            ["framework", "name", *columns_of(Clause)],
+            ["id", "framework", "name", *columns_of(Clause)],
             (
-                [table.framework, table.name, *cells(clause)]
+                # A spreadsheet takes the clause 8.10 alone for a number.
+                [f"{table.framework}:{clause.clause}", table.framework, table.name, *cells(clause)]
                 for table in frameworks
                 for clause in table.clauses
             ),
