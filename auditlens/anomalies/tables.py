@@ -40,17 +40,17 @@ def sender_table(ledger: Ledger, features: pl.DataFrame) -> pl.DataFrame:
         .join(names, on="s")
         .join(others, left_on="like", right_on="s", how="left")
     )
-    return with_state(table.drop("s", "like"), ledger, "sender_id", ENOUGH)
+    return with_state(table.drop("s", "like").sort("sender_id", "d"), ledger, ENOUGH)
 
 
 def resource_table(ledger: Ledger, features: pl.DataFrame) -> pl.DataFrame:
     """Resource-days with the names of resources, and their state."""
-    names = pl.DataFrame({"resource_id": ledger.resources}).with_row_index("r")
-    table = features.join(names.with_columns(pl.col("r").cast(pl.Int32)), on="r")
-    return with_state(table.drop("r", "type"), ledger, "resource_id", 0)
+    # Codes stand in the order of names, so the table is sorted already.
+    names = ledger.resources.gather(features["r"]).alias("resource_id")
+    return with_state(features.drop("r", "type").with_columns(names), ledger, 0)
 
 
-def with_state(table: pl.DataFrame, ledger: Ledger, subject: str, enough: int) -> pl.DataFrame:
+def with_state(table: pl.DataFrame, ledger: Ledger, enough: int) -> pl.DataFrame:
     learning = pl.col("d") < ledger.start + LEARNING_DAYS
     state = (
         pl.when(learning)
@@ -60,4 +60,4 @@ def with_state(table: pl.DataFrame, ledger: Ledger, subject: str, enough: int) -
         .otherwise(pl.lit("scored"))
     )
     named = table.with_columns(day=pl.col("d").cast(pl.Date), state=state)
-    return named.drop("d").sort(subject, "day")
+    return named.drop("d")
