@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from auditlens.cli.options import archive_option, json_option, opened, settings_
 from auditlens.cli.terminal import moment
 
 if TYPE_CHECKING:
-    from auditlens.archive import ArchiveStatus
+    from auditlens.archive import Archive, ArchiveStatus
+    from auditlens.settings import Settings
 
-__all__ = ["gaps_told", "risk_told", "status"]
+__all__ = ["gaps_told", "risk_told", "status", "status_now"]
 
 
 @examples(
@@ -28,10 +30,9 @@ __all__ = ["gaps_told", "risk_told", "status"]
 def status(archive: Path | None, as_json: bool) -> None:
     """Say what the archive holds: span, gaps, last pull, days until events may be lost."""
     from auditlens.cli.terminal import print_json, visible
-    from auditlens.provenance import run_time
 
     settings = settings_of(archive=archive)
-    found = opened(settings).status(now=run_time())
+    found = status_now(opened(settings), settings)
     if as_json:
         print_json(dataclasses.asdict(found))
         return
@@ -46,6 +47,18 @@ def status(archive: Path | None, as_json: bool) -> None:
         ("head", found.head or "-"),
     ):
         click.echo(f"{name:<12} {visible(text)}")
+
+
+def status_now(store: Archive, settings: Settings) -> ArchiveStatus:
+    """The status at the time of the run, by the retention that the settings know of."""
+    from auditlens.provenance import run_time
+
+    now = run_time()
+    found = store.status(now=now)
+    if "retention_days" not in settings.origins or found.complete_until is None:
+        return found
+    left = found.complete_until + timedelta(days=settings.retention_days) - now
+    return dataclasses.replace(found, days_until_loss=max(0, left.days))
 
 
 def gaps_told(found: ArchiveStatus) -> str:

@@ -44,7 +44,7 @@ def sync(
 
     The key comes from SECODA_API_KEY, key_command or key_file, never from the command line.
     """
-    from auditlens.provenance import run_time
+    from auditlens.cli.status import status_now
     from auditlens.settings import find_key
     from auditlens.sources import SecodaSource
 
@@ -54,7 +54,7 @@ def sync(
     store = opened(settings, must_exist=False)
     outcome = pull(store, source, verbose=verbose, quiet=quiet)
     listings = pull_directory(store, source, quiet=quiet) if directory else None
-    tell(outcome, store.status(now=run_time()), listings, as_json=as_json)
+    tell(outcome, status_now(store, settings), listings, as_json=as_json)
     ctx.exit(3 if outcome.outcome == "incomplete" else 0)
 
 
@@ -141,8 +141,9 @@ def tell(
     from auditlens.monthly.directory import directory_told
 
     if as_json:
-        beside = {} if directory is None else {"directory": directory}
-        print_json({**dataclasses.asdict(outcome), "gaps": held.gaps, **beside})
+        beside: dict[str, Any] = {} if directory is None else {"directory": directory}
+        beside |= {"gaps": held.gaps, "days_until_loss": held.days_until_loss}
+        print_json({**dataclasses.asdict(outcome), **beside})
         return
     click.echo(
         f"{outcome.new:,} new, {outcome.seen:,} seen before, {outcome.changed:,} changed, "

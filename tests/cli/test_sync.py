@@ -73,7 +73,7 @@ def test_verbose_tells_of_each_page_and_never_of_the_key(run, server):
 
 
 def test_a_sync_ends_with_gaps_and_with_how_long_the_next_may_wait(run, server, monkeypatch):
-    """Both as 'status' says them, at the time of the run; a later sync buys time."""
+    """As 'status' says it, at the time of the run; a later sync buys time, a setting tells it."""
     done = run("sync", "--archive", "a")
     last = done.stdout.splitlines()[-1]
     told = dict(line.split(" ", 1) for line in run("status", "--archive", "a").stdout.splitlines())
@@ -87,6 +87,9 @@ def test_a_sync_ends_with_gaps_and_with_how_long_the_next_may_wait(run, server, 
     document = json.loads(run("sync", "--archive", "a", "--json").stdout)
     assert document["gaps"] == []
     assert document["days_until_loss"] > days
+    monkeypatch.setenv("AUDITLENS_RETENTION_DAYS", "30")
+    assert json.loads(run("sync", "--archive", "a", "--json").stdout)["days_until_loss"] == 30
+    assert "at risk      30 days until" in run("status", "--archive", "a").stdout
 
 
 @pytest.mark.parametrize(
