@@ -17,7 +17,9 @@ __all__ = ["CHANNELS", "Channel"]
 class Channel:
     """One model over one kind of day: name, subject, columns, score column, material days.
 
-    A handful of events is no finding, however far from its baseline.
+    A handful of events is no finding, however far from its baseline. A score is shown that lies
+    ``spreads`` robust spreads above the median: chosen so that of people with steady habits, in
+    whose month nothing happens, not one in two hundred is shown.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Channel:
     features: tuple[Feature, ...]
     material: pl.Expr
     column: str = "score"
+    spreads: float = 5.25
 
 
 WORTH_A_LOOK = 0.8
@@ -33,7 +36,7 @@ a leap several times the usual one, is worth a reader's time."""
 
 SENDERS = Channel("sender-day", "sender_id", SENDER_FEATURES, pl.col("events") >= 3)
 IDENTITY = Channel(
-    "identity", "sender_id", IDENTITY_FEATURES, pl.col("events") >= 5, "identity_score"
+    "identity", "sender_id", IDENTITY_FEATURES, pl.col("events") >= 5, "identity_score", 5.5
 )
 RESOURCES = Channel(
     "resource-day",

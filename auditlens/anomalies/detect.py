@@ -193,7 +193,9 @@ class Run:
                 names = tuple(feature.name for feature in channel.features)
                 model = prior_model(channel.name, names)
             trees = FOREST_SIZES[channel.name]
-            model = model or fit_days(known, channel.features, seed=self.seed, trees=trees)
+            model = model or fit_days(
+                known, channel.features, seed=self.seed, trees=trees, spreads=channel.spreads
+            )
         return model
 
     def tell(self, channel: Channel, model: DayModel | None, known: pl.DataFrame) -> None:

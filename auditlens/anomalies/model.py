@@ -40,7 +40,6 @@ FEWEST_REFERENCE = 30
 
 FIT_ROWS = 50_000
 GATE_ROWS = 3000
-GATE_SPREADS = 5.0
 
 
 @dataclass(frozen=True)
@@ -132,9 +131,14 @@ def comparable(table: pl.DataFrame, features: Sequence[Feature]) -> bool:
 
 
 def fit_days(
-    table: pl.DataFrame, features: Sequence[Feature], *, seed: int, trees: int = TREES
+    table: pl.DataFrame,
+    features: Sequence[Feature],
+    *,
+    seed: int,
+    trees: int = TREES,
+    spreads: float = 5.0,
 ) -> DayModel:
-    """Fit on a features frame in canonical order."""
+    """Fit on a features frame in canonical order; the gate is ``spreads`` above the median."""
     names = tuple(feature.name for feature in features)
     # Medians and samples of 256 rows are no better for more rows than these.
     part = table.gather_every(max(1, -(-len(table) // FIT_ROWS)))
@@ -145,7 +149,7 @@ def fit_days(
     model = DayModel(names, families, scaler, forest, seed, usual_leaps(table, families), 1.0)
     # Median and spread of every n-th day are those of all days.
     few = table.gather_every(max(1, len(table) // GATE_ROWS))
-    return replace(model, gate=gate(model.scores(few)))
+    return replace(model, gate=gate(model.scores(few), spreads))
 
 
 def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
@@ -204,13 +208,13 @@ def ranked(
     return days.sort("day", subject), np.asarray(earlier, np.float64)
 
 
-def gate(reference: Floats) -> float:
+def gate(reference: Floats, spreads: float) -> float:
     """The score a day must reach to be shown at all: far outside the bulk of the reference."""
     if not len(reference):
         return 1.0
     middle = float(np.median(reference))
     spread = 1.4826 * float(np.median(np.abs(reference - middle)))
-    return round(middle + GATE_SPREADS * max(spread, 0.025), 6)
+    return round(middle + spreads * max(spread, 0.025), 6)
 
 
 def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:

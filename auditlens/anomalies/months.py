@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-__all__ = ["MONTH_COLUMNS", "MONTH_COUNTS", "sender_months"]
+__all__ = ["MONTH_COLUMNS", "MONTH_COUNTS", "sender_months", "unusual_month"]
 
 MONTH_COUNTS = (
     "events", "read", "write", "export", "share", "permission", "delete", "admin", "risky",
@@ -14,7 +14,7 @@ MONTH_COUNTS = (
 """Counts of days that are added up over the month."""
 
 MONTH_COLUMNS = {
-    "score": "mean of the scores of the two most unusual days",
+    "score": "mean of the highest score of a day and the mean of the three highest",
     "rank": "1 is the most unusual sender of the month",
     "active": "active days",
     "high_days": "days that score above the 95 % day of all senders of the month",
@@ -25,7 +25,13 @@ MONTH_COLUMNS = {
 """Column to definition; the sums of MONTH_COUNTS stand beside them."""
 
 HIGH = 0.95
-HIGHEST_DAYS = 2
+HIGHEST_DAYS = 3
+
+
+def unusual_month(scores: pl.Expr) -> pl.Expr:
+    """How unusual a month is: its worst day, and whether there were more like it."""
+    highest = scores.sort(descending=True).head(HIGHEST_DAYS)
+    return (highest.max() + highest.mean()) / 2
 
 
 def sender_months(sender_days: pl.DataFrame) -> pl.DataFrame:
@@ -38,12 +44,11 @@ def sender_months(sender_days: pl.DataFrame) -> pl.DataFrame:
     score = pl.when(pl.col("state") == "scored").then(pl.col("score"))
     days = sender_days.with_columns(month=pl.col("day").dt.truncate("1mo"), score=score)
     high = pl.col("score") > pl.col("score").quantile(HIGH, "higher").over("month")
-    highest = pl.col("score").drop_nulls().sort(descending=True).head(HIGHEST_DAYS)
     months = (
         days.with_columns(high=high)
         .group_by("month", "sender_id")
         .agg(
-            highest.mean().round(6).alias("score"),
+            unusual_month(pl.col("score").drop_nulls()).round(6).alias("score"),
             active=pl.len().cast(pl.Int64),
             high_days=pl.col("high").sum().cast(pl.Int64),
             score_max=pl.col("score").max(),

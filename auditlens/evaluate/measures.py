@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from auditlens.anomalies.budget import daily_places
+from auditlens.anomalies.months import unusual_month
 
 __all__ = [
     "Outcome",
@@ -107,7 +108,7 @@ def found_within(placed: pl.DataFrame, planted: pl.DataFrame, subject: str) -> p
 def in_monthly_top(placed: pl.DataFrame, planted: pl.DataFrame, subject: str) -> float:
     """Share of the last month's bad subjects among its A_MONTH highest subjects.
 
-    A month is as unusual as the mean of its two highest days.
+    A month is as unusual as in ``sender_months``.
     """
     last = placed["day"].max()
     if not isinstance(last, date):
@@ -116,7 +117,7 @@ def in_monthly_top(placed: pl.DataFrame, planted: pl.DataFrame, subject: str) ->
     worst = (
         placed.filter(month)
         .group_by(subject)
-        .agg(pl.col("score").sort(descending=True).head(2).mean())
+        .agg(unusual_month(pl.col("score")).alias("score"))
         .sort("score", subject, descending=[True, False])
         .head(A_MONTH)
     )

@@ -18,9 +18,11 @@ real activity streams. Features were chosen on seeds {design}; the figures are o
 which were only scored. A day has three places; a sender takes one a week, and its later days of
 that week join the entry. An incident is found when one of its days is in an entry ("not merged":
 among the three highest scores of its day); with rules also when a rule's finding of level medium
-or above is about its sender at that time, or has one of its events as evidence. A sender's month
-is as unusual as the mean of its two most unusual days. Unusual does not mean wrong, and no score
-is a probability.
+or above is about its sender at that time, or has one of its events as evidence. "Told of in the
+report" counts only days whose score is far outside the bulk: others are held back, so that little
+is shown where nothing happened. A sender's month is as unusual as the mean of its highest score of
+a day and of the mean of its three highest. Unusual does not mean wrong, and no score is a
+probability.
 """
 
 
@@ -36,6 +38,7 @@ class Case:
 MEASURES: dict[str, Callable[[Planted], float]] = {
     "model alone: incidents found at 3 a day": lambda run: run.senders.found,
     "model alone, a sender's days not merged": lambda run: run.senders.unmerged,
+    "model alone, told of in the report": lambda run: run.told,
     "with rules: incidents found": lambda run: run.senders_with_rules.found,
     "average precision": lambda run: run.senders.precision,
     "bad senders in the monthly top 30": lambda run: run.senders.month,

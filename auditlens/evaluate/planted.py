@@ -31,13 +31,16 @@ RULES_MATTER = ("medium", "high", "critical")
 class Planted:
     """What was found in one workspace: senders and resources, by the model and with rules.
 
-    ``rule_alerts`` counts rule findings of level medium and above, ``shown`` the model's.
+    ``told`` is the share of sender incidents that the report's anomalies tell of, where quiet
+    days are held back; ``rule_alerts`` counts rule findings of level medium and above, ``shown``
+    the model's.
     """
 
     senders: Outcome
     senders_with_rules: Outcome
     resources: Outcome
     naive: Outcome
+    told: float
     rule_alerts: int
     shown: int
 
@@ -63,6 +66,7 @@ def plant(seed: int, *, strength: float = 1.0, marks: bool = True, people: int =
         senders_with_rules=with_rules(audit.sender_days, rules, workspace, first),
         resources=resources,
         naive=naive,
+        told=told_of(audit.findings.filter(pl.col("kind") == "anomaly"), workspace, first),
         rule_alerts=len(rules),
         shown=len(audit.findings.filter(pl.col("kind") == "anomaly")),
     )
@@ -106,6 +110,12 @@ def with_rules(
     )
     share = float(found["shown"].cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
     return replace(judge(known, labels, "sender_id", first), found=share, by_kind=kinds)
+
+
+def told_of(anomalies: pl.DataFrame, workspace: Workspace, first: date) -> float:
+    """Share of the sender incidents that a finding of the model is about."""
+    labels = of_kind(workspace, "sender").filter(pl.col("end").dt.date() >= first)
+    return len(caught_by_rules(anomalies, labels)) / max(1, len(labels))
 
 
 def caught_by_rules(rules: pl.DataFrame, labels: pl.DataFrame) -> list[str]:

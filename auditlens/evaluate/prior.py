@@ -36,6 +36,6 @@ def build_prior(folder: Path | None = None, *, people: int = 150) -> tuple[Path,
     for channel in CHANNELS:
         table = senders if channel.subject == "sender_id" else resources
         known = table.filter(pl.col("state") == "scored").sort(channel.subject, "day")
-        model = fit_days(known, channel.features, seed=0, trees=TREES)
+        model = fit_days(known, channel.features, seed=0, trees=TREES, spreads=channel.spreads)
         written.append(save_model(model, target / channel.name))
     return tuple(written)

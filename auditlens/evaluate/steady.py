@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from auditlens.events import conform
 
-__all__ = ["Spike", "steady_log"]
+__all__ = ["GROUPS", "Spike", "steady_counts", "steady_log"]
 
 KINDS = ("resource_viewed", "description_updated", "resource_exported", "resource_shared")
 GROUPS = ("read", "write", "export", "share")
@@ -32,13 +33,8 @@ def steady_log(
     seed: int, *, senders: int = 2000, days: int = 44, spike: Spike | None = None
 ) -> pl.DataFrame:
     """An event table of people with constant habits: Poisson counts on own resources."""
-    rng = np.random.default_rng(seed)
-    pace = rng.gamma(4.0, 0.25, size=(senders, 1, 1)) * np.array(RATES)
-    counts = rng.poisson(pace.repeat(days, axis=1))
-    if spike is not None:
-        group = GROUPS.index(spike.group)
-        usual = max(2, int(counts[spike.sender, :, group].max()))
-        counts[spike.sender, spike.day, group] = 4 * usual
+    counts = steady_counts(seed, senders=senders, days=days, spike=spike)
+    rng = np.random.default_rng([seed, 1])
     cells = np.repeat(np.arange(counts.size), counts.ravel())
     sender, day, which = np.unravel_index(cells, counts.shape)
     second = 8 * 3600 + (rng.random(len(cells)) * 9 * 3600).astype(np.int64)
@@ -46,6 +42,20 @@ def steady_log(
     at = int(START.timestamp()) + day * 86_400 + second
     frame = pl.DataFrame({"sender": sender, "group": which, "resource": resource, "at": at})
     return named(frame)
+
+
+def steady_counts(
+    seed: int, *, senders: int, days: int, spike: Spike | None = None
+) -> NDArray[np.int64]:
+    """Counts by sender, day and group of GROUPS; the spike stands in its place."""
+    rng = np.random.default_rng(seed)
+    pace = rng.gamma(4.0, 0.25, size=(senders, 1, 1)) * np.array(RATES)
+    counts = rng.poisson(pace.repeat(days, axis=1))
+    if spike is not None:
+        group = GROUPS.index(spike.group)
+        usual = max(2, int(counts[spike.sender, :, group].max()))
+        counts[spike.sender, spike.day, group] = 4 * usual
+    return np.asarray(counts, np.int64)
 
 
 def named(frame: pl.DataFrame) -> pl.DataFrame:

@@ -154,8 +154,8 @@ def test_a_sender_with_an_entry_leaves_its_place_to_others():
 
 
 def test_two_odd_days_outrank_one_in_a_month():
-    """A month is the mean of its two highest days; days without a baseline give no score."""
-    rows = [("a", 3, 0.8, "scored"), ("a", 4, 0.4, "scored"), ("b", 3, 0.7, "scored")]
+    """A month is its highest day and its three highest; days without a baseline give no score."""
+    rows = [("a", 3, 0.8, "scored"), ("a", 4, 0.2, "scored"), ("b", 3, 0.7, "scored")]
     rows += [("b", 9, 0.7, "scored"), ("c", 3, 0.9, "new")]
     table = pl.DataFrame(
         [(who, date(2026, 3, day), x, x, state, 2) for who, day, x, state in rows],
@@ -164,7 +164,7 @@ def test_two_odd_days_outrank_one_in_a_month():
     )
     months = sender_months(table)
     assert months.select("sender_id", "score", "rank", "active", "events").rows() == [
-        ("a", 0.6, 2, 2, 4),
+        ("a", 0.65, 2, 2, 4),
         ("b", 0.7, 1, 2, 4),
         ("c", None, None, 1, 2),
     ]

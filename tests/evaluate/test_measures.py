@@ -9,6 +9,7 @@ import pytest
 from auditlens.evaluate.measures import Outcome, area_under_curve, average_precision, judge
 from auditlens.evaluate.page import Case, evaluation_page
 from auditlens.evaluate.planted import Planted, caught_by_rules
+from auditlens.evaluate.spikes import judge_spike
 from auditlens.evaluate.steady import Spike, steady_log
 from auditlens.evaluate.switch import Switch, exchanged
 
@@ -95,9 +96,10 @@ def test_a_spike_is_four_times_the_usual_maximum():
 def test_the_page_prints_figures_beside_goals():
     """One row a measure, and one row a kind of incident."""
     found = Outcome(2, 0.5, 0.5, 0.75, 0.9, 1.0, {"quiet": 0.0, "loud": 1.0})
-    run = Planted(found, found, found, found, rule_alerts=3, shown=4)
+    run = Planted(found, found, found, found, told=0.5, rule_alerts=3, shown=4)
     page = evaluation_page([Case("Standard", {"average precision": 0.7}, [run, run])])
     assert "| average precision | 0.750 | 0.70 |" in page
+    assert "told of in the report | 0.500 |" in page
     assert "| quiet | 0.00 |" in page
 
 
@@ -131,3 +133,11 @@ def test_reasons_name_what_was_pushed():
     faithful = judge_reasons(fit_days(days, CHANNELS[0].features, seed=0), days)
     assert faithful.feature >= 0.85
     assert faithful.family >= 0.9
+
+
+def test_a_spike_in_counters_is_first_and_told_by_its_count():
+    """Three hundred steady people; one does four times the usual maximum of reads for a day."""
+    found = judge_spike(4, senders=300)
+    assert found.rank == 1
+    assert found.right
+    assert "reads" in found.text
