@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from auditlens.actions import ACTION_GROUPS, classify
 from auditlens.anomalies import FeatureState, add_days, load_state
 from auditlens.anomalies.ledger import open_ledger
 from auditlens.anomalies.tables import day_tables
-from auditlens.errors import UsageError
+from auditlens.errors import SourceError, UsageError
 from auditlens.events import conform
 from auditlens.simulator import simulate
 
@@ -194,6 +195,24 @@ def test_another_time_zone_or_a_damaged_file_begins_anew(tmp_path: Path) -> None
         path.write_bytes(broken)
         assert load_state(path) is None
         assert len(add_days(path, LOG, before=day(30)).sender_days)
+
+
+def test_a_run_that_dies_while_writing_leaves_the_former_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run goes on from it, and gives the days that were lost."""
+
+    def die(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    add_days(tmp_path / "state", LOG, before=day(20))
+    held = (tmp_path / "state").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", die)
+        with pytest.raises(SourceError, match="The disk is full"):
+            add_days(tmp_path / "state", LOG, before=day(30))
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [held]
+    assert add_days(tmp_path / "state", LOG, before=day(30)).sender_days["day"].min() == day(20)
 
 
 def test_a_state_of_another_process_fits(tmp_path: Path) -> None:
