@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from auditlens.archive import table as tables
 from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, status_of
 from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.disk import refuse_link
-from auditlens.archive.reading import held_rows, lazy_rows, rebuild
+from auditlens.archive.reading import held_records, held_rows, lazy_rows, rebuild
 from auditlens.archive.rows import ORDER
 from auditlens.archive.snapshots import Sealed, keep, parts_of, records_of_part, snapshots
 from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
@@ -158,6 +158,16 @@ class Archive:
         self.must_exist()
         _, rows = held_rows(self.path, self.table, period, EVENT_SCHEMA)
         return rows.sort(ORDER)
+
+    def records(self, ids: Collection[str]) -> pl.DataFrame:
+        """The records of these events, byte for byte as they were pulled.
+
+        Columns: ``id``; ``file`` of the evidence and ``row`` in it, from 1; ``sha256`` (hex) of
+        the bytes; ``record`` (Binary). An event that was changed has a row for each version;
+        an id that is not held has none. Raises IntegrityError when the evidence is damaged.
+        """
+        self.must_exist()
+        return held_records(self.path, self.table, ids)
 
     def scan(self) -> pl.LazyFrame:
         """All events (EVENT_SCHEMA) as a lazy scan of the table, unsorted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import polars as pl
@@ -10,9 +10,10 @@ import polars as pl
 from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.evidence import Evidence
 from auditlens.archive.index import Index, TableFile
-from auditlens.archive.ledger import Ledger
+from auditlens.archive.ledger import Ledger, places_of
 from auditlens.archive.lock import writer
 from auditlens.archive.rows import (
+    PLACE,
     TABLE_SCHEMA,
     classified,
     decoded,
@@ -21,11 +22,12 @@ from auditlens.archive.rows import (
     in_period,
     months_of,
 )
+from auditlens.archive.segment import FOLDER
 from auditlens.archive.table import Table
 from auditlens.errors import IntegrityError, LockHeld, SourceError, UsageError
 from auditlens.period import Period
 
-__all__ = ["held_rows", "lazy_rows", "rebuild"]
+__all__ = ["held_records", "held_rows", "lazy_rows", "rebuild"]
 
 TRIES = 3
 """How often a reader looks again when a writer replaced a file under it."""
@@ -55,6 +57,25 @@ def held_rows(
         return chain, joined(table, index, period, columns)
     rows = from_evidence(folder, table, chain)
     return chain, rows.filter(in_period(period)).select(columns)
+
+
+def held_records(folder: Path, table: Table, ids: Collection[str]) -> pl.DataFrame:
+    """Where the records of these events are sealed, and their exact bytes.
+
+    Columns as in ``Archive.records``. Raises IntegrityError when the evidence is damaged.
+    """
+    chain, rows = held_rows(folder, table, columns=["id", "leaf", *PLACE])
+    rows = rows.filter(pl.col("id").is_in(list(ids))).sort("id", *PLACE)
+    evidence = Evidence.of(folder, chain.segments)
+    files = [f"{FOLDER}/{evidence.notes[number].file}" for number in rows["segment"]]
+    found = [evidence.record(place) for place in places_of(rows).tolist()]
+    return rows.select(
+        "id",
+        pl.Series("file", files, pl.String),
+        pl.col("row").cast(pl.Int64) + 1,
+        pl.col("leaf").bin.encode("hex").alias("sha256"),
+        pl.Series("record", found, pl.Binary),
+    )
 
 
 def current(folder: Path, table: Table) -> tuple[Index | None, Chain]:

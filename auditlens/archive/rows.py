@@ -21,6 +21,7 @@ from auditlens.period import Period
 __all__ = [
     "CHUNK_ROWS",
     "ORDER",
+    "PLACE",
     "TABLE_SCHEMA",
     "Sealed",
     "classified",

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditlens.cli.examples import examples
-from auditlens.cli.options import audit_options, json_option, make_audit, quiet_option
+from auditlens.cli.options import (
+    audit_options,
+    json_option,
+    make_audit,
+    opened,
+    quiet_option,
+    settings_of,
+)
+from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from auditlens.archive import Archive
     from auditlens.audit import Audit
     from auditlens.explanation import Explanation
 
@@ -24,26 +33,57 @@ LEGEND = "hours of the week: . never before  - seldom  + usual  # now  ! now and
 
 @examples(
     "explain F-HZSSJQZSHA",
+    "explain F-HZSSJQZSHA --records",
     "explain F-HZSSJQZSHA october.ndjson --period 2026-10",
 )
 @click.command()
 @click.argument("finding_id", metavar="F-…")
+@click.option("--records", "whole", is_flag=True, help="Add each record, byte for byte as sealed.")
 @audit_options
 @json_option
 @quiet_option
-def explain(finding_id: str, as_json: bool, allow_gaps: bool, **options: Any) -> None:  # noqa: ARG001 - shared options
+def explain(
+    finding_id: str,
+    whole: bool,
+    as_json: bool,
+    allow_gaps: bool,  # noqa: ARG001 - shared options
+    **options: Any,
+) -> None:
     """Show why the finding F-… was made: its reasons, what is usual, and its events."""
     from auditlens.cli.terminal import print_json
 
+    archive = sealed(options) if whole else None
     told = make_audit(**options).explain(finding_id)
+    records = archive.records(told.events["id"].to_list()).to_dicts() if archive else []
     if as_json:
-        print_json(told.to_dict())
+        texts = [{**one, "record": one["record"].decode("utf-8", "replace")} for one in records]
+        print_json({**told.to_dict(), **({"records": texts} if archive else {})})
         return
     tell(dict(told.finding), told.events.drop("leaf").to_dicts())
     tell_rule(told)
     tell_decisions(told)
     tell_exception(told)
     tell_usual(told)
+    tell_records(records)
+
+
+def sealed(options: dict[str, Any]) -> Archive:
+    """The archive whose evidence holds the records."""
+    if options["files"]:
+        raise UsageError(
+            "Log files hold no sealed records",
+            fix="Leave the files out to explain a finding of the archive, or leave out --records",
+        )
+    return opened(settings_of(archive=options["archive"]))
+
+
+def tell_records(records: list[dict[str, Any]]) -> None:
+    """Each record with the file that seals it; signs that steer a terminal are spelt out."""
+    from auditlens.visible import visible
+
+    for one in records:
+        click.echo(f"\n{one['file']}, record {one['row']:,}, SHA-256 {one['sha256']}")
+        click.echo(visible(one["record"].decode("utf-8", "replace"), terminal=True))
 
 
 def evidence(audit: Audit, finding: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from auditlens.archive import Archive
 from auditlens.archive.chain import read_chain
 from auditlens.archive.evidence import Evidence
 from auditlens.archive.ledger import places_of
+from auditlens.errors import IntegrityError
 
 
 @pytest.fixture
@@ -59,3 +60,26 @@ def test_a_second_spelling_of_a_record_that_waits_to_be_sealed_is_known(
     workspace.events[100] = (at - timedelta(minutes=60), turned)
     outcome = archive.sync(workspace)
     assert (outcome.new, outcome.changed, archive.events().height) == (9, 0, 13)
+
+
+def test_records_gives_each_version_of_an_event_byte_for_byte(archive, make_workspace, make_record):
+    """With the file and row that seal it; an id that is not held has no record."""
+    workspace = make_workspace(8)
+    archive.sync(workspace)
+    at, first = workspace.events[5]
+    second = make_record(5, at, content="rewritten")
+    workspace.events[5] = (at, second)
+    archive.sync(workspace)
+    found = archive.records(["event-000005", "nobody's"])
+    assert sorted(found["record"]) == sorted([first, second])
+    assert found["sha256"].to_list() == [hashlib.sha256(r).hexdigest() for r in found["record"]]
+    assert all((archive.path / name).is_file() for name in found["file"])
+
+
+def test_records_of_damaged_evidence_are_refused(archive, make_workspace):
+    """Nothing is shown as a record whose bytes are not those that were sealed."""
+    archive.sync(make_workspace(8))
+    (path,) = (archive.path / "evidence").iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(IntegrityError, match="records 1 to 8"):
+        archive.records(["event-000005"])

@@ -9,6 +9,8 @@ import pytest
 import auditlens as al
 from auditlens.cli.exceptions import add
 from auditlens.cli.explain import tell_events
+from auditlens.errors import UsageError
+from auditlens.pages import Page
 from tests.cli.conftest import PERIOD
 
 
@@ -32,6 +34,38 @@ def test_a_finding_of_each_kind_is_told(run, log_file, findings):
             "rule": rule_name(one), one["subject_kind"]: one["subject_id"],
         }  # fmt: skip
         assert ("unusual does not mean wrong" in done.stdout) is (kind == "anomaly")
+
+
+class Held:
+    """A source that lists the records of a file on one page."""
+
+    name = "simulated workspace"
+
+    def __init__(self, path):
+        self.records = tuple(path.read_bytes().splitlines()[::-1])
+
+    def page(self, number):
+        return Page(number, self.records, len(self.records), 1, True, "legacy")
+
+
+def test_records_are_shown_as_they_were_sealed(run, log_file, findings):
+    """Each listed event follows byte for byte, after the file and row where it stands."""
+    al.Archive("archive").sync(Held(log_file))
+    one = next(each for each in findings if each["kind"] == "rule")
+    done = run("explain", one["finding_id"], "--records", "--period", PERIOD)
+    assert done.exit_code == 0, done.output
+    lines = log_file.read_text().splitlines()
+    own = [line for line in lines if json.loads(line)["id"] in one["event_ids"]]
+    assert own
+    assert set(own) <= set(done.stdout.splitlines())
+    assert done.stdout.count("evidence/000001-") == len(own)
+
+
+def test_files_have_no_sealed_records_to_show(run, log_file):
+    """The way out is named before anything is read."""
+    done = run("explain", "F-1", log_file, "--records", "--period", PERIOD)
+    assert isinstance(done.exception, UsageError)
+    assert "Log files hold no sealed records" in str(done.exception)
 
 
 def exception_of(shown: str) -> dict[str, str | None]:
