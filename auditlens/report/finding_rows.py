@@ -28,6 +28,9 @@ DETAILED = 25
 IDS_LISTED = 50
 """How many findings, most severe first, name their first event; the files list all ids."""
 
+REASONS_LISTED = 1
+"""How many reasons the page gives for the findings after those: the weightiest."""
+
 MODEL_TITLES = {
     "sender-day": "Unusual days of senders",
     "resource-day": "Unusual days of resources",

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from auditlens.report.content import Content, FindingRow
+from auditlens.report.finding_rows import DETAILED, IDS_LISTED, REASONS_LISTED
 from auditlens.report.sections import PullRow
 from auditlens.report.text import json_text
 
@@ -108,7 +109,8 @@ def packed(content: Content) -> Any:
     del whole["findings"]
     rows = by_group(content)
     for group in whole["groups"]:
-        group["findings"] = pack_rows(rows[group["level"], group["rule_id"]])
+        found = rows[group["level"], group["rule_id"]]
+        group["findings"] = pack_rows(found) if len(found) > 1 else [filled(one) for one in found]
     for table in whole["frameworks"]:
         table["open"] = {one["clause"]: one["open"] for one in table["clauses"] if one["open"]}
         table["clauses"] = by_status(table["clauses"])
@@ -200,12 +202,20 @@ def by_group(content: Content) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """The findings on the page as plain rows, by level and rule."""
     rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     titles = {(group.level, group.rule_id): group.title for group in content.groups}
-    for row in content.findings[: content.shown.shown]:
+    for n, row in enumerate(content.findings[: content.shown.shown]):
         plain = {name: getattr(row, name) for name in FINDING_COLUMNS}
         plain["title"] = "" if titles[row.level, row.rule_id] == row.title else row.title
-        plain["reasons"] = [[one.text, one.share_percent] for one in row.reasons]
+        plain["reasons"] = reasons_of(row, n)
         rows[row.level, row.rule_id].append(plain)
     return rows
+
+
+def reasons_of(row: FindingRow, place: int) -> list[list[Any]]:
+    """Sentence and share of each reason the page gives; of later findings the figures alone."""
+    given = row.reasons if place < IDS_LISTED else row.reasons[:REASONS_LISTED]
+    if place < DETAILED:
+        return [[one.text, one.share_percent] for one in given]
+    return [[" ".join(FIGURE.findall(one.text)), one.share_percent] for one in given]
 
 
 def by_status(clauses: list[dict[str, Any]]) -> dict[str, list[str]]:

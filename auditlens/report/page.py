@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from auditlens.errors import UsageError
 from auditlens.report import charts
 from auditlens.report.content import Content
-from auditlens.report.finding_rows import IDS_LISTED
+from auditlens.report.finding_rows import IDS_LISTED, REASONS_LISTED
 from auditlens.report.own_templates import SHEET
 from auditlens.report.packed import FEW, embedded
 from auditlens.report.stylesheet import classes_of, compact, named_short, pruned
@@ -94,6 +94,7 @@ def context_of(
         "cover": content.cover,
         "by_id": {row.finding_id: row for row in shown},
         "listed": frozenset(row.finding_id for row in shown[:IDS_LISTED]),
+        "reasons_listed": REASONS_LISTED,
         "shown_ids": frozenset(row.finding_id for row in shown),
         "open_groups": content.shown.total <= OPEN_UP_TO,
         "on_paper": on_paper,
