@@ -54,6 +54,8 @@ def sizes(made: ModuleType) -> Iterator[Row]:
     full = Report(quiet).html().encode()
     note = f"all {quiet.rule_health.height} rules; {kilobytes(gzip.compress(full)):.0f} KB gzipped"
     yield Row("page without findings, full edition", kilobytes(full), "KB", 40, note=note)
+    empty = Report(run_audit(made.make_events(made.Period.parse("2026-10"), 0), period="2026-10"))
+    yield Row("page of a month without events", kilobytes(empty.html().encode()), "KB", 40)
     page = Report(made.make_audit(500, 2000)).html().encode()
     yield Row("page of 500 findings, data inside", kilobytes(page), "KB", 500)
     yield Row("the same, gzipped", kilobytes(gzip.compress(page, mtime=0)), "KB", 60)

@@ -2,8 +2,9 @@
 
 Rows of one shape become ``{"same": {...}, "columns": [...], "rows": [[...]]}``: a value all rows
 share stands once in ``same``, the rest are lists in the order of ``columns``. Findings stand
-with their rule. ``embedded`` is what the page carries, ``read_embedded`` turns it back into
-plain rows; ``findings.json`` is never packed and has everything.
+with their rule; the reasons of later ones are figures alone. ``embedded`` is what the page
+carries, ``read_embedded`` turns it back into plain rows; ``findings.json`` is never packed and
+has everything.
 """
 
 from __future__ import annotations
