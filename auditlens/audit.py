@@ -150,7 +150,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     if rules is None:
         rules = rules_of(settings, events)
     marked = with_marks(events, known, marks_read(rules))
-    verdict = evaluate(rules, marked, period, timezone=period.timezone)
+    verdict = evaluate(rules, marked, period, timezone=period.timezone, holidays=settings.holidays)
     taught, last = lessons(journal, period), known.at(period.end)
     unusual = stand_outs(events, period, settings, seed, taught, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)

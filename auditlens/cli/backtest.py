@@ -45,8 +45,12 @@ def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Pa
     from auditlens.rules.backtest import backtest as run
 
     rules = loaded(path, product)
-    events = marked_events(log_of(files, "auto", settings_of(archive=archive)), rules)
-    found = run(rules, events, since.replace(tzinfo=UTC))
+    settings = settings_of(archive=archive)
+    events = marked_events(log_of(files, "auto", settings), rules)
+    found = run(
+        rules, events, since.replace(tzinfo=UTC),
+        timezone=settings.timezone, holidays=settings.holidays,
+    )  # fmt: skip
     if as_json:
         print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts()})
         return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 
@@ -38,6 +38,7 @@ def backtest(
     *,
     until: datetime | None = None,
     timezone: str = "UTC",
+    holidays: Iterable[date] = (),
     suppress: Suppress | None = None,
     top: int = 5,
 ) -> Backtest:
@@ -49,7 +50,7 @@ def backtest(
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
     end = until or last_instant(frame) or since
     period = Period(since, max(end, since), f"since {since:%Y-%m-%d}", timezone)
-    outcome = evaluate(rules, frame, period, timezone=timezone)
+    outcome = evaluate(rules, frame, period, timezone=timezone, holidays=holidays)
     episodes = outcome.episodes
     held = suppress(episodes) if suppress else pl.Series([False]).new_from_index(0, episodes.height)
     episodes = episodes.with_columns(held.cast(pl.Boolean).fill_null(False).alias("suppressed"))

@@ -57,7 +57,7 @@ def deviation(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, 
 def bucketed(watched: Watched, table: pl.DataFrame, bucket: str) -> pl.DataFrame:
     """Number the local days or hours since 1970 (``bucket``)."""
     local = pl.from_epoch("time", time_unit="us").dt.replace_time_zone("UTC")
-    local = local.dt.convert_time_zone(watched.timezone).dt.replace_time_zone(None)
+    local = local.dt.convert_time_zone(watched.calendar.timezone).dt.replace_time_zone(None)
     number = local.dt.epoch("s") // BUCKETS[bucket]
     return table.with_columns(number.cast(pl.Int64).alias("bucket"))
 

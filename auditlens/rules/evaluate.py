@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from time import perf_counter
 
 import numpy as np
@@ -18,7 +20,7 @@ from auditlens.rules.episodes import (
     from_hits,
     resting_on,
 )
-from auditlens.rules.habits import Keyed, behaviour_hits
+from auditlens.rules.habits import Calendar, Keyed, behaviour_hits
 from auditlens.rules.plan import BUDGET_SECONDS, scan_rules
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
 from auditlens.rules.timeline import event_times, timeline
@@ -79,7 +81,7 @@ def all_hits(
     rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str
 ) -> dict[str, Rows]:
     """Return each reported rule's hits (rows of ``frame``, rising), by rule id."""
-    done = run(rules, frame, time=time, timezone=timezone)
+    done = run(rules, frame, time=time, calendar=Calendar(timezone))
     if done.stopped:
         names = ", ".join(sorted(rules[one].name for one in done.stopped))
         raise UsageError(
@@ -106,11 +108,11 @@ def match_frame(
     return pl.DataFrame([names, pl.Series("row", rows, dtype=pl.UInt32)])
 
 
-def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str) -> Pass:
+def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, calendar: Calendar) -> Pass:
     """Match detections in one scan, then correlations and behaviours over their hits."""
     by_id = {rule.id: rule for rule in rules.rules}
     wanted = needed(rules)
-    scanned = scan_rules([by_id[one] for one in wanted], frame, timezone)
+    scanned = scan_rules([by_id[one] for one in wanted], frame, calendar.timezone)
     above = [one for one in wanted if not isinstance(by_id[one].body, Detection)]
     times = event_times(frame, time) if above else None
     done = Pass(
@@ -126,7 +128,7 @@ def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str)
         start = perf_counter()
         if done.stopped.intersection(by_id[rule_id].references_to):
             done.stopped.add(rule_id)
-        window_hits(by_id[rule_id], done, timezone)
+        window_hits(by_id[rule_id], done, calendar)
         done.seconds[rule_id] = perf_counter() - start
     return done
 
@@ -148,14 +150,14 @@ def needed(rules: RuleSet) -> list[str]:
     return list(order)
 
 
-def window_hits(rule: Rule, done: Pass, timezone: str) -> None:
+def window_hits(rule: Rule, done: Pass, calendar: Calendar) -> None:
     """Work out one correlation or behaviour and note its hits and evidence."""
     body = rule.body
     inputs = [done.hits[one] for one in rule.references_to]
     assert done.times is not None
     done.examined[rule.id] = sum(len(rows) for rows in inputs)
     if isinstance(body, Behaviour):
-        found = behaviour_hits(body, done.frame, done.times, inputs, timezone, done.keyed)
+        found = behaviour_hits(body, done.frame, done.times, inputs, calendar, done.keyed)
         done.evidence[rule.id], done.learning[rule.id] = found
     else:
         assert isinstance(body, Correlation)
@@ -183,15 +185,18 @@ def evaluate(
     period: Period,
     *,
     timezone: str = "UTC",
+    holidays: Iterable[date] = (),
 ) -> RuleOutcome:
     """Run every enabled rule over the events (history included) and return the period's episodes.
 
     ``events`` has the columns of EVENT_SCHEMA. An episode belongs to the period in which it
-    ended: ``last_at`` in [start, end). Nothing depends on the order of rows or rules.
+    ended: ``last_at`` in [start, end). ``holidays`` are local days without ordinary work, whose
+    hours no ordinary day makes usual. Nothing depends on the order of rows or rules.
     """
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
     frame = in_order(frame)
-    done = run(rules, frame, time="created_at", timezone=timezone)
+    calendar = Calendar(timezone, frozenset(holidays))
+    done = run(rules, frame, time="created_at", calendar=calendar)
     pieces = []
     internal = rules.internal
     for rule in rules.rules:

@@ -10,6 +10,7 @@ import polars as pl
 
 from auditlens.rules.english import span_words
 from auditlens.rules.evaluate import Pass, one_an_instant, run
+from auditlens.rules.habits import Calendar
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
 from auditlens.rules.timeline import text_of, timeline
 from auditlens.rules.trace import trace
@@ -33,7 +34,7 @@ def explain_failure(rules: RuleSet, one: Case, *, timezone: str = "UTC") -> str:
     rule, and of the rules below it, is shown for the first events.
     """
     chosen = rules.only(one.rule)
-    done = run(chosen, one.events, time="created_at", timezone=timezone)
+    done = run(chosen, one.events, time="created_at", calendar=Calendar(timezone))
     lines = [line for rule in from_below(chosen) for line in matched(rule, chosen, done)]
     for row in range(min(TRACED_EVENTS, one.events.height)):
         lines.append(f"event {row + 1} ({one.events['id'][row]}):")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,8 @@ from auditlens.rules.vocabulary import Rows
 __all__ = ["behaviour_hits"]
 
 SECOND = 1_000_000
+HOLIDAY = 7 * 24
+"""Slot of the first hour of holidays, after those of the week."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class Keyed:
     @cached_property
     def births(self) -> pl.DataFrame:
         return self.events.group_by(self.groups).agg(pl.col("time").min().alias("born"))
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Whose hours and days count: an IANA zone, and the days in it without ordinary work."""
+
+    timezone: str = "UTC"
+    holidays: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Watched:
     first: int
     last: int
     frame: pl.DataFrame
-    timezone: str
+    calendar: Calendar
 
     @property
     def events(self) -> pl.DataFrame:
@@ -64,7 +75,7 @@ def behaviour_hits(
     frame: pl.DataFrame,
     times: pl.Series,
     inputs: Sequence[Rows],
-    timezone: str,
+    calendar: Calendar,
     known: dict[tuple[str, ...], Keyed],
 ) -> tuple[Evidence, int]:
     """Judge the hits of a behaviour's rules; return its evidence and how many are learning.
@@ -86,7 +97,7 @@ def behaviour_hits(
         first=int(times.min() or 0),  # type: ignore[arg-type]
         last=int(times.max() or 0),  # type: ignore[arg-type]
         frame=frame,
-        timezone=timezone,
+        calendar=calendar,
     )
     judge = {
         "first_seen": first_seen,
@@ -186,9 +197,9 @@ def off_hours(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, 
         events = events.join(
             watched.hits.select(watched.groups).unique(), on=watched.groups, how="semi"
         )
-    active = slotted(events, watched.timezone, weekly=weekly)
+    active = slotted(events, watched.calendar, weekly=weekly)
     active = active.select(*watched.groups, "slot", "day").unique()
-    table = slotted(old_enough(watched, settings["min-history"]), watched.timezone, weekly=weekly)
+    table = slotted(old_enough(watched, settings["min-history"]), watched.calendar, weekly=weekly)
     keys = [*watched.groups, "slot"]
     days = table.select(*keys, "day").unique().join(
         active.rename({"day": "past"}), on=keys, how="left"
@@ -204,14 +215,21 @@ def off_hours(watched: Watched, settings: Mapping[str, Any]) -> tuple[Evidence, 
     return by_instant(fresh, watched.groups, pl.col("usual").cast(pl.Float64), limit), learning(odd)
 
 
-def slotted(table: pl.DataFrame, timezone: str, *, weekly: bool) -> pl.DataFrame:
-    """Add the local ``day`` and the ``slot``: the hour, by weekday when ``weekly``."""
+def slotted(table: pl.DataFrame, calendar: Calendar, *, weekly: bool) -> pl.DataFrame:
+    """Add the local ``day`` and the ``slot``: the hour, by weekday when ``weekly``.
+
+    Hours of holidays are slots of their own, compared with those of earlier holidays alone.
+    """
     local = pl.from_epoch("time", time_unit="us").dt.replace_time_zone("UTC")
-    local = local.dt.convert_time_zone(timezone)
+    local = local.dt.convert_time_zone(calendar.timezone)
     slot = local.dt.hour().cast(pl.Int64)
     if weekly:
         slot = slot + (local.dt.weekday().cast(pl.Int64) - 1) * 24
-    return table.with_columns(slot.alias("slot"), local.dt.date().alias("day"))
+    table = table.with_columns(slot.alias("slot"), local.dt.date().alias("day"))
+    if not calendar.holidays:
+        return table
+    free = pl.col("day").is_in(sorted(calendar.holidays))
+    return table.with_columns(pl.when(free).then(pl.col("slot") % 24 + HOLIDAY).otherwise("slot"))
 
 
 def by_instant(

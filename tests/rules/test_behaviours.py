@@ -1,6 +1,9 @@
 """Behaviours: what is odd for a subject is found, what is usual or unknown is not."""
 
-from documents import behaviour, episodes, learning, log, rules_of
+from datetime import timedelta
+
+import pytest
+from documents import START, behaviour, episodes, learning, log, rules_of
 
 HOUR, DAY = 3600, 86_400
 
@@ -103,6 +106,20 @@ def test_hours_are_those_of_the_zone_of_the_run():
     events = [*daily("u", 20), (20 * DAY + 3 * HOUR, "u", {})]
     found = episodes(off_hours(), log(*events), timezone="Asia/Tokyo")
     assert found["event_ids"].to_list() == [["e0020"]]
+
+
+@pytest.mark.parametrize("slots", ["hour-of-day", "hour-of-week"])
+def test_no_hour_is_usual_on_a_holiday(slots):
+    """Ten in the morning is usual on every day but on the one without ordinary work."""
+    events = daily("u", 40)
+    holiday = (START + timedelta(days=30)).date()
+    rules = off_hours(slots=slots, **{"min-history": "21d"})
+    assert "e0030" not in found_events(episodes(rules, log(*events)))
+    assert "e0030" in found_events(episodes(rules, log(*events), holidays=[holiday]))
+
+
+def found_events(found):
+    return {one for ids in found["event_ids"] for one in ids}
 
 
 def test_a_new_sender_has_no_usual_hours_yet():
