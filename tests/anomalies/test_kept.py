@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -112,14 +113,56 @@ def test_days_added_one_by_one_are_those_of_the_whole_log(
     events: pl.DataFrame, stretches: list[int]
 ) -> None:
     """Bit by bit, however the log is cut into stretches of days."""
+    assert_added_alike(events, cut(events, [*stretches, *[1] * 6, 60]))
+
+
+def test_what_is_kept_reaches_back_as_far_as_any_feature_looks() -> None:
+    """Twelve weeks of peers, 28 active days before the first of five: in a log of five months."""
+    events = busy_log(11, 6, 150, 0.0, 0.0)
+    assert_added_alike(events, cut(events, [110, 1, 4, 1, 7, 12, 15]))
+
+
+def test_a_sum_just_within_reach_is_the_highest() -> None:
+    """The five days that stand above all others are the first that a day still looks at.
+
+    The last day is a Sunday, and every night's events are of one session with the next morning's.
+    """
+    last = 76
+    many = {
+        **dict.fromkeys(range(last - 36, last - 31), 9),
+        **dict.fromkeys(range(last - 4, 80), 12),
+    }
+    rows = [
+        (
+            f"{day}-{n}",
+            START + timedelta(days=day, minutes=1438 + n % 2 if n else 1),
+            "s",
+            "export",
+            "r",
+        )
+        for day in range(last + 1)
+        for n in range(many.get(day, 1))
+    ]
+    columns = ["id", "created_at", "sender_id", "action_group", "resource_id"]
+    events = conform(pl.DataFrame(rows, schema=columns, orient="row"))
+    assert_added_alike(events, cut(events, [last, 1]))
+
+
+def cut(events: pl.DataFrame, lengths: list[int]) -> list[pl.DataFrame]:
+    """Stretches of so many days, one after the other."""
+    ends = np.cumsum([0, *lengths]).tolist()
+    day = (pl.col("created_at") - START).dt.total_days()
+    return [events.filter(day.is_between(*span, closed="left")) for span in pairwise(ends)]
+
+
+def assert_added_alike(events: pl.DataFrame, parts: list[pl.DataFrame]) -> None:
     whole = FeatureState().advance(events)
-    state, cut, parts = FeatureState(), 0, []
-    for length in [*stretches, *[1] * 6, 60]:
-        part = first_days(events, cut + length).join(first_days(events, cut), on="id", how="anti")
+    state, days = FeatureState(), []
+    for part in parts:
         new = state.advance(part)
-        state, cut = new.state, cut + length
-        parts.append((new.sender_days, new.resource_days))
-    senders, resources = (pl.concat(days) for days in zip(*parts, strict=True))
+        state = new.state
+        days.append((new.sender_days, new.resource_days))
+    senders, resources = (pl.concat(each) for each in zip(*days, strict=True))
     assert_same_days(senders.sort("sender_id", "day"), whole.sender_days)
     assert_same_days(resources.sort("resource_id", "day"), whole.resource_days)
 
@@ -234,13 +277,5 @@ def test_a_state_of_another_process_fits(tmp_path: Path) -> None:
 def test_every_day_of_a_simulated_quarter_is_the_same_added_by_itself() -> None:
     """A workspace with incidents, over three months, day by day."""
     events = classify(conform(simulate(3, people=40, resources=600, days=90).events))
-    whole = FeatureState().advance(events)
-    state, days = FeatureState(), []
     dated = events.with_columns(day=pl.col("created_at").dt.date()).sort("created_at")
-    for part in dated.partition_by("day", maintain_order=True):
-        new = state.advance(part)
-        state = new.state
-        days.append((new.sender_days, new.resource_days))
-    senders, resources = (pl.concat(each) for each in zip(*days, strict=True))
-    assert_same_days(senders.sort("sender_id", "day"), whole.sender_days)
-    assert_same_days(resources.sort("resource_id", "day"), whole.resource_days)
+    assert_added_alike(events, dated.partition_by("day", maintain_order=True))
