@@ -122,6 +122,8 @@ def packed(content: Content) -> Any:
     whole["rules"] = told_rules(content)
     sampled = [row["at"] for row in whole["access"]["sample"]]
     whole["access"]["sample"] = sampled[:FEW] if quiet else sampled
+    if not any(one["count"] or one["last"] for one in whole["conclusion"]["levels"]):
+        del whole["conclusion"]["levels"]
     if quiet:
         whole["profiles"] = whole["profiles"][:FEW]
         for name in ("actions", "top_senders", "top_resources"):
@@ -193,7 +195,10 @@ def seen_completeness(held: dict[str, Any], pulls: Sequence[PullRow]) -> dict[st
         "fields": {
             one["question"]: one["percent"] for one in held["fields"] if one["percent"] != 100
         },
-        "evidence": {one["evidence_id"]: one["state"] for one in evidence},
+        "evidence": {
+            state: [one["evidence_id"] for one in evidence if one["state"] == state]
+            for state in sorted({one["state"] for one in evidence})
+        },
         "figures": {one["evidence_id"]: FIGURE.findall(one["statement"]) for one in evidence},
         "pulls": msgspec.to_builtins(pulls),
     }
