@@ -181,6 +181,12 @@ def test_no_findings_stay_small(quiet, options):
     assert len(Report(quiet, **options).html().encode()) <= 40_000
 
 
+def test_every_number_of_a_quiet_page_is_in_the_data(quiet):
+    """The lines that stand for tables have their numbers in the data inside the page."""
+    text, inside = read(Report(quiet).html())
+    assert numbers_in(text) - numbers_in(inside) - counted(inside) - LEFT_TO_THE_TEMPLATES == set()
+
+
 def test_every_rule_and_clause_is_named(quiet):
     """A quiet month's page names every rule and clause, and the files that have them whole."""
     report = Report(quiet)
