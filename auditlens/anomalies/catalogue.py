@@ -62,6 +62,10 @@ NOUNS = {
     "|events in folders never visited before",
     "remote_resources": "resource in a folder far from the work of sender and peers"
     "|resources in folders far from the work of sender and peers",
+    "remote_resources_5_sum": "resource in folders far from the own work in 5 days"
+    "|resources in folders far from the own work in 5 days",
+    "remote_resources_14": "resource in folders far from the own work in 14 days"
+    "|resources in folders far from the own work in 14 days",
     "remote_new": "new resource in a folder far from the work of sender and peers"
     "|new resources in folders far from the work of sender and peers",
     "return_remote_new": "new resource far from the own work on the return after a week or more"

@@ -62,13 +62,14 @@ SURGE_COUNTS = (
 SLOW_COUNTS = (
     "export", "sensitive_export", "sensitive_new", "new_resources", "foreign_resources",
     "alien_resources", "share", "risky", "sensitive_foreign", "new_taken",
+    "remote_resources",
 )  # fmt: skip
 RECENT = ("export", "share", "foreign_resources", "rare_kinds", "sensitive")
 
-SURGING = ("export", "share", "risky", "new_taken")
+SURGING = ("export", "share", "risky", "new_taken", "remote_resources")
 """Counts whose sum over five days is compared with the highest one before."""
 
-TAKING = ("export", "share")
+TAKING = ("export", "share", "new_taken")
 """Those of them that carry something away: their leap is looked at by itself, like a day's."""
 
 AWAY = 7

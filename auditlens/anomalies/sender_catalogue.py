@@ -217,6 +217,11 @@ SLOW = tuple(
         ),
         ("share_14_ratio", f"shares in 14 days, {BEFORE}", "share_14"),
         ("risky_14_ratio", f"risky actions in 14 days, {BEFORE}", "risky_14"),
+        (
+            "remote_resources_14_ratio",
+            f"resources in remote folders, {BEFORE}",
+            "remote_resources_14",
+        ),
         ("new_taken_14_ratio", f"exports and shares of new resources, {BEFORE}", "new_taken_14"),
         ("export_5", "mean of the last 5 days' export_z, clipped to 0..5", "export"),
         ("share_5", "mean of the last 5 days' share_z, clipped to 0..5", "share"),
@@ -233,6 +238,11 @@ SLOW = tuple(
         ("sensitive_5", "mean of the last 5 days' sensitive_z, clipped to 0..5", "sensitive"),
         ("export_5_surge", f"exports {HIGHEST}", "export_5_sum"),
         ("share_5_surge", f"shares {HIGHEST}", "share_5_sum"),
+        (
+            "remote_resources_5_surge",
+            f"resources in remote folders {HIGHEST}",
+            "remote_resources_5_sum",
+        ),
         ("new_taken_5_surge", f"exports and shares of new resources {HIGHEST}", "new_taken_5_sum"),
         ("risky_5_surge", f"risky actions {HIGHEST}", "risky_5_sum"),
     )
