@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import repeat
 
 import polars as pl
 
@@ -140,9 +141,10 @@ class Run:
         main = channels[0]
         known = known_days(main.subject, recent)
         with ThreadPoolExecutor(2) as pool:
-            models = list(pool.map(lambda channel: self.grow(channel, known), channels))
+            models = list(pool.map(self.grow, channels, repeat(known)))
         for channel, model in zip(channels, models, strict=True):
             self.tell(channel, model, known)
+        del known  # a copy of nearly all days
         recent = self.thinned(recent, main.subject)
         for channel, model in zip(channels, models, strict=True):
             scores = [None] * len(recent) if model is None else model.scores(recent)
