@@ -152,15 +152,16 @@ class Run:
             if model is None:
                 continue
             fitted[channel.name] = model
-            days, earlier = ranked(recent, channel.subject, channel.column, self.first)
+            days, earlier = self.placed(recent, channel)
             self.watch_drift(channel, days, earlier)
             scored = days.filter(pl.col("state") == "scored", channel.material)
             renamed = scored.select(channel.subject, "day", score=channel.column)
             candidates.append(Candidates(channel.name, channel.subject, renamed, model.gate))
             placed[channel.name] = days
-        days, _ = ranked(recent, main.subject, main.column, self.first)
+        alone = len(channels) == 1 and main.name in placed
+        days = placed[main.name] if alone else self.placed(recent, main)[0]
         lead = ["day", main.subject, *(each.column for each in channels), "rank", "percentile"]
-        days = days.select(*lead, "state", pl.exclude(*lead, "state")).sort("day", main.subject)
+        days = days.select(*lead, "state", pl.exclude(*lead, "state"))
         if not candidates:
             return days, pl.DataFrame(schema=FLAGGED_SCHEMA)
         chosen = within_budget(candidates, a_day=a_day, a_month=a_month)
@@ -179,6 +180,10 @@ class Run:
             if channel.name in fitted
         ]
         return days, pl.concat(shown)
+
+    def placed(self, recent: pl.DataFrame, channel: Channel) -> tuple[pl.DataFrame, Floats]:
+        """The period's days with the places of one channel, by day; and the reference's scores."""
+        return ranked(recent, channel.subject, channel.column, self.first)
 
     def thinned(self, recent: pl.DataFrame, subject: str) -> pl.DataFrame:
         """The period's days, and of the comparable ones before REFERENCE_ROWS at most."""

@@ -192,7 +192,8 @@ def ranked(
     (before ``first``; all days when there are too few) lie below. Both are null where ``state``
     is not ``scored`` or nothing was scored.
     """
-    known = table.filter(pl.col("state") == "scored", pl.col(column).is_not_null())
+    told = table.select(subject, "day", "state", column)
+    known = told.filter(pl.col("state") == "scored", pl.col(column).is_not_null())
     now = known.filter(pl.col("day") >= first).select(subject, "day", column)
     earlier = known.filter(pl.col("day") < first)[column].to_numpy()
     scores = now[column].to_numpy()
@@ -204,8 +205,11 @@ def ranked(
         .with_row_index("rank", offset=1)
         .select(subject, "day", pl.col("rank").cast(pl.Int64), "percentile")
     )
-    days = table.filter(pl.col("day") >= first).join(placed, on=[subject, "day"], how="left")
-    return days.sort("day", subject), np.asarray(earlier, np.float64)
+    # The place of each row first, so that the many columns are copied once.
+    order = told.with_row_index("row").filter(pl.col("day") >= first)
+    order = order.join(placed, on=[subject, "day"], how="left").sort("day", subject)
+    days = table[order["row"]].with_columns(order["rank", "percentile"])
+    return days, np.asarray(earlier, np.float64)
 
 
 def gate(reference: Floats, spreads: float) -> float:
