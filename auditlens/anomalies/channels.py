@@ -27,7 +27,7 @@ class Channel:
     features: tuple[Feature, ...]
     material: pl.Expr
     column: str = "score"
-    spreads: float = 5.25
+    spreads: float = 5.5
 
 
 WORTH_A_LOOK = 0.8
@@ -36,7 +36,7 @@ a leap several times the usual one, is worth a reader's time."""
 
 SENDERS = Channel("sender-day", "sender_id", SENDER_FEATURES, pl.col("events") >= 3)
 IDENTITY = Channel(
-    "identity", "sender_id", IDENTITY_FEATURES, pl.col("events") >= 5, "identity_score", 5.5
+    "identity", "sender_id", IDENTITY_FEATURES, pl.col("events") >= 5, "identity_score"
 )
 RESOURCES = Channel(
     "resource-day",

@@ -18,7 +18,7 @@ from auditlens.evaluate.steady import GROUPS, Spike, steady_counts
 __all__ = ["SpikeFound", "judge_spike"]
 
 DAYS = 44
-COMPARED = 8
+COMPARED = 4
 """The last days, whose features are computed; the days before them are their baselines."""
 
 NOUNS = {"read": "reads", "write": "changes", "export": "exports", "share": "shares"}

@@ -6,12 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from auditlens.anomalies import detect
 from auditlens.evaluate.measures import Outcome, area_under_curve, average_precision, judge
 from auditlens.evaluate.page import Case, evaluation_page
 from auditlens.evaluate.planted import Planted, caught_by_rules
 from auditlens.evaluate.spikes import judge_spike
 from auditlens.evaluate.steady import Spike, steady_log
 from auditlens.evaluate.switch import Switch, exchanged
+from auditlens.period import Period
 
 FIRST = date(2026, 6, 1)
 
@@ -141,3 +143,13 @@ def test_a_spike_in_counters_is_first_and_told_by_its_count():
     assert found.rank == 1
     assert found.right
     assert "reads" in found.text
+
+
+@pytest.mark.slow
+def test_steady_habits_show_hardly_anybody():
+    """Of three hundred people in whose month nothing happens, at most three are shown."""
+    period = Period.parse("2026-05-01..2026-05-30")
+    outcome = detect(steady_log(5, senders=300, days=60), period)
+    shown = outcome.flagged.filter(subject_kind="sender")
+    assert shown["subject_id"].n_unique() <= 3
+    assert outcome.sender_days["score"].null_count() == 0
