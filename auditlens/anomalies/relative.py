@@ -24,7 +24,7 @@ from auditlens.anomalies.windows import (
     first_rows,
     stabilised,
     surge,
-    trail,
+    trails,
 )
 
 __all__ = [
@@ -114,18 +114,20 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
     }
     back = made["gap_days"] >= AWAY
     made |= {f"return_{name}": np.where(back, values[name], 0) for name in RETURNING}
-    for name in SELF_COUNTS:
-        levels = np.log1p(values[name])
-        baseline = trail(levels, first, only=wanted if name in RECENT else fresh)
+    logs = [np.log1p(values[name]) for name in SELF_COUNTS]
+    needed = [wanted if name in RECENT else fresh for name in SELF_COUNTS]
+    baselines = trails(logs, first, needed)
+    for name, levels, baseline in zip(SELF_COUNTS, logs, baselines, strict=True):
         made[f"{name}_z"] = deviation(levels, baseline)
         if name in SURGE_COUNTS:
             made[f"{name}_leap"] = surge(values[name], baseline)
         if name in TOP_COUNTS:
             made[f"{name}_leap"] = beyond(made[f"{name}_leap"], values[name], values[f"top_{name}"])
     made["day_z"] = made["events_z"] - by_day(made["events_z"], d)
-    for name in SELF_SURPRISES:
-        levels = values[name] / 1000.0
-        made[f"{name}_self"] = deviation(levels, trail(levels, first, only=fresh))
+    steps = [values[name] / 1000.0 for name in SELF_SURPRISES]
+    baselines = trails(steps, first, [fresh] * len(steps))
+    for name, levels, baseline in zip(SELF_SURPRISES, steps, baselines, strict=True):
+        made[f"{name}_self"] = deviation(levels, baseline)
     for name in PEER_COUNTS:
         usual = values[f"usual_{name}"]
         ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "ENOUGH", "WINDOW", "Floats", "Ints", "Trail", "deviation", "first_rows", "highest_count",
-    "stabilised", "surge", "trail",
+    "stabilised", "surge", "trail", "trails",
 ]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -43,7 +44,7 @@ class Trail:
     high: Floats
     highest: Floats
 
-    def at(self, rows: Ints | NDArray[np.bool_]) -> Trail:
+    def at(self, rows: Ints | NDArray[np.bool_] | slice) -> Trail:
         """The same of some rows."""
         return Trail(
             self.days[rows], self.median[rows], self.mad[rows], self.high[rows], self.highest[rows]
@@ -82,6 +83,20 @@ def trail(
             away = np.where(np.isfinite(ordered), np.abs(ordered - median[chunk, None]), np.inf)
         mad[chunk] = middle(np.sort(away, axis=1), count)
     return Trail(days, median, mad, high, highest)
+
+
+def trails(
+    columns: Sequence[Floats], first: Ints, only: Sequence[NDArray[np.bool_]]
+) -> list[Trail]:
+    """``trail`` of each column, all at once: for few rows, the calls cost more than the work."""
+    rows = len(first)
+    starts = rows * np.arange(len(columns))
+    found = trail(
+        np.concatenate(columns),
+        (first + starts[:, None]).ravel(),
+        only=np.concatenate(only),
+    )
+    return [found.at(slice(start, start + rows)) for start in starts.tolist()]
 
 
 def place(ordered: Floats, count: Ints, at: Ints) -> Floats:
