@@ -150,7 +150,7 @@ def decode_plain(records: Sequence[bytes]) -> list[PlainRecord] | None:
     """Decode a batch of plain legacy records; None when one of them is anything else."""
     decode = PLAIN.decode
     try:
-        if not all(map(bytes.isascii, records)):
+        if not b"".join(records).isascii():
             for raw in records:
                 check_text(raw)
         return [decode(raw) for raw in records]

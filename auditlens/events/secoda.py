@@ -23,6 +23,7 @@ from auditlens.events.record import (
 
 __all__ = ["secoda_rows"]
 
+PART = 250
 NESTED = TypeVar("NESTED", Person, Thing)
 NOBODY, NOTHING, NO_SENDER = Person(), Thing(), PlainPerson()
 SAID_NULL = ("", "None")
@@ -40,9 +41,9 @@ PROSE = ("resource_title", "content", "short_summary", "subject")
 
 def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
     """Decode each record; return the positions kept, their columns, and why others are not."""
-    plain = decode_plain(records)
+    plain = plain_columns(records)
     if plain is not None:
-        return list(range(len(plain))), merge(plain_columns(plain)), {}
+        return list(range(len(records))), merge(plain), {}
     kept: list[int] = []
     found: list[Record] = []
     refused: dict[int, str] = {}
@@ -55,23 +56,31 @@ def secoda_rows(records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict
     return kept, merge(columns(found)), refused
 
 
-def plain_columns(found: Sequence[PlainRecord]) -> pl.DataFrame:
-    """The values of plain legacy records; what they cannot hold is null."""
-    people = [record.sender or NO_SENDER for record in found]
+def plain_columns(records: Sequence[bytes]) -> pl.DataFrame | None:
+    """The values of plain legacy records; None when one of them is anything else.
+
+    What such records cannot hold is null.
+    """
     names = [name for name in (*TOKENS, *PROSE) if name in PlainRecord.__struct_fields__]
-    series = [pl.Series(n, list(map(attrgetter(n), found)), pl.String) for n in names]
-    series += [
-        pl.Series(f"person_{name}", list(map(attrgetter(name), people)), pl.String)
-        for name in PlainPerson.__struct_fields__
-    ]
-    texts = [str(record.metadata, "utf-8", "replace") for record in found]
-    series.append(pl.Series("metadata", texts, pl.String))
-    given = {column.name for column in series}
+    people = [f"person_{name}" for name in PlainPerson.__struct_fields__]
+    values: dict[str, list[str | None]] = {name: [] for name in (*names, *people, "metadata")}
+    # So few at a time stay in the processor's cache from decoding to the last column.
+    for start in range(0, len(records), PART):
+        found = decode_plain(records[start : start + PART])
+        if found is None:
+            return None
+        senders = [record.sender or NO_SENDER for record in found]
+        for name in names:
+            values[name] += map(attrgetter(name), found)
+        for name, field in zip(people, PlainPerson.__struct_fields__, strict=True):
+            values[name] += map(attrgetter(field), senders)
+        values["metadata"] += [str(record.metadata, "utf-8", "replace") for record in found]
     absent = [
         pl.lit(None, pl.String).alias(name)
         for name in (*TOKENS, *PROSE, "person_name", *(f"thing_{n}" for n in THING), "told")
-        if name not in given
+        if name not in values
     ]
+    series = [pl.Series(name, texts, pl.String) for name, texts in values.items()]
     return pl.DataFrame(series).with_columns(
         *absent,
         pl.col("metadata").replace({"": None, "null": None}),
