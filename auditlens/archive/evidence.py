@@ -6,10 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
 from auditlens.archive.manifest import Manifest, SegmentNote
 from auditlens.archive.segment import records_of
 
-__all__ = ["ROW_BITS", "Evidence", "place_of"]
+__all__ = ["Evidence", "Places", "place_of", "places_of"]
+
+Places = npt.NDArray[np.int64]
 
 ROW_BITS = 32
 KEPT = 8
@@ -19,6 +25,12 @@ KEPT = 8
 def place_of(segment: int, row: int) -> int:
     """One number for a row (from 0) of a segment, in the order of the archive."""
     return segment << ROW_BITS | row
+
+
+def places_of(rows: pl.DataFrame) -> Places:
+    """The place of each row in the evidence, from its columns ``segment`` and ``row``."""
+    segments: Places = rows["segment"].to_numpy().astype(np.int64)
+    return np.asarray(segments << ROW_BITS | rows["row"].to_numpy())
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from auditlens.archive.evidence import ROW_BITS
+from auditlens.archive.evidence import Places, places_of
 from auditlens.events.content import content_hash
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "keys_of",
     "micros",
     "moment",
-    "places_of",
     "standing",
 ]
 
@@ -40,7 +39,6 @@ UNTIMED = int(np.iinfo(np.int64).min)
 
 Keys = npt.NDArray[np.uint64]
 Times = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int64]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,12 +46,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def keys_of(ids: pl.Series) -> Keys:
     """64-bit keys of ids; equal within one process only."""
     return ids.hash().to_numpy()
-
-
-def places_of(rows: pl.DataFrame) -> Places:
-    """The place of each row in the evidence, from its columns ``segment`` and ``row``."""
-    segments: Places = rows["segment"].to_numpy().astype(np.int64)
-    return np.asarray(segments << ROW_BITS | rows["row"].to_numpy())
 
 
 def micros(at: datetime) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from auditlens.archive.chain import Chain, read_chain
-from auditlens.archive.evidence import Evidence
+from auditlens.archive.evidence import Evidence, places_of
 from auditlens.archive.index import Index, TableFile
-from auditlens.archive.ledger import Ledger, places_of
+from auditlens.archive.ledger import Ledger
 from auditlens.archive.lock import writer
 from auditlens.archive.rows import (
     PLACE,

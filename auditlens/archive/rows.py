@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from auditlens.actions import Classifier, classify
-from auditlens.archive.evidence import Evidence
-from auditlens.archive.ledger import KNOWN, Ledger, keys_of, places_of
+from auditlens.archive.evidence import Evidence, places_of
+from auditlens.archive.ledger import KNOWN, Ledger, keys_of
 from auditlens.archive.manifest import Manifest, SegmentNote
 from auditlens.archive.segment import records_of
 from auditlens.events import EVENT_SCHEMA
