@@ -180,6 +180,7 @@ class Report:
 
     def files(self, also: Sequence[str] = ()) -> Mapping[str, bytes]:
         """Every file of the report by name, the manifest last."""
+        from auditlens.report.collection import COLLECTION_FILE, collection_file
         from auditlens.report.exports import as_json, as_ndjson, as_ocsf, as_oscal
         from auditlens.report.folder import MANIFEST, manifest
         from auditlens.report.tables import table_files
@@ -192,6 +193,7 @@ class Report:
             "findings.csv": self.csv,
             "findings.parquet": self.parquet,
             **table_files(self.built),
+            COLLECTION_FILE: collection_file(self.facts),
         }
         makers: dict[str, Callable[[], bytes]] = {
             "ndjson": lambda: as_ndjson(self.facts.findings),
@@ -210,6 +212,7 @@ class Report:
             "rules_digest": cover.rules_digest,
             "status": cover.status,
             "amendment": cover.amendment,
+            "archive_head": self.facts.coverage.head or "",
         }
         return {**files, MANIFEST: manifest(files, about)}
 

@@ -165,7 +165,7 @@ def appendix(facts: Facts, hashes: Mapping[str, str]) -> Appendix:
     return Appendix(
         command=command,
         statement=statement,
-        provenance=tuple(sorted((key, str(value)) for key, value in facts.provenance.items())),
+        provenance=facts.deciding,
         files=tuple(sorted(hashes.items())),
         glossary=GLOSSARY,
     )

@@ -13,14 +13,12 @@ from auditlens.report.sections import (
     DayState,
     Evidence,
     FieldFill,
-    PullRow,
     Quarantine,
 )
 from auditlens.report.wording import percent
 
-__all__ = ["completeness", "field_fill"]
+__all__ = ["completeness", "field_fill", "gaps_of", "unreadable"]
 
-PULLS_SHOWN = 50
 RECORDS_SHOWN = 20
 
 QUESTIONS = (
@@ -43,9 +41,8 @@ BLANK = ("", "unknown", "None")
 def completeness(
     facts: Facts, evidence: tuple[Evidence, ...], fields: tuple[FieldFill, ...]
 ) -> Completeness:
-    """Counts, gaps, pulls and fill rates, as the coverage record and the events tell them."""
+    """Counts, gaps and fill rates, as the coverage record and the events tell them."""
     held = facts.coverage
-    veiled = facts.identity != "full"
     first, last = held.first_at, held.last_at
     strip = day_strip(facts)
     return Completeness(
@@ -60,30 +57,35 @@ def completeness(
         events_in_period=held.events_in_period,
         unclassified=held.unclassified,
         unclassified_percent=percent(held.unclassified, held.events_in_period),
-        duplicates=held.duplicates,
-        late=held.late,
+        duplicates=None if held.head else held.duplicates,
         changed=held.changed_count,
         changed_ids=tuple(held.changed_ids[:RECORDS_SHOWN]),
         quarantined=held.quarantined_count,
-        quarantine=tuple(
-            Quarantine(file_name(one.source), one.line, one.reason, "" if veiled else one.excerpt)
-            for one in held.quarantined[:RECORDS_SHOWN]
-        ),
+        quarantine=unplaced(unreadable(facts)) if held.head else unreadable(facts)[:RECORDS_SHOWN],
         gaps=gaps_of(facts),
         days_without=sum(not day.events for day in strip),
         strip=strip,
-        pulls=tuple(
-            PullRow(p.at, p.endpoint, p.new, p.seen, p.server_count, p.outcome, p.missing)
-            for p in held.pulls[-PULLS_SHOWN:]
-        ),
-        pulls_total=len(held.pulls),
-        head=held.head or "",
         input_digest=held.input_digest,
         directory_at=facts.directory.at if facts.directory else None,
         directory_head=facts.directory.digest if facts.directory else "",
         fields=fields,
         evidence=evidence,
     )
+
+
+def unreadable(facts: Facts) -> tuple[Quarantine, ...]:
+    """The records that could not be read, as they are listed, with their places."""
+    veiled = facts.identity != "full"
+    return tuple(
+        Quarantine(file_name(one.source), one.line, one.reason, "" if veiled else one.excerpt)
+        for one in facts.coverage.quarantined
+    )
+
+
+def unplaced(found: tuple[Quarantine, ...]) -> tuple[Quarantine, ...]:
+    """The same without their place in the archive: that rests on when they were pulled."""
+    plain = (Quarantine("", 0, one.reason, one.excerpt) for one in found)
+    return tuple(sorted(plain, key=lambda one: (one.reason, one.excerpt))[:RECORDS_SHOWN])
 
 
 def day_strip(facts: Facts) -> tuple[DayState, ...]:

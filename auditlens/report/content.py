@@ -42,7 +42,7 @@ __all__ = [
     "TrustFigure",
 ]
 
-SCHEMA_VERSION = "auditlens.report/2"
+SCHEMA_VERSION = "auditlens.report/3"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from auditlens.report.collection import COLLECTION_FILE
+from auditlens.report.completeness import gaps_of
 from auditlens.report.facts import FOR_THE_RECORD, Facts
 from auditlens.report.rule_rows import RAN
 from auditlens.report.rulebook import RuleRow
@@ -156,13 +158,14 @@ def population(facts: Facts, groups: tuple[str, ...], noun: str) -> State:
 
 
 def collection(facts: Facts) -> State:
-    pulls = facts.coverage.pulls
-    if not pulls:
+    """Whether a pull that failed or was missed left something behind: a later one may mend it."""
+    if not facts.coverage.head:
         return "absent", "The events were read from files; no pull was recorded."
-    bad = sum(pull.outcome not in ("complete", "unprovable") for pull in pulls)
-    if bad:
-        return "partial", f"{bad:,} of {count(len(pulls), 'pull')} did not end complete."
-    return "present", f"{count(len(pulls), 'pull')} recorded, none failed."
+    days = sum((end - start).days + 1 for start, end in gaps_of(facts))
+    if days:
+        said = f"No pull vouches for {count(days, 'day')} of the period"
+        return "partial", f"{said}; {COLLECTION_FILE} lists the pulls."
+    return "present", f"Every day is vouched for by a pull; {COLLECTION_FILE} lists the pulls."
 
 
 def privacy(facts: Facts) -> State:

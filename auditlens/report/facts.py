@@ -63,6 +63,12 @@ class Facts:
         return zone(self.period.timezone)
 
     @property
+    def deciding(self) -> tuple[tuple[str, str], ...]:
+        """The provenance by name, without the archive's head: that rests on single pulls too."""
+        held = sorted(self.provenance.items())
+        return tuple((key, str(value)) for key, value in held if key != "archive_head")
+
+    @property
     def named(self) -> bool:
         """Whether single senders may be told apart at all."""
         return self.identity != "aggregate"
@@ -71,7 +77,7 @@ class Facts:
     def run_id(self) -> str:
         """``R-`` and 12 hex digits over everything that decides the findings."""
         parts = [self.coverage.input_digest, self.rules_digest, self.period.label]
-        parts += [f"{key}={value}" for key, value in sorted(self.provenance.items())]
+        parts += [f"{key}={value}" for key, value in self.deciding]
         return "R-" + hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:12]
 
     @cached_property

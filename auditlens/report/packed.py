@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -20,7 +19,6 @@ import msgspec
 
 from auditlens.report.content import Content, FindingRow
 from auditlens.report.finding_rows import DETAILED, IDS_LISTED, REASONS_LISTED
-from auditlens.report.sections import PullRow
 from auditlens.report.text import json_text
 
 __all__ = ["FEW", "embedded", "packed", "read_embedded", "unpack"]
@@ -128,9 +126,7 @@ def packed(content: Content) -> Any:
         whole["profiles"] = whole["profiles"][:FEW]
         for name in ("actions", "top_senders", "top_resources"):
             whole["activity"][name] = whole["activity"][name][:FEW]
-    whole["completeness"] = seen_completeness(
-        whole["completeness"], content.completeness.telling_pulls
-    )
+    whole["completeness"] = seen_completeness(whole["completeness"])
     whole["appendix"]["provenance"] = provenance_beyond(content)
     if content.cover.edition == "brief":
         held = whole["completeness"]
@@ -149,8 +145,8 @@ def filled(value: Any) -> Any:
 
 
 def provenance_beyond(content: Content) -> dict[str, str]:
-    """What the cover and the population page do not say."""
-    said = (content.cover.input_digest, content.cover.rules_digest, content.completeness.head, "")
+    """What the cover does not say."""
+    said = (content.cover.input_digest, content.cover.rules_digest, "")
     return {key: value for key, value in content.appendix.provenance if value not in said}
 
 
@@ -184,7 +180,7 @@ def told_rules(content: Content) -> dict[str, Any]:
     return {"told": told, "hit": hit, "quiet": quiet}
 
 
-def seen_completeness(held: dict[str, Any], pulls: Sequence[PullRow]) -> dict[str, Any]:
+def seen_completeness(held: dict[str, Any]) -> dict[str, Any]:
     """The population page: days as counts, evidence as states and the figures of its statements."""
     strip, evidence = held.pop("strip"), held["evidence"]
     named = len("10-31") if len(strip) <= DAYS_OF_A_YEAR else len("2026-10-31")
@@ -200,7 +196,6 @@ def seen_completeness(held: dict[str, Any], pulls: Sequence[PullRow]) -> dict[st
             for state in sorted({one["state"] for one in evidence})
         },
         "figures": {one["evidence_id"]: FIGURE.findall(one["statement"]) for one in evidence},
-        "pulls": msgspec.to_builtins(pulls),
     }
 
 

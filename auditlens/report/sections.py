@@ -20,7 +20,6 @@ __all__ = [
     "Framework",
     "Method",
     "Profile",
-    "PullRow",
     "Quarantine",
     "SenderMonth",
     "Series",
@@ -28,10 +27,6 @@ __all__ = [
     "SignOff",
     "SignOffLine",
 ]
-
-
-LATEST = 5
-MISSED = ("incomplete", "saturated")
 
 
 @dataclass(frozen=True)
@@ -163,21 +158,8 @@ class SenderMonth:
 
 
 @dataclass(frozen=True)
-class PullRow:
-    """One pull from the source."""
-
-    at: datetime
-    endpoint: str
-    new: int
-    seen: int
-    server_count: int | None
-    outcome: str
-    missing: int | None
-
-
-@dataclass(frozen=True)
 class Quarantine:
-    """One record that could not be read."""
+    """One record that could not be read; ``source`` and ``line`` are those of a file read."""
 
     source: str
     line: int
@@ -209,8 +191,10 @@ class DayState:
 class Completeness:
     """The population page: what was pulled, what is missing, how we know.
 
-    ``directory_at`` is when the list of users, groups, tags and resources was pulled whose roles
-    and marks the rules and the model read; null when there was none.
+    All of it rests on the records; when each was pulled is in ``collection.json``. ``duplicates``
+    are records that came twice in files, null of an archive. ``directory_at`` is when the list of
+    users, groups, tags and resources was pulled whose roles and marks the rules and the model
+    read; null when there was none.
     """
 
     outcome: str
@@ -224,8 +208,7 @@ class Completeness:
     events_in_period: int
     unclassified: int
     unclassified_percent: float
-    duplicates: int
-    late: int
+    duplicates: int | None
     changed: int
     changed_ids: tuple[str, ...]
     quarantined: int
@@ -233,20 +216,11 @@ class Completeness:
     gaps: tuple[tuple[date, date], ...]
     days_without: int
     strip: tuple[DayState, ...]
-    pulls: tuple[PullRow, ...]
-    pulls_total: int
-    head: str
     input_digest: str
     directory_at: datetime | None
     directory_head: str
     fields: tuple[FieldFill, ...]
     evidence: tuple[Evidence, ...]
-
-    @property
-    def telling_pulls(self) -> tuple[PullRow, ...]:
-        """The latest pulls, and before them those that are known to miss something."""
-        missed = (pull for pull in self.pulls[:-LATEST] if pull.outcome in MISSED)
-        return (*missed, *self.pulls[-LATEST:])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 
 from auditlens.anomalies import sender_months
-from auditlens.coverage import Pull
+from auditlens.coverage import Pull, Quarantined
 from auditlens.directory import Directory
 from auditlens.directory.frames import LISTINGS, read_listing
 from auditlens.report import Report
@@ -114,20 +115,60 @@ def test_tests_of_rules_are_read_beside_them(make_audit):
     assert row.tests_other >= 1
 
 
-def test_latest_pulls_and_those_that_missed_something_are_shown(make_audit):
-    """Of many pulls the page shows the latest five and every one known to have missed events."""
-    audit = make_audit(0)
-    start = audit.period.start
+def test_what_rests_on_the_pulls_is_in_a_file_of_its_own(make_audit):
+    """Other pulls of the same records change collection.json, and the manifest that seals it."""
+    audit, again = make_audit(4), make_audit(4)
+    start = again.period.start
     outcomes = ["complete", "incomplete", *["complete"] * 20]
     pulls = tuple(
         Pull(start + timedelta(days=n), "/auditlogs", 5, 0, 5, outcome, None)
         for n, outcome in enumerate(outcomes)
     )
-    audit.coverage = replace(audit.coverage, pulls=pulls)
-    held = Report(audit).content().completeness
-    assert len(held.pulls) == 22
-    assert [one.at.day for one in held.telling_pulls] == [2, 18, 19, 20, 21, 22]
-    assert "22 pulls. Shown are the latest and those that missed something." in Report(audit).html()
+    again.coverage = replace(again.coverage, pulls=pulls, head="5" * 64, late=3, duplicates=71)
+    again.provenance = {**again.provenance, "archive_head": "5" * 64}
+    made, other = Report(audit).files(["ocsf", "oscal"]), Report(again).files(["ocsf", "oscal"])
+    assert [name for name in made if made[name] != other[name]] == [
+        "collection.json", "manifest.json"]  # fmt: skip
+    told = json.loads(other["collection.json"])
+    assert [one["outcome"] for one in told["pulls"]] == outcomes
+    assert (told["archive_head"], told["late"], told["seen_again"]) == ("5" * 64, 3, 71)
+
+
+def test_an_unreadable_record_has_its_place_in_the_collection(make_audit):
+    """The page gives reason and start of it; which pull brought it in is in collection.json."""
+    audit = make_audit(0)
+    bad = Quarantined("segments/00000007.ndjson", 12, "no time", "{broken")
+    audit.coverage = replace(audit.coverage, quarantined=(bad,), quarantined_count=1)
+    files = Report(audit).files()
+    assert "00000007" not in files["report.html"].decode() + files["findings.json"].decode()
+    assert "{broken" in files["report.html"].decode()
+    (told,) = json.loads(files["collection.json"])["quarantined"]
+    assert (told["source"], told["line"]) == ("segments/00000007.ndjson", 12)
+
+
+def test_files_keep_the_place_of_an_unreadable_record(make_audit):
+    """Of a file that was read, the page names the line, and how many records came twice."""
+    audit = make_audit(0)
+    bad = Quarantined("log.ndjson", 12, "no time", "{broken")
+    audit.coverage = replace(audit.coverage, quarantined=(bad,), quarantined_count=1,
+                             head=None, duplicates=71)  # fmt: skip
+    page = Report(audit).html()
+    assert "log.ndjson line 12: no time" in page
+    assert "Duplicates dropped" in page
+
+
+def test_a_day_no_pull_vouches_for_shows_in_the_evidence(make_audit):
+    """A failed pull that a later one mended leaves nothing behind; a lost day does."""
+    audit = make_audit(0)
+    failed = Pull(audit.period.start, "/auditlogs", 5, 0, 9, "incomplete", 4)
+    audit.coverage = replace(audit.coverage, pulls=(failed, *audit.coverage.pulls))
+    mended = {one.evidence_id: one for one in Report(audit).content().completeness.evidence}
+    assert mended["E15"].state == "present"
+    day = audit.period.days[3]
+    audit.coverage = replace(audit.coverage, gaps=((day, day),))
+    lost = {one.evidence_id: one for one in Report(audit).content().completeness.evidence}
+    assert lost["E15"].state == "partial"
+    assert "No pull vouches for 1 day of the period" in lost["E15"].statement
 
 
 @pytest.mark.parametrize(

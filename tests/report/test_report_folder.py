@@ -10,11 +10,11 @@ from auditlens.errors import UsageError
 from auditlens.report import Report
 
 NAMES = ["report.html", "findings.json", "findings.csv", "findings.parquet", "rules.csv",
-         "controls.csv", "manifest.json"]  # fmt: skip
+         "controls.csv", "collection.json", "manifest.json"]  # fmt: skip
 
 
 def test_writes_its_files(make_audit, tmp_path):
-    """The folder holds the page, the findings in three forms, rules and clauses, the manifest."""
+    """The folder holds the page, the findings in three forms, rules, clauses, pulls, manifest."""
     paths = Report(make_audit()).write(tmp_path / "out")
     assert [path.name for path in paths] == NAMES
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(NAMES)
