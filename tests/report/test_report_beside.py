@@ -169,6 +169,7 @@ def test_a_day_no_pull_vouches_for_shows_in_the_evidence(make_audit):
     lost = {one.evidence_id: one for one in Report(audit).content().completeness.evidence}
     assert lost["E15"].state == "partial"
     assert "No pull vouches for 1 day of the period" in lost["E15"].statement
+    assert f"No pull vouches for {day}." in Report(audit).html()
 
 
 @pytest.mark.parametrize(
