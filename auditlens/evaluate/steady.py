@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from auditlens.events import conform
 
-__all__ = ["GROUPS", "Spike", "steady_counts", "steady_log"]
+__all__ = ["GROUPS", "Spike", "day_of", "steady_log"]
 
 KINDS = ("resource_viewed", "description_updated", "resource_exported", "resource_shared")
 GROUPS = ("read", "write", "export", "share")
@@ -22,17 +22,29 @@ START = datetime(2026, 4, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Spike:
-    """A day on which one sender does four times the usual maximum of one group of action."""
+    """A day on which one sender does four times the usual maximum of one group of action.
+
+    The usual maximum is the highest count of the sender's days, and two at least.
+    """
 
     sender: int
     day: int
     group: str
 
+    @property
+    def sender_id(self) -> str:
+        """The sender's name in the log."""
+        return f"s{self.sender:05d}"
+
 
 def steady_log(
     seed: int, *, senders: int = 2000, days: int = 44, spike: Spike | None = None
 ) -> pl.DataFrame:
-    """An event table of people with constant habits: Poisson counts on own resources."""
+    """An event table of people with constant habits: Poisson counts on own resources.
+
+    Each has a pace, and OWN resources that nobody else touches; every event is at a random moment
+    from 8 to 17 o'clock and on a random one of them, those of the spike too.
+    """
     counts = steady_counts(seed, senders=senders, days=days, spike=spike)
     rng = np.random.default_rng([seed, 1])
     cells = np.repeat(np.arange(counts.size), counts.ravel())
