@@ -1,20 +1,19 @@
 """Measure and rebuild the anomaly models: ``python benchmarks/anomalies.py COMMAND``.
 
-Commands: ``evaluate`` (about fifteen minutes; needs the activity streams in ``$AUDITLENS_STREAMS``
-for the identity switch), ``stability`` (its last tables alone), ``spikes``, ``clean``, ``prior``,
-``docs``, ``month``, ``speed``, ``year`` and ``days``, which ``run`` calls. Other detectors and SHAP
-stand beside ours where the group ``bench`` is installed.
+Commands: ``evaluate`` writes docs/evaluation.md (XX CPU minutes; needs the activity streams in
+``$AUDITLENS_STREAMS`` for the identity switch, and the group ``bench`` for other detectors and
+SHAP); with seeds it only prints. ``stability``, ``clean`` and ``spikes`` are parts of it. ``prior``
+and ``docs``, and ``month``, ``speed``, ``year`` and ``days``, which ``run`` calls.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -39,157 +38,41 @@ def docs() -> None:
     (ROOT / "docs" / "features.md").write_text(feature_page(), "utf-8")
 
 
-def evaluate() -> None:
-    from auditlens.evaluate.goals import measured_case
-    from auditlens.evaluate.page import evaluation_page
+def evaluate(*seeds: str) -> None:
     from auditlens.evaluate.planted import REPORTED_SEEDS
+    from benchmarks._evaluation import lacking, whole_page
 
-    cases = [
-        measured_case(REPORTED_SEEDS, strength=strength, marks=marks)
-        for marks in (True, False)
-        for strength in (1.0, 0.5)
-    ]
-    page = evaluation_page(cases, switches() + clean_table() + faithful())
-    (ROOT / "docs" / "evaluation.md").write_text(page, "utf-8")
+    chosen = chosen_seeds(seeds)
+    if chosen == REPORTED_SEEDS and lacking():
+        sys.exit(f"The page would have holes: {' and '.join(lacking())} missing.")
+    page = whole_page(chosen)
+    if chosen == REPORTED_SEEDS:
+        (ROOT / "docs" / "evaluation.md").write_text(page, "utf-8")
     print(page)
 
 
-def switches() -> str:
-    from auditlens.evaluate import judge_switch
-    from auditlens.sources import read_events
-
-    folder = os.environ.get("AUDITLENS_STREAMS")
-    rows = []
-    for path in sorted(Path(folder).glob("*.ndjson.gz")) if folder else []:
-        events = read_events(path)
-        for seed in (20, 21):
-            rows += [
-                f"| {path.name.split('.')[0]} | {seed} | {each.column} | {each.area:.3f} | "
-                f"{each.found:.2f} | {each.accounts} |"
-                for each in judge_switch(events, seed)
-            ]
-    return (
-        "\n## Switched identities in real activity streams\n\n"
-        "Goal: area .75, found in the top 5 % .60 (naive .49 and .17).\n\n"
-        "| stream | seed | score | area | found in top 5 % | accounts |\n"
-        "| --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
-    )
-
-
-def faithful() -> str:
-    import polars as pl
-
-    from auditlens.actions import classify
-    from auditlens.anomalies.channels import CHANNELS
-    from auditlens.anomalies.detect import FOREST_SIZES
-    from auditlens.anomalies.ledger import open_ledger
-    from auditlens.anomalies.model import fit_days
-    from auditlens.anomalies.tables import day_tables
-    from auditlens.evaluate import judge_reasons
-    from auditlens.events import conform
-    from auditlens.simulator import simulate
-    from benchmarks._peers import credit_beside_shap, peer_table
-
-    workspace = simulate(20)
-    ledger = open_ledger(classify(conform(workspace.events)), until=workspace.end)
-    days = day_tables(ledger)[0].filter(pl.col("state") == "scored").sort("sender_id", "day")
-    trees = FOREST_SIZES[CHANNELS[0].name]
-    models = [fit_days(days, CHANNELS[0].features, seed=seed, trees=trees) for seed in range(4)]
-    start = time.process_time()
-    models[0].credit(days.head(1000))
-    cost = time.process_time() - start
-    result = judge_reasons(models[0], days)
-    top = []
-    for model in models:
-        scores = model.scores(days)
-        order = sorted(range(len(days)), key=lambda row: (-scores[row], row))
-        top.append(set(order[: len(days) // 100]))
-    labels = workspace.labels.filter(pl.col("subject_kind") == "sender")
-    first = (workspace.start + timedelta(days=28)).date()
-    pairs = [(a, b) for at, a in enumerate(top) for b in top[at + 1 :]]
-    overlap = sum(len(a & b) / len(a | b) for a, b in pairs) / len(pairs)
-    return (
-        "\n## Explanations and stability\n\n| measure | found | goal |\n| --- | --- | --- |\n"
-        f"| planted family among the first three | {result.family:.3f} | .97 |\n"
-        f"| planted feature among the first three | {result.feature:.3f} | .90 |\n"
-        f"| milliseconds a row | {cost:.3f} | .1 |\n"
-        f"| overlap of the top 1 % between seeds (Jaccard) | {overlap:.3f} | .88 |\n"
-        f"{spike_rows(100)}"
-        "\n## Other detectors on the same features\n\n"
-        "Seed 20, standard strength, no rules. Features decide; the detector hardly matters.\n\n"
-        f"{peer_table(models[0], days, labels, first)}"
-        "\n## Credit beside SHAP\n\nThe 100 most unusual days of the same forest.\n\n"
-        f"{credit_beside_shap(models[0], days)}"
-    )
-
-
-def stability() -> None:
-    print(faithful())
-
-
-def spikes(seeds: str = "100") -> None:
-    print(spike_rows(int(seeds)))
-
-
-def spike_rows(seeds: int) -> str:
-    from auditlens.evaluate.spikes import judge_spike
-
-    found = [judge_spike(seed) for seed in range(100, 100 + seeds)]
-    high, right = sum(each.rank <= 3 for each in found), sum(each.right for each in found)
-    return (
-        f"| one counter spike among 2,000 senders: in the top 3 of its day, of {seeds} seeds "
-        f"| {high} | 99 of 100 |\n"
-        f"| the same: the right first reason, of {seeds} seeds | {right} | 95 % |\n"
-    )
-
-
-def clean() -> None:
-    print(clean_table())
-
-
-def clean_table() -> str:
-    """Who is shown where nothing happened: steady habits, then odd but harmless ones."""
-    from auditlens.anomalies import detect
+def chosen_seeds(seeds: Sequence[str]) -> tuple[int, ...]:
     from auditlens.evaluate.planted import REPORTED_SEEDS
-    from auditlens.evaluate.steady import day_of, steady_log
-    from auditlens.period import Period
 
-    month = Period.parse(f"{day_of(30).date()}..{day_of(59).date()}")
-    kinds = {
-        "steady habits": (lambda seed: detect(steady_log(seed, senders=500, days=60), month)),
-        "simulated people, no oddities": (lambda seed: quiet_workspace(seed, traps=False)),
-        "simulated people, harmless oddities": (lambda seed: quiet_workspace(seed, traps=True)),
-    }
-    rows = []
-    for name, made in kinds.items():
-        shown, people = 0, 0
-        for seed in REPORTED_SEEDS:
-            outcome = made(seed)
-            scored = outcome.sender_days.filter(state="scored")
-            people += scored["sender_id"].n_unique()
-            shown += outcome.flagged.filter(subject_kind="sender")["subject_id"].n_unique()
-        goal = "0.5 %" if not rows else ""
-        rows.append(f"| {name} | {shown} of {people} | {100 * shown / people:.2f} % | {goal} |")
-    return (
-        "\n## Where nothing happened\n\nSenders shown in a month without incidents, by both models "
-        "of senders. Steady habits are noise; vacations, travel,\ntransfers and joiners are in "
-        "simulated people, and clean-ups, sprints and exports at the end of a quarter in\nharmless "
-        "oddities: odd days that a reader would want to be told of or not.\n\n"
-        "| log | senders shown | share | goal |\n| --- | --- | --- | --- |\n"
-        + "\n".join(rows)
-        + "\n"
-    )
+    return tuple(map(int, seeds)) or REPORTED_SEEDS
 
 
-def quiet_workspace(seed: int, *, traps: bool) -> Any:
-    from auditlens.actions import classify
-    from auditlens.anomalies import detect
-    from auditlens.events import conform
-    from auditlens.period import Period
-    from auditlens.simulator import simulate
+def stability(*seeds: str) -> None:
+    from benchmarks._evaluation import reasons_and_detectors
 
-    events = classify(conform(simulate(seed, incidents=False, traps=traps).events))
-    return detect(events, Period.parse("2026-06"))
+    print(reasons_and_detectors(chosen_seeds(seeds)[0]))
+
+
+def clean(*seeds: str) -> None:
+    from benchmarks._evaluation import clean_table
+
+    print(clean_table(chosen_seeds(seeds)))
+
+
+def spikes(first: str = "100", number: str = "100") -> None:
+    from benchmarks._evaluation import spike_table
+
+    print(spike_table(range(int(first), int(first) + int(number))))
 
 
 def speed(log: str, period: str) -> None:

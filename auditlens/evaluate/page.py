@@ -19,10 +19,10 @@ which were only scored. A day has three places; a sender takes one a week, and i
 that week join the entry. An incident is found when one of its days is in an entry ("not merged":
 among the three highest scores of its day); with rules also when a rule's finding of level medium
 or above is about its sender at that time, or has one of its events as evidence. "Told of in the
-report" counts only days whose score is far outside the bulk: others are held back, so that little
-is shown where nothing happened. A sender's month is as unusual as the mean of its highest score of
-a day and of the mean of its three highest. Unusual does not mean wrong, and no score is a
-probability.
+report" counts only entries that a report shows: days whose score is not far outside the bulk are
+held back, so that little is shown where nothing happened. A sender's month is as unusual as the
+mean of its highest score of a day and of the mean of its three highest. Unusual does not mean
+wrong, and no score is a probability.
 """
 
 
@@ -40,6 +40,7 @@ MEASURES: dict[str, Callable[[Planted], float]] = {
     "model alone, a sender's days not merged": lambda run: run.senders.unmerged,
     "model alone, told of in the report": lambda run: run.told,
     "with rules: incidents found": lambda run: run.senders_with_rules.found,
+    "with rules, told of in the report": lambda run: run.told_with_rules,
     "average precision": lambda run: run.senders.precision,
     "bad senders in the monthly top 30": lambda run: run.senders.month,
     "resource incidents at 3 a day": lambda run: run.resources.found,
@@ -48,9 +49,11 @@ MEASURES: dict[str, Callable[[Planted], float]] = {
 }
 
 
-def evaluation_page(cases: Sequence[Case], extra: str = "") -> str:
-    """Markdown tables of every case, then each incident kind, then ``extra``."""
-    parts = [OPENING.format(design=joined(DESIGN_SEEDS), reported=joined(REPORTED_SEEDS))]
+def evaluation_page(
+    cases: Sequence[Case], extra: str = "", *, seeds: Sequence[int] = REPORTED_SEEDS
+) -> str:
+    """Markdown tables of every case over ``seeds``, then each incident kind, then ``extra``."""
+    parts = [OPENING.format(design=joined(DESIGN_SEEDS), reported=joined(seeds))]
     for case in cases:
         table = "\n".join(
             f"| {name} | {found:.3f} | {'' if goal is None else f'{goal:.2f}'} |"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -31,9 +31,9 @@ RULES_MATTER = ("medium", "high", "critical")
 class Planted:
     """What was found in one workspace: senders and resources, by the model and with rules.
 
-    ``told`` is the share of sender incidents that the report's anomalies tell of, where quiet
-    days are held back; ``rule_alerts`` counts rule findings of level medium and above, ``shown``
-    the model's.
+    ``told`` is the share of sender incidents of which a day is in an entry that the report shows,
+    by either model of senders; ``told_with_rules`` counts those that a rule tells of as well.
+    ``rule_alerts`` counts rule findings of level medium and above, ``shown`` the model's.
     """
 
     senders: Outcome
@@ -41,6 +41,7 @@ class Planted:
     resources: Outcome
     naive: Outcome
     told: float
+    told_with_rules: float
     rule_alerts: int
     shown: int
 
@@ -53,6 +54,7 @@ def plant(seed: int, *, strength: float = 1.0, marks: bool = True, people: int =
     last = (workspace.end - timedelta(days=1)).date()
     audit = run_audit(events, period=Period.parse(f"{first}..{last}"))
     rules = audit.findings.filter(pl.col("kind") == "rule", pl.col("level").is_in(RULES_MATTER))
+    anomalies = audit.findings.filter(pl.col("kind") == "anomaly")
     alone, resources, naive = (
         judge(scored(days), of_kind(workspace, kind), f"{kind}_id", first)
         for days, kind in (
@@ -61,14 +63,18 @@ def plant(seed: int, *, strength: float = 1.0, marks: bool = True, people: int =
             (naive_days(audit.sender_days), "sender"),
         )
     )
+    labels = of_kind(workspace, "sender").filter(pl.col("end").dt.date() >= first)
+    caught = set(caught_by_rules(rules, labels))
+    told = set(told_of(anomalies, events, labels))
     return Planted(
         senders=alone,
-        senders_with_rules=with_rules(audit.sender_days, rules, workspace, first),
+        senders_with_rules=with_rules(scored(audit.sender_days), caught, labels, first),
         resources=resources,
         naive=naive,
-        told=told_of(audit.findings.filter(pl.col("kind") == "anomaly"), workspace, first),
+        told=len(told) / max(1, len(labels)),
+        told_with_rules=len(told | caught) / max(1, len(labels)),
         rule_alerts=len(rules),
-        shown=len(audit.findings.filter(pl.col("kind") == "anomaly")),
+        shown=len(anomalies),
     )
 
 
@@ -94,16 +100,11 @@ def naive_days(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_rules(
-    days: pl.DataFrame, rules: pl.DataFrame, workspace: Workspace, first: date
+    known: pl.DataFrame, caught: Collection[str], labels: pl.DataFrame, first: date
 ) -> Outcome:
-    """The model's outcome, with an incident also found when a rule's finding tells of it."""
-    labels = of_kind(workspace, "sender").filter(pl.col("end").dt.date() >= first)
-    known = scored(days)
-    planted = labels.explode("days").select("incident_id", "kind", "sender_id", day="days")
-    hits = found_within(
-        placed_days(known, "sender_id", first), planted.filter(pl.col("day") >= first), "sender_id"
-    )
-    caught = caught_by_rules(rules, labels)
+    """The model's outcome on ``known`` days, where ``caught`` incidents are found as well."""
+    planted = planted_days(labels).filter(pl.col("day") >= first)
+    hits = found_within(placed_days(known, "sender_id", first), planted, "sender_id")
     found = hits.with_columns(shown=pl.col("shown") | pl.col("incident_id").is_in(caught))
     kinds: Mapping[str, float] = dict(
         found.group_by("kind").agg(pl.col("shown").mean()).sort("kind").iter_rows()
@@ -112,10 +113,27 @@ def with_rules(
     return replace(judge(known, labels, "sender_id", first), found=share, by_kind=kinds)
 
 
-def told_of(anomalies: pl.DataFrame, workspace: Workspace, first: date) -> float:
-    """Share of the sender incidents that a finding of the model is about."""
-    labels = of_kind(workspace, "sender").filter(pl.col("end").dt.date() >= first)
-    return len(caught_by_rules(anomalies, labels)) / max(1, len(labels))
+def planted_days(labels: pl.DataFrame) -> pl.DataFrame:
+    """One row an incident and day on which something of it was done."""
+    return labels.explode("days").select("incident_id", "kind", "sender_id", day="days")
+
+
+def told_of(anomalies: pl.DataFrame, events: pl.DataFrame, labels: pl.DataFrame) -> list[str]:
+    """Incidents of which a day is one of those that a finding on their sender is about.
+
+    A finding tells its first and last day, and by its evidence those between.
+    """
+    entries = anomalies.filter(subject_kind="sender").select(
+        "event_ids", "first_at", "last_at", sender_id="subject_id"
+    )
+    moments = events.select("created_at", event_ids="id")
+    seen = entries.explode("event_ids").join(moments, on="event_ids")
+    shown = [
+        frame.select("sender_id", day=pl.col(column).dt.date())
+        for frame, column in ((entries, "first_at"), (entries, "last_at"), (seen, "created_at"))
+    ]
+    told = planted_days(labels).join(pl.concat(shown), on=["sender_id", "day"], how="semi")
+    return sorted(set(told["incident_id"]))
 
 
 def caught_by_rules(rules: pl.DataFrame, labels: pl.DataFrame) -> list[str]:
