@@ -9,7 +9,7 @@ import pytest
 from auditlens.anomalies import detect
 from auditlens.evaluate.measures import Outcome, area_under_curve, average_precision, judge
 from auditlens.evaluate.page import Case, evaluation_page
-from auditlens.evaluate.planted import Planted, caught_by_rules
+from auditlens.evaluate.planted import Planted, caught_by_rules, told_of
 from auditlens.evaluate.spikes import judge_spike
 from auditlens.evaluate.steady import Spike, steady_log
 from auditlens.evaluate.switch import Switch, exchanged
@@ -76,6 +76,39 @@ def test_a_rule_catches_by_subject_and_time_or_by_evidence():
     assert caught_by_rules(rules, labels) == ["by evidence", "by subject"]
 
 
+def test_an_incident_is_told_of_when_an_entry_about_its_sender_holds_one_of_its_days():
+    """A day between an entry's days, another sender's day and a resource's entry tell nothing."""
+    day = [FIRST + timedelta(days=number) for number in range(5)]
+    at = [datetime(2026, 6, 1 + number, 9, tzinfo=UTC) for number in range(5)]
+    anomalies = pl.DataFrame(
+        {
+            "subject_kind": ["sender", "sender", "resource"],
+            "subject_id": ["s1", "s2", "s3"],
+            "first_at": [at[0], at[1], at[0]],
+            "last_at": [at[4], at[1], at[4]],
+            "event_ids": [["b"], ["x"], ["c"]],
+        }
+    )
+    events = pl.DataFrame({"id": ["b", "c", "x"], "created_at": [at[1], at[2], at[1]]})
+    planted = {
+        "first": ("s1", [day[0]]),
+        "by evidence": ("s1", [day[1], day[2]]),
+        "last": ("s1", [day[4]]),
+        "between": ("s1", [day[2], day[3]]),
+        "another's day": ("s2", [day[0]]),
+        "a resource's": ("s3", [day[0]]),
+    }
+    labels = pl.DataFrame(
+        {
+            "incident_id": list(planted),
+            "kind": ["quiet"] * len(planted),
+            "sender_id": [sender for sender, _ in planted.values()],
+            "days": [days for _, days in planted.values()],
+        }
+    )
+    assert told_of(anomalies, events, labels) == ["by evidence", "first", "last"]
+
+
 def test_switched_senders_act_in_each_others_name_for_thirty_days():
     """Events inside the span change hands, those outside do not."""
     days = [FIRST, FIRST + timedelta(days=29), FIRST + timedelta(days=30)]
@@ -83,25 +116,28 @@ def test_switched_senders_act_in_each_others_name_for_thirty_days():
     assert exchanged(placed, [Switch(FIRST, "a", "b")])["sender_id"].to_list() == ["b", "a", "a"]
 
 
-def test_a_spike_is_four_times_the_usual_maximum():
-    """Nothing else in the log changes."""
-    calm = steady_log(1, senders=20, days=12)
-    loud = steady_log(1, senders=20, days=12, spike=Spike(4, 7, "export"))
-    day = date(2026, 4, 8)
-    export = pl.col("action_group") == "export"
-    mine = (pl.col("sender_id") == "s00004") & export
-    per_day = calm.filter(mine).group_by(pl.col("created_at").dt.date()).len()
-    spiked = loud.filter(mine, pl.col("created_at").dt.date() == day)
-    assert len(spiked) == 4 * max(2, per_day["len"].max() or 0)
+def test_a_spike_is_four_times_the_usual_maximum_of_one_count():
+    """No other count of the log changes, and the spike is work on the sender's own resources."""
+    spike = Spike(4, 7, "export")
+    calm, loud = (steady_log(1, senders=20, days=12, spike=each) for each in (None, spike))
+    day = pl.col("created_at").dt.date().alias("day")
+    usual, now = (each.group_by("sender_id", "action_group", day).len() for each in (calm, loud))
+    changed = now.join(usual, on=now.columns, how="anti")
+    own = pl.col("sender_id") == "s00004"
+    highest = usual.filter(own, pl.col("action_group") == "export")["len"].max()
+    assert changed.rows() == [("s00004", "export", date(2026, 4, 8), 4 * max(2, highest))]
+    assert set(loud.filter(own)["resource_id"]) <= set(calm.filter(own)["resource_id"])
 
 
 def test_the_page_prints_figures_beside_goals():
     """One row a measure, and one row a kind of incident."""
     found = Outcome(2, 0.5, 0.5, 0.75, 0.9, 1.0, {"quiet": 0.0, "loud": 1.0})
-    run = Planted(found, found, found, found, told=0.5, rule_alerts=3, shown=4)
+    told = {"told": 0.5, "told_with_rules": 0.625, "rule_alerts": 3, "shown": 4}
+    run = Planted(found, found, found, found, **told)
     page = evaluation_page([Case("Standard", {"average precision": 0.7}, [run, run])])
     assert "| average precision | 0.750 | 0.70 |" in page
-    assert "told of in the report | 0.500 |" in page
+    assert "| model alone, told of in the report | 0.500 |" in page
+    assert "| with rules, told of in the report | 0.625 |" in page
     assert "| quiet | 0.00 |" in page
 
 
@@ -110,7 +146,7 @@ def test_planted_incidents_are_found_in_a_simulated_workspace():
     """A third-size workspace: most incidents in the top three of a day, naive counts find few."""
     from auditlens.evaluate import plant
 
-    found = plant(21, people=120)
+    found = plant(31, people=120)
     assert found.senders.found >= 0.85
     assert found.senders_with_rules.found >= found.senders.found
     assert found.resources.found >= 0.7
@@ -137,12 +173,11 @@ def test_reasons_name_what_was_pushed():
     assert faithful.family >= 0.9
 
 
-def test_a_spike_in_counters_is_first_and_told_by_its_count():
-    """Three hundred steady people; one does four times the usual maximum of reads for a day."""
-    found = judge_spike(4, senders=300)
-    assert found.rank == 1
-    assert found.right
-    assert "reads" in found.text
+def test_a_spike_in_events_is_first_and_told_by_its_count():
+    """Two hundred steady people; one does four times the usual maximum of reads for a day."""
+    found = judge_spike(4, senders=200)
+    assert (found.rank, found.right, found.shown) == (1, True, True)
+    assert found.text.split()[1] == "reads"
 
 
 @pytest.mark.slow
