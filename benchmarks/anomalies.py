@@ -1,6 +1,6 @@
 """Measure and rebuild the anomaly models: ``python benchmarks/anomalies.py COMMAND``.
 
-Commands: ``evaluate`` writes docs/evaluation.md (XX CPU minutes; needs the activity streams in
+Commands: ``evaluate`` writes docs/evaluation.md (half an hour of CPU; needs the activity streams in
 ``$AUDITLENS_STREAMS`` for the identity switch, and the group ``bench`` for other detectors and
 SHAP); with seeds it only prints. ``stability``, ``clean`` and ``spikes`` are parts of it. ``prior``
 and ``docs``, and ``month``, ``speed``, ``year`` and ``days``, which ``run`` calls.
