@@ -18,7 +18,7 @@ SPIKES = range(100, 200)
 def lacking() -> list[str]:
     """What the page needs and is not there."""
     parts = [name for name in PEERS if find_spec(name) is None]
-    return parts if streams() else [*parts, f"${STREAMS}, a folder of activity streams,"]
+    return parts if streams() else [*parts, f"activity streams in ${STREAMS}"]
 
 
 def streams() -> list[Path]:

@@ -44,7 +44,7 @@ def evaluate(*seeds: str) -> None:
 
     chosen = chosen_seeds(seeds)
     if chosen == REPORTED_SEEDS and lacking():
-        sys.exit(f"The page would have holes: {' and '.join(lacking())} missing.")
+        sys.exit(f"The page would have holes; missing: {', '.join(lacking())}")
     page = whole_page(chosen)
     if chosen == REPORTED_SEEDS:
         (ROOT / "docs" / "evaluation.md").write_text(page, "utf-8")
