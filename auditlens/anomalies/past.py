@@ -109,15 +109,18 @@ def carried(group: Ints, count: Ints, wanted: Ints) -> Ints:
 
 def with_tail(
     table: pl.DataFrame, tail: pl.DataFrame | None, subject: str, columns: tuple[str, ...]
-) -> pl.DataFrame:
-    """The kept days before the new ones: ``subject``, ``d``, ``columns``, sorted.
+) -> dict[str, Ints]:
+    """The kept days before the new ones, sorted: ``subject``, ``d`` and ``columns`` as arrays.
 
-    ``fresh`` marks the new days; ``days_before`` is 0 there, and true of the kept ones.
+    ``fresh`` is 1 on the new days; ``days_before`` is 0 there, and true of the kept ones. In
+    ``tail`` the days of a subject stand in order, before those of ``table``.
     """
-    new = table.select(
-        subject, "d", *columns, days_before=pl.lit(0, pl.Int64), fresh=pl.lit(value=True)
-    )
-    if tail is None:
-        return new
-    old = tail.select(subject, "d", *columns, "days_before", fresh=pl.lit(value=False))
-    return pl.concat([old, new]).sort(subject, "d")
+    names = (subject, "d", *columns)
+    new = {name: table[name].to_numpy() for name in names}
+    new |= {"days_before": np.zeros(len(table), np.int64), "fresh": np.ones(len(table), np.int64)}
+    if tail is not None:
+        old = {name: tail[name].to_numpy() for name in (*names, "days_before")}
+        old["fresh"] = np.zeros(len(tail), np.int64)
+        order = np.argsort(np.r_[old[subject], new[subject]], kind="stable")
+        new = {name: np.r_[old[name], column][order] for name, column in new.items()}
+    return {name: column.astype(np.int64, copy=False) for name, column in new.items()}

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from auditlens.anomalies.likeness import PEER_COUNTS, TOP_COUNTS
 from auditlens.anomalies.past import with_tail
 from auditlens.anomalies.slow import (
+    FORTNIGHT,
     WORKWEEK,
     log_ratio_to_before,
     recent_mean,
+    stretch_starts,
     sum_of_days,
     surge_of_days,
 )
@@ -22,6 +23,7 @@ from auditlens.anomalies.windows import (
     Ints,
     deviation,
     first_rows,
+    log_counts,
     stabilised,
     surge,
     trails,
@@ -98,47 +100,62 @@ def with_baselines(table: pl.DataFrame, kept: pl.DataFrame | None = None) -> pl.
     ``kept`` holds READ and ``days_before`` of each sender's last days before those of ``table``.
     """
     days = with_tail(table, kept, "s", READ)
-    s, d = (days[name].to_numpy().astype(np.int64) for name in ("s", "d"))
-    first, fresh = first_rows(s), days["fresh"].to_numpy()
-    before = np.arange(len(s)) - first + days["days_before"].to_numpy()[first]
-    wanted = wanted_rows(s, first, fresh)
-    values = {name: days[name].to_numpy() for name in READ}
-    values["own_unlike"] = 1000 - values["own_likeness"]
-    values["other_margin"] = values["other_likeness"] - values["own_likeness"]
+    days["own_unlike"] = 1000 - days["own_likeness"]
+    days["other_margin"] = days["other_likeness"] - days["own_likeness"]
+    first, new = first_rows(days["s"]), np.flatnonzero(days["fresh"])
+    now = {name: column[new] for name, column in days.items()}
+    before = new - first[new] + days["days_before"][first[new]]
     made: dict[str, Ints | Floats] = {
         "days_before": before,
-        "gap_days": np.where(before > 0, d - np.roll(d, 1), 0),
-        "own_unlike": values["own_unlike"],
-        "other_margin": values["other_margin"],
-        "odd_hour_share": values["odd_hour_events"] * 1000 // np.maximum(values["events"], 1),
+        "gap_days": np.where(before > 0, now["d"] - days["d"][new - 1], 0),
+        "own_unlike": now["own_unlike"],
+        "other_margin": now["other_margin"],
+        "odd_hour_share": now["odd_hour_events"] * 1000 // np.maximum(now["events"], 1),
     }
     back = made["gap_days"] >= AWAY
-    made |= {f"return_{name}": np.where(back, values[name], 0) for name in RETURNING}
-    logs = [np.log1p(values[name]) for name in SELF_COUNTS]
-    needed = [wanted if name in RECENT else fresh for name in SELF_COUNTS]
-    baselines = trails(logs, first, needed)
-    for name, levels, baseline in zip(SELF_COUNTS, logs, baselines, strict=True):
-        made[f"{name}_z"] = deviation(levels, baseline)
-        if name in SURGE_COUNTS:
-            made[f"{name}_leap"] = surge(values[name], baseline)
-        if name in TOP_COUNTS:
-            made[f"{name}_leap"] = beyond(made[f"{name}_leap"], values[name], values[f"top_{name}"])
-    made["day_z"] = made["events_z"] - by_day(made["events_z"], d)
-    steps = [values[name] / 1000.0 for name in SELF_SURPRISES]
-    baselines = trails(steps, first, [fresh] * len(steps))
+    made |= {f"return_{name}": np.where(back, now[name], 0) for name in RETURNING}
+    leaps, latest = own_deviations(days, first, new)
+    made |= leaps
+    made["day_z"] = made["events_z"] - by_day(made["events_z"], now["d"])
+    steps = [days[name] / 1000.0 for name in SELF_SURPRISES]
+    baselines = trails(steps, first, [new] * len(steps))
     for name, levels, baseline in zip(SELF_SURPRISES, steps, baselines, strict=True):
-        made[f"{name}_self"] = deviation(levels, baseline)
+        made[f"{name}_self"] = deviation(levels[new], baseline)
     for name in PEER_COUNTS:
-        usual = values[f"usual_{name}"]
-        ratio = np.log((values[name] + 1) / (np.maximum(usual, 0) + 1))
+        usual = now[f"usual_{name}"]
+        ratio = np.log((now[name] + 1) / (np.maximum(usual, 0) + 1))
         made[f"peer_{name}"] = np.where(usual >= 0, ratio, 0.0)
-    made |= slow_features(values, s, d, first, fresh)
-    for name in RECENT:
-        made[f"{name}_5"] = recent_mean(np.asarray(made[f"{name}_z"], np.float64), first)
+    made |= slow_features(days, first, new)
+    made |= {f"{name}_5": recent_mean(latest[name], first)[new] for name in RECENT}
     return table.with_columns(
-        pl.Series(name, (np.round(column, 6) if column.dtype.kind == "f" else column)[fresh])
+        pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
     )
+
+
+def own_deviations(
+    days: Mapping[str, Ints], first: Ints, new: Ints
+) -> tuple[dict[str, Ints | Floats], dict[str, Floats]]:
+    """Deviations and leaps of the new days' counts; of RECENT, the last days' deviations too."""
+    made: dict[str, Ints | Floats] = {}
+    latest: dict[str, Floats] = {}
+    wanted = last_rows(days["s"], first, days["fresh"])
+    logs = [log_counts(days[name]) for name in SELF_COUNTS]
+    needed = [wanted if name in RECENT else new for name in SELF_COUNTS]
+    baselines = trails(logs, first, needed)
+    for name, levels, rows, baseline in zip(SELF_COUNTS, logs, needed, baselines, strict=True):
+        z = np.zeros(len(levels))
+        z[rows] = deviation(levels[rows], baseline)
+        made[f"{name}_z"] = z[new]
+        if name in RECENT:
+            latest[name] = z
+        if name in SURGE_COUNTS:
+            before = baseline.at(np.searchsorted(rows, new))
+            made[f"{name}_leap"] = surge(days[name][new], before)
+        if name in TOP_COUNTS:
+            top = days[f"top_{name}"][new]
+            made[f"{name}_leap"] = beyond(made[f"{name}_leap"], days[name][new], top)
+    return made, latest
 
 
 def beyond(leap: Ints | Floats, values: Ints, top: Ints) -> Floats:
@@ -147,27 +164,28 @@ def beyond(leap: Ints | Floats, values: Ints, top: Ints) -> Floats:
     return np.where(top >= 0, np.minimum(leap, over), leap)
 
 
-def slow_features(
-    values: Mapping[str, Ints], s: Ints, d: Ints, first: Ints, fresh: NDArray[np.bool_]
-) -> dict[str, Ints | Floats]:
+def slow_features(days: Mapping[str, Ints], first: Ints, new: Ints) -> dict[str, Ints | Floats]:
     """Sums of fourteen and of five days, and how they compare with earlier ones."""
     made: dict[str, Ints | Floats] = {}
+    start = stretch_starts(days["s"], days["d"], days=FORTNIGHT)
     for name in SLOW_COUNTS:
-        sums = sum_of_days(values[name], s, d)
-        made[f"{name}_14"] = sums
-        made[f"{name}_14_ratio"] = log_ratio_to_before(values[name], sums, s, d, first)
-    exporting = (values["sensitive_export"] > 0).astype(np.int64)
-    made["sensitive_export_days_14"] = sum_of_days(exporting, s, d)
+        sums = sum_of_days(days[name], start)
+        made[f"{name}_14"] = sums[new]
+        made[f"{name}_14_ratio"] = log_ratio_to_before(days[name], sums, start, first)[new]
+    exporting = (days["sensitive_export"] > 0).astype(np.int64)
+    made["sensitive_export_days_14"] = sum_of_days(exporting, start)[new]
+    start = stretch_starts(days["s"], days["d"], days=WORKWEEK)
     for name in SURGING:
-        made[f"{name}_5_sum"] = sum_of_days(values[name], s, d, days=WORKWEEK)
-        made[f"{name}_5_surge"] = surge_of_days(values[name], s, d, first, only=fresh)
+        sums = sum_of_days(days[name], start)
+        made[f"{name}_5_sum"] = sums[new]
+        made[f"{name}_5_surge"] = surge_of_days(sums, start, first, new)
     return made | {f"{name}_5_leap": made[f"{name}_5_surge"] for name in TAKING}
 
 
-def wanted_rows(s: Ints, first: Ints, fresh: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def last_rows(s: Ints, first: Ints, fresh: Ints) -> Ints:
     """The new days and the last few before them, whose deviations their sums rest on."""
-    kept = np.bincount(s[~fresh], minlength=int(s.max(initial=0)) + 1)
-    return np.asarray(np.arange(len(s)) - first >= kept[s] - WORKWEEK)
+    kept = np.bincount(s[fresh == 0], minlength=int(s.max(initial=0)) + 1)
+    return np.flatnonzero(np.arange(len(s)) - first >= kept[s] - WORKWEEK)
 
 
 def by_day(z: Floats | Ints, day: Ints) -> Floats:

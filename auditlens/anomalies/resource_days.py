@@ -13,10 +13,12 @@ from auditlens.anomalies.past import with_tail
 from auditlens.anomalies.sender_days import Comparison
 from auditlens.anomalies.windows import (
     ENOUGH,
+    Floats,
     Ints,
     deviation,
     first_rows,
     highest_count,
+    log_counts,
     stabilised,
     trail,
 )
@@ -51,23 +53,21 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     """
     table = visits(seen)
     kept = ledger.past.tables.get("resource_days")
-    days = with_types(with_tail(table, kept_of(table, kept), "r", READ))
-    fresh = days["fresh"].to_numpy()
-    r, d = (days[name].to_numpy().astype(np.int64) for name in ("r", "d"))
-    first = first_rows(r)
-    before = (np.arange(len(r)) - first + days["days_before"].to_numpy()[first])[fresh]
-    table = table.with_columns(days.filter("fresh")["type"])
+    days = with_tail(table, kept_of(table, kept), "r", READ)
+    first, new = first_rows(days["r"]), np.flatnonzero(days["fresh"])
+    table = table.with_columns(pl.Series("type", latest_types(days["type"], first)[new], pl.Int64))
+    before = new - first[new] + days["days_before"][first[new]]
     usual = type_days(table, kept, len(ledger.types))
-    made = {
+    made: dict[str, Ints | Floats] = {
         "days_before": before,
-        "idle_days": np.where(before > 0, (d - np.roll(d, 1))[fresh], 0),
-    } | {f"usual_{name}": high for name, high in usual.items()}
+        "idle_days": np.where(before > 0, days["d"][new] - days["d"][new - 1], 0),
+    }
+    made |= {f"usual_{name}": high for name, high in usual.items()}
     for count in OWN_COUNTS:
-        values = days[count].to_numpy()
+        values = days[count][new]
         # One of something, or none, is never more than usual; most resource-days are that.
-        several = fresh & (values > (0 if count in SCARCE else 1))
-        own = trail(np.log1p(values), first, only=several).at(fresh)
-        values, several = values[fresh], several[fresh]
+        several = values > (0 if count in SCARCE else 1)
+        own = trail(log_counts(days[count]), first, rows=new[several]).among(several)
         z = deviation(np.log1p(values), own)
         if count in usual:
             high = np.maximum(usual[count], 0)
@@ -80,19 +80,20 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
                 np.where(own.days >= ENOUGH, level - highest, np.inf),
             )
         made[f"{count}_z"] = z
-    unusual = days["audience_mean"].to_numpy() / 1000.0
-    visited = fresh & (days["new_senders"].to_numpy() > 0)
-    baseline = trail(unusual, first, only=visited).at(fresh)
-    made["audience_self"] = deviation(unusual[fresh], baseline)
+    unusual = days["audience_mean"] / 1000.0
+    visited = days["new_senders"][new] > 0
+    baseline = trail(unusual, first, rows=new[visited]).among(visited)
+    made["audience_self"] = deviation(unusual[new], baseline)
     return table.with_columns(
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
     )
 
 
-def with_types(days: pl.DataFrame) -> pl.DataFrame:
+def latest_types(types: Ints, first: Ints) -> Ints:
     """A resource's type is the last by name that its events so far bore."""
-    return days.with_columns(type=pl.col("type").cum_max().over("r"))
+    line = first * (int(types.max(initial=0)) + 1) + types
+    return np.asarray(np.maximum.accumulate(line) - (line - types), np.int64)
 
 
 def kept_of(table: pl.DataFrame, kept: pl.DataFrame | None) -> pl.DataFrame | None:

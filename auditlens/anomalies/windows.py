@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
     "ENOUGH", "WINDOW", "Floats", "Ints", "Trail", "deviation", "first_rows", "highest_count",
-    "stabilised", "surge", "trail", "trails",
+    "log_counts", "stabilised", "surge", "trail", "trails",
 ]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -44,11 +45,18 @@ class Trail:
     high: Floats
     highest: Floats
 
-    def at(self, rows: Ints | NDArray[np.bool_] | slice) -> Trail:
+    def at(self, rows: Ints | slice) -> Trail:
         """The same of some rows."""
         return Trail(
             self.days[rows], self.median[rows], self.mad[rows], self.high[rows], self.highest[rows]
         )
+
+    def among(self, mine: NDArray[np.bool_]) -> Trail:
+        """The same of more rows, of which these are ``mine``; the others get zeros, and no days."""
+        found = Trail(*(np.zeros(len(mine), dtype) for dtype in (np.int64, *[np.float64] * 4)))
+        for name, column in vars(self).items():
+            getattr(found, name)[mine] = column
+        return found
 
 
 def first_rows(subjects: Ints) -> Ints:
@@ -59,44 +67,46 @@ def first_rows(subjects: Ints) -> Ints:
     return np.repeat(starts, np.diff(np.r_[starts, len(subjects)])).astype(np.int64)
 
 
-def trail(
-    levels: Floats, first: Ints, *, only: NDArray[np.bool_] | None = None, window: int = WINDOW
-) -> Trail:
-    """What ``levels`` were over the subject's rows before each row.
+def log_counts(values: Ints) -> Floats:
+    """``log1p`` of counts: most are small, so each number's logarithm is taken once."""
+    highest = int(values.max(initial=0))
+    if highest > len(values):
+        return np.log1p(values)
+    return np.asarray(np.log1p(np.arange(highest + 1))[values], np.float64)
 
-    ``only`` marks the rows that need an answer; the others get zeros, and no days.
-    """
-    rows = np.arange(len(levels), dtype=np.int64) if only is None else np.flatnonzero(only)
-    days = np.zeros(len(levels), np.int64)
-    days[rows] = np.minimum(rows - first[rows], window)
-    median, mad, high, highest = (np.zeros(len(levels)) for _ in range(4))
+
+def trail(levels: Floats, first: Ints, *, rows: Ints | None = None, window: int = WINDOW) -> Trail:
+    """What ``levels`` were over the subject's rows before each of ``rows`` (of every row)."""
+    if rows is None:
+        rows = np.arange(len(levels), dtype=np.int64)
+    days = np.minimum(rows - first[rows], window)
+    median, mad, high, highest = (np.zeros(len(rows)) for _ in range(4))
     padded = np.r_[np.full(window, np.inf), levels]
-    for chunk in np.array_split(rows, max(1, len(rows) // CHUNK)):
-        count = days[chunk]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window)
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        count = days[part]
         held = np.arange(window)[None, :] >= window - count[:, None]
-        back = np.lib.stride_tricks.sliding_window_view(padded, window)[chunk]
-        ordered = np.sort(np.where(held, back, np.inf), axis=1)
-        median[chunk] = middle(ordered, count)
-        high[chunk] = place(ordered, count, np.ceil(0.9 * count).astype(np.int64) - 1)
-        highest[chunk] = place(ordered, count, count - 1)
+        ordered = np.sort(np.where(held, windows[rows[part]], np.inf), axis=1)
+        median[part] = middle(ordered, count)
+        high[part] = place(ordered, count, np.ceil(0.9 * count).astype(np.int64) - 1)
+        highest[part] = place(ordered, count, count - 1)
         with np.errstate(invalid="ignore"):
-            away = np.where(np.isfinite(ordered), np.abs(ordered - median[chunk, None]), np.inf)
-        mad[chunk] = middle(np.sort(away, axis=1), count)
+            away = np.where(np.isfinite(ordered), np.abs(ordered - median[part, None]), np.inf)
+        mad[part] = middle(np.sort(away, axis=1), count)
     return Trail(days, median, mad, high, highest)
 
 
-def trails(
-    columns: Sequence[Floats], first: Ints, only: Sequence[NDArray[np.bool_]]
-) -> list[Trail]:
+def trails(columns: Sequence[Floats], first: Ints, rows: Sequence[Ints]) -> list[Trail]:
     """``trail`` of each column, all at once: for few rows, the calls cost more than the work."""
-    rows = len(first)
-    starts = rows * np.arange(len(columns))
+    starts = len(first) * np.arange(len(columns))
     found = trail(
         np.concatenate(columns),
         (first + starts[:, None]).ravel(),
-        only=np.concatenate(only),
+        rows=np.concatenate([start + each for start, each in zip(starts, rows, strict=True)]),
     )
-    return [found.at(slice(start, start + rows)) for start in starts.tolist()]
+    ends = np.cumsum([0, *map(len, rows)]).tolist()
+    return [found.at(slice(*span)) for span in pairwise(ends)]
 
 
 def place(ordered: Floats, count: Ints, at: Ints) -> Floats:

@@ -11,7 +11,7 @@ from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.counts import day_counts
 from auditlens.anomalies.ledger import open_ledger
 from auditlens.anomalies.model import fit_days
-from auditlens.anomalies.slow import surge_of_days
+from auditlens.anomalies.slow import stretch_starts, sum_of_days, surge_of_days
 from auditlens.anomalies.steps import step_surprise
 from auditlens.anomalies.tables import day_tables
 from auditlens.events import conform
@@ -138,7 +138,8 @@ def test_five_days_of_little_surge_where_no_day_does():
     """Three a day for a week, after one a day, stand above every earlier five days."""
     values = np.array([1] * 20 + [3] * 5)
     zeros = np.zeros(25, np.int64)
-    surge = surge_of_days(values, zeros, np.arange(25), zeros)
+    start = stretch_starts(zeros, np.arange(25), days=5)
+    surge = surge_of_days(sum_of_days(values, start), start, zeros, np.arange(25))
     assert surge[19] == 0
     assert surge[24] > 2.5
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from auditlens.anomalies.slow import sum_of_days
+from auditlens.anomalies.slow import stretch_starts, sum_of_days
 from auditlens.anomalies.windows import deviation, first_rows, surge, trail
 
 SUBJECTS = np.array([0] * 40 + [1] * 3)
@@ -46,5 +46,6 @@ def test_a_leap_is_measured_from_the_highest_day():
 def test_sums_count_calendar_days():
     """A fortnight is fourteen days, whether active or not."""
     day = np.array([0, 13, 14, 30])
-    sums = sum_of_days(np.array([1, 2, 4, 8]), np.zeros(4, np.int64), day)
+    start = stretch_starts(np.zeros(4, np.int64), day, days=14)
+    sums = sum_of_days(np.array([1, 2, 4, 8]), start)
     assert sums.tolist() == [1, 3, 6, 8]
