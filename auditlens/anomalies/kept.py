@@ -121,23 +121,32 @@ def following(
     """What the ledger's past and its own days leave behind together."""
     old, end = ledger.past.tables, int(ledger.rows["d"].max())  # type: ignore[arg-type]
     tables = {key: added(old[key], first_use(seen.pairs[key], key)) for key in seen.pairs}
-    taken = day_steps(ledger)[0].select(pl.col("s", "b", "e").cast(pl.Int32), "n")
-    tables["steps"] = added(old["steps"], taken)
+    steps = day_steps(ledger)[0].group_by(pl.col("s", "b", "e").cast(pl.Int32))
+    tables["steps"] = added(old["steps"], steps.agg(pl.col("n").sum()))
     tables["hours"] = added(old["hours"], hours_present(ledger))
     for key in ("r", "c"):
-        days = added(old[f"touched_{key}"], days_touched(seen.pairs[key], key))
-        tables[f"touched_{key}"] = days.filter(pl.col("week") >= (end + 3) // 7 - MEMORY_WEEKS)
+        touched = f"touched_{key}"
+        tables[touched] = added(old[touched], days_touched(seen.pairs[key], key))
     moments = with_evening(ledger)
     tables["evening"] = moments.filter(pl.col("t") >= pl.col("t").max() - PAUSE)
-    tables["sender_days"] = last_days(
-        old.get("sender_days"), senders.select("s", "d", *relative.READ, "days_before"), SENDER_TAIL
-    )
-    columns = ("r", "d", *resource_days.READ, "days_before")
-    tables["resource_days"] = last_days(
-        old.get("resource_days"), resources.select(columns), WINDOW, since=end - 7 - BASELINE_DAYS
-    )
+    days = {"sender_days": senders.select("s", "d", *relative.READ, "days_before")}
+    days["resource_days"] = resources.select("r", "d", *resource_days.READ, "days_before")
+    tables |= {name: pl.concat([old.get(name, new.clear()), new]) for name, new in days.items()}
     names = {"r": ledger.resources, "c": ledger.containers, "e": ledger.kinds, "k": ledger.types}
-    return Past(ledger.start, end, ledger.senders.select(*SENDERS), names, tables)
+    past = Past(ledger.start, end, ledger.senders.select(*SENDERS), names, tables)
+    return past if past.week == ledger.past.week else shortened(past)
+
+
+def shortened(past: Past) -> Past:
+    """Without what no later day reads. Once a week is often enough: it costs more than a day."""
+    assert past.end is not None
+    tables, recent = dict(past.tables), pl.col("week") >= past.week - MEMORY_WEEKS
+    for name in ("touched_r", "touched_c"):
+        tables[name] = tables[name].filter(recent)
+    tables["sender_days"] = last_days(tables["sender_days"], SENDER_TAIL)
+    since = past.end - 7 - BASELINE_DAYS
+    tables["resource_days"] = last_days(tables["resource_days"], WINDOW, since=since)
+    return replace(past, tables=tables)
 
 
 def latest_removals(ledger: Ledger, events: pl.DataFrame) -> pl.DataFrame:
@@ -160,23 +169,24 @@ def hours_present(ledger: Ledger) -> pl.DataFrame:
     row, slot, _ = hour_cells(ledger)
     days = presence(ledger.sender_days, row, slot)
     day, place = np.nonzero(days)
-    return pl.DataFrame(
+    present = pl.DataFrame(
         {
             "s": ledger.sender_days["s"].to_numpy()[day],
             "slot": place.astype(np.int32),
             "quarters": days[day, place],
         }
     )
+    return present.group_by("s", "slot").agg(pl.col("quarters").sum())
 
 
 def added(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """Both tables in one: sums of Int64 columns, the earliest ``since``; sorted by the others.
 
-    ``old`` is sorted already, so few new rows cost little more than a copy.
+    Neither has the same keys twice. ``old`` is sorted already, so few new rows cost little more
+    than a copy.
     """
     sums = [name for name, dtype in old.schema.items() if dtype == pl.Int64]
     keys = [name for name in old.columns if name not in (*sums, "since")]
-    new = new.group_by(keys).agg(pl.col(sums).sum(), pl.col("^since$").min())
     new = new.select(old.columns).sort(keys)
     before, now = lines(old, new, keys)
     at = np.searchsorted(before, now)
@@ -201,18 +211,11 @@ def lines(old: pl.DataFrame, new: pl.DataFrame, keys: list[str]) -> tuple[Ints, 
     return found[0], found[1]
 
 
-def last_days(
-    old: pl.DataFrame | None, new: pl.DataFrame, number: int, *, since: int | None = None
-) -> pl.DataFrame:
+def last_days(days: pl.DataFrame, number: int, *, since: int | None = None) -> pl.DataFrame:
     """The last ``number`` days of each subject, and every day from ``since`` on; sorted."""
-    subject = new.columns[0]
-    old = new.clear() if old is None else old
-    before, now = (table[subject].to_numpy() for table in (old, new))
-    place = np.searchsorted(before, now, side="right")
-    order = np.insert(np.arange(len(old)), place, np.arange(len(new)) + len(old))
-    subjects = np.r_[before, now][order]
-    both: pl.DataFrame = pl.concat([old, new])
+    order = np.argsort(days[:, 0].to_numpy(), kind="stable")
+    subjects = days[:, 0].to_numpy()[order]
     kept = np.searchsorted(subjects, subjects, side="right") - np.arange(len(order)) <= number
     if since is not None:
-        kept |= both["d"].to_numpy()[order] >= since
-    return both.select(pl.all().gather(order[kept]))
+        kept |= days["d"].to_numpy()[order] >= since
+    return days.select(pl.all().gather(order[kept]))

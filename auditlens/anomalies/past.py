@@ -68,6 +68,11 @@ class Past:
     )
     tables: Mapping[str, pl.DataFrame] = field(default_factory=empty_tables)
 
+    @property
+    def week(self) -> int | None:
+        """The number of the week of ``end``."""
+        return None if self.end is None else (self.end + 3) // 7
+
     def recoded(self, senders: pl.Series, names: Mapping[str, pl.Series]) -> Past:
         """The same with the codes of longer lists; ``senders`` and ``names`` stay as they are.
 
@@ -97,14 +102,18 @@ def carried(group: Ints, count: Ints, wanted: Ints) -> Ints:
     """Per wanted group, the sum of ``count`` over the kept rows of that group."""
     if not len(group) or not len(wanted):
         return np.zeros(len(wanted), np.int64)
+    low = min(int(group.min()), int(wanted.min()))
+    groups = max(int(group.max()), int(wanted.max())) - low + 1
+    if groups <= len(group):
+        # Sums of whole numbers are exact in floats, up to 2 ** 53.
+        sums = np.bincount(group - low, weights=count, minlength=groups)
+        return np.asarray(sums[wanted - low], np.int64)
     if (np.diff(group) < 0).any():
-        kept = np.isin(group, wanted)
-        group, count = group[kept], count[kept]
         order = np.argsort(group, kind="stable")
         group, count = group[order], count[order]
     total = np.r_[0, np.cumsum(count)]
-    low, high = (np.searchsorted(group, wanted, side=side) for side in ("left", "right"))
-    return np.asarray(total[high] - total[low], np.int64)
+    start, end = (np.searchsorted(group, wanted, side=side) for side in ("left", "right"))
+    return np.asarray(total[end] - total[start], np.int64)
 
 
 def with_tail(
