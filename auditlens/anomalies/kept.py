@@ -63,11 +63,11 @@ class FeatureState:
             known, until=None, timezone=self.timezone, circles=circles, past=self.past
         )
         seen = compare(ledger)
-        senders, resources = sender_features(ledger, seen), resource_features(ledger, seen)
+        senders, (resources, types) = sender_features(ledger, seen), resource_features(ledger, seen)
         past = self.past
         if len(ledger.rows):
             past = following(ledger, seen, senders, resources)
-            tables = {"removals": latest_removals(ledger, known)}
+            tables = {**seen.week, "types": types, "removals": latest_removals(ledger, known)}
             tables["days"] = added(self.past.tables["days"], day_marks(known.lazy(), self.timezone))
             past = replace(past, tables={**past.tables, **tables})
         return NewDays(
@@ -140,7 +140,7 @@ def following(
 def shortened(past: Past) -> Past:
     """Without what no later day reads. Once a week is often enough: it costs more than a day."""
     assert past.end is not None
-    tables, recent = dict(past.tables), pl.col("week") >= past.week - MEMORY_WEEKS
+    tables, recent = dict(past.tables), pl.col("week") >= (past.end + 3) // 7 - MEMORY_WEEKS
     for name in ("touched_r", "touched_c"):
         tables[name] = tables[name].filter(recent)
     tables["sender_days"] = last_days(tables["sender_days"], SENDER_TAIL)

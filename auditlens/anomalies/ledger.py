@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -61,6 +62,19 @@ class Ledger:
         """The first day of these events; 0 without events."""
         first = self.rows["d"].min()
         return first if isinstance(first, int) else 0
+
+    @property
+    def this_week(self) -> Mapping[str, pl.DataFrame]:
+        """What is kept of the week of the first day, where earlier days of it were counted.
+
+        Who belongs together may have changed within the week; then nothing of peers is known.
+        """
+        past = self.past
+        if past.week != (self.first_day + 3) // 7:
+            return {}
+        same = past.tables["circles"].equals(self.circles)
+        names = ("top", "types", "peers", "usual") if same else ("top", "types")
+        return {name: past.tables[name] for name in names}
 
     @cached_property
     def sender_days(self) -> pl.DataFrame:

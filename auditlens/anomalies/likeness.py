@@ -29,7 +29,7 @@ DAY_SPAN = 100_000
 
 def compare_with_others(
     ledger: Ledger, pairs: dict[str, pl.DataFrame], counts: pl.DataFrame
-) -> tuple[pl.DataFrame, dict[str, Ints], Ints]:
+) -> tuple[pl.DataFrame, dict[str, Ints], Ints, dict[str, pl.DataFrame]]:
     """Compare each sender-day with the peers and the profiles of the weeks before it.
 
     ``pairs`` are the day pairs of ``r``, ``c`` and ``e``, ``counts`` the sender-days. Returns a
@@ -37,7 +37,7 @@ def compare_with_others(
     ``top_<count>`` (what one in 300 of the days of all people, or all services, exceeds),
     ``own_likeness`` and ``other_likeness`` (cosines in thousandths) and ``like`` (the sender most
     alike); and per kind of pair how many peers had the value before the week (-1 without peers);
-    and how remote the folder of each pair of ``c`` is.
+    how remote the folder of each pair of ``c`` is; and what later days of the last week need of it.
     """
     size = len(ledger.resources) + len(ledger.containers)
     folders = pl.col("c") + len(ledger.resources)
@@ -48,11 +48,9 @@ def compare_with_others(
     seen = {key: Seen(pairs[key], ledger.past, key) for key in places}
     had = {key: np.full(len(pairs[key]), -1, np.int64) for key in places}
     things = Places(touched.sort("s", "d", "x"), "x")
-    columns = ("s", "d", *dict.fromkeys((*PEER_COUNTS, *TOP_COUNTS)))
-    kept = ledger.past.tables.get("sender_days", counts.clear()).select(columns)
-    latest = pl.concat([kept, counts.select(columns)])
-    s, d = (latest[name].to_numpy().astype(np.int64) for name in ("s", "d"))
-    usual = HighDays(s, d, {name: latest[name].to_numpy() for name in PEER_COUNTS})
+    earlier = ledger.past.tables.get("sender_days", counts.clear())
+    usual = HighDays(counts, earlier, "s", PEER_COUNTS, kept=ledger.this_week.get("usual"))
+    peers = pl.DataFrame()
     away = np.zeros(len(pairs["c"]), np.int64)
     alike = [pl.DataFrame(schema=dict.fromkeys(DAYS, pl.Int64))]
     for week in weeks(ledger, touched, size, before=touched_before(ledger)):
@@ -67,25 +65,31 @@ def compare_with_others(
         away[here] = remoteness(week, places["c"].s[here], folder, len(ledger.resources))
         usual.read(week.number, week.peers, week.known)
         alike.append(resembled(week, things, size))
-    typical = [pl.Series(f"usual_{name}", usual.found[name][len(kept) :]) for name in PEER_COUNTS]
-    typical += [each[len(kept) :] for each in top_days(ledger, latest)]
+        s, peer = week.peers.nonzero()
+        peers = pl.DataFrame({"s": s.astype(np.int32), "peer": peer.astype(np.int32)})
+    top = top_days(ledger, counts, earlier)
+    typical = [pl.Series(f"usual_{name}", found) for name, found in usual.found.items()]
+    typical += [pl.Series(f"top_{name}", found) for name, found in top.found.items()]
     likeness = pl.concat(alike).with_columns(pl.col("s", "d").cast(pl.Int32))
     days = counts.select("s", "d", *typical).join(likeness, on=["s", "d"], how="left")
-    return days, had, away
+    kept = {"peers": peers, "circles": ledger.circles, "usual": usual.last, "top": top.last}
+    return days, had, away, kept
 
 
-def top_days(ledger: Ledger, latest: pl.DataFrame) -> list[pl.Series]:
-    """``top_<count>`` of each sender-day: what all but one in 300 of everyone's days reach."""
+def top_days(ledger: Ledger, counts: pl.DataFrame, before: pl.DataFrame) -> HighDays:
+    """What all but one in 300 of the days of all people, and of all services, reach."""
     from scipy.sparse import identity
 
-    s, d = (latest[name].to_numpy().astype(np.int64) for name in ("s", "d"))
-    service = ledger.senders["service"].to_numpy().astype(np.int64)
-    counts = {name: latest[name].to_numpy() for name in TOP_COUNTS}
-    top = HighDays(service[s], d, counts, share=TOP)
+    service = ledger.senders["service"].cast(pl.Int32)
+    days, earlier = (
+        each.with_columns(service.gather(each["s"]).alias("service")) for each in (counts, before)
+    )
+    kept = ledger.this_week.get("top")
+    top = HighDays(days, earlier, "service", TOP_COUNTS, share=TOP, kept=kept)
     same, both = identity(2, dtype=np.int64, format="csr"), np.ones(2, np.bool_)
-    for week in np.unique((d + 3) // 7).tolist():
+    for week in week_of(counts["d"]).unique().sort().to_list():
         top.read(week, same, both)
-    return [pl.Series(f"top_{name}", top.found[name]) for name in TOP_COUNTS]
+    return top
 
 
 def touched_before(ledger: Ledger) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import polars as pl
 
@@ -15,8 +17,10 @@ __all__ = ["RISKY", "day_pairs", "earlier", "known_before", "week_of"]
 RISKY = ("export", "share", "permission", "delete", "admin")
 """Groups of actions that can do harm."""
 
+Day = TypeVar("Day", pl.Expr, pl.Series)
 
-def week_of(day: pl.Expr) -> pl.Expr:
+
+def week_of(day: Day) -> Day:
     """Number of the Monday-based week of a day number (day 0 was a Thursday)."""
     return (day + 3) // 7
 

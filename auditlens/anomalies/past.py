@@ -15,7 +15,10 @@ __all__ = ["NOTHING", "SENDERS", "Past", "carried", "with_tail"]
 NOTHING = -1
 """The code of a value the event does not have."""
 
-CODED = {"s": "s", "r": "r", "c": "c", "e": "e", "k": "k", "b": "e", "folder": "c", "type": "k"}
+CODED = {
+    "s": "s", "r": "r", "c": "c", "e": "e", "k": "k", "b": "e", "folder": "c", "type": "k",
+    "peer": "s",
+}  # fmt: skip
 """Columns that hold codes, and the letter of what they code."""
 
 SENDERS = {
@@ -57,7 +60,9 @@ class Past:
     for. ``tables``: by ``r``, ``c``, ``e``, ``k`` how often each sender had each value and since
     which day; ``steps`` from kind ``b`` to kind ``e``; ``hours`` present; days ``touched`` by
     week; ``evening``, the events of the last half hour; ``removals`` of accounts; how many events
-    the ``days`` had, with sums of their hashes; and the last ``sender_days``, ``resource_days``.
+    the ``days`` had, with sums of their hashes; the last ``sender_days``, ``resource_days``; and
+    of the week of ``end`` the ``peers``, the ``circles`` they rest on, and the high days that are
+    ``usual`` of them, at the ``top`` of everyone's, and of ``types``.
     """
 
     start: int | None = None

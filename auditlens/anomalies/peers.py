@@ -82,11 +82,26 @@ def weeks(
         rarity = np.where(common, 0.0, np.log((people + 1) / (shared + 1)))
         profile = unit_rows(held.log1p().multiply(rarity[None, :]).tocsr())
         profile.eliminate_zeros()
-        linking = np.where(shared <= SHARED_BY, 1.0, 0.0)
-        linked = unit_rows(profile.multiply(linking[None, :]).tocsr())
-        peers = closest(linked if circles is None else beside(linked, circles))
+        peers = kept_peers(ledger) if number == now[0] else None
+        if peers is None:
+            linking = np.where(shared <= SHARED_BY, 1.0, 0.0)
+            linked = unit_rows(profile.multiply(linking[None, :]).tocsr())
+            if circles is not None:
+                linked = beside(linked, circles, since < number)
+            peers = closest(linked)
         known = np.asarray(peers.sum(axis=1)).ravel() >= FEWEST_PEERS
         yield Week(number, peers, profile, known, rarity, held)
+
+
+def kept_peers(ledger: Ledger) -> Sparse | None:
+    """The peers of the first week, where earlier days of it were counted: nothing changes them."""
+    from scipy.sparse import csr_matrix
+
+    kept = ledger.this_week.get("peers")
+    if kept is None:
+        return None
+    rows, people = (kept["s"].to_numpy(), kept["peer"].to_numpy()), len(ledger.senders)
+    return csr_matrix((np.ones(len(kept), np.int64), rows), shape=(people, people))
 
 
 def circle_rows(ledger: Ledger) -> Sparse | None:
@@ -99,11 +114,14 @@ def circle_rows(ledger: Ledger) -> Sparse | None:
     return unit_rows(csr_matrix((rarity, (s, q)), shape=(len(ledger.senders), int(q.max()) + 1)))
 
 
-def beside(linked: Sparse, circles: Sparse) -> Sparse:
-    """Resources and circles in one profile: rows of length one."""
-    from scipy.sparse import hstack
+def beside(linked: Sparse, circles: Sparse, there: NDArray[np.bool_]) -> Sparse:
+    """Resources and circles in one profile: rows of length one.
 
-    return unit_rows(hstack([linked, CIRCLES * circles]).tocsr())
+    Only of senders who were ``there`` before the week: later ones are nobody's peers yet.
+    """
+    from scipy.sparse import diags, hstack
+
+    return unit_rows(hstack([linked, diags(CIRCLES * there) @ circles]).tocsr())
 
 
 def unit_rows(matrix: Sparse) -> Sparse:

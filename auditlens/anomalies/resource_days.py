@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies.counts import foreign_folders
-from auditlens.anomalies.high_days import BASELINE_DAYS, HighDays
+from auditlens.anomalies.high_days import HighDays
 from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.pairs import week_of
 from auditlens.anomalies.past import with_tail
@@ -46,10 +46,11 @@ YOUNG = 0.5
 """Spread of a log count among resources of a type: the stand-in until there are own days."""
 
 
-def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
+def resource_features(ledger: Ledger, seen: Comparison) -> tuple[pl.DataFrame, pl.DataFrame]:
     """One row a resource and day: ``r``, ``d``, ``type``, counts and relative features, sorted.
 
-    A resource without enough earlier days is compared with the days of its type.
+    A resource without enough earlier days is compared with the days of its type; their high days
+    in the last week come second.
     """
     table = visits(seen)
     kept = ledger.past.tables.get("resource_days")
@@ -57,7 +58,8 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     first, new = first_rows(days["r"]), np.flatnonzero(days["fresh"])
     table = table.with_columns(pl.Series("type", latest_types(days["type"], first)[new], pl.Int64))
     before = new - first[new] + days["days_before"][first[new]]
-    usual = type_days(table, kept, len(ledger.types))
+    high_days = type_days(ledger, table)
+    usual = high_days.found
     made: dict[str, Ints | Floats] = {
         "days_before": before,
         "idle_days": np.where(before > 0, days["d"][new] - days["d"][new - 1], 0),
@@ -84,10 +86,11 @@ def resource_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
     visited = days["new_senders"][new] > 0
     baseline = trail(unusual, first, rows=new[visited]).among(visited)
     made["audience_self"] = deviation(unusual[new], baseline)
-    return table.with_columns(
+    table = table.with_columns(
         pl.Series(name, np.round(column, 6) if column.dtype.kind == "f" else column)
         for name, column in made.items()
     )
+    return table, high_days.last
 
 
 def latest_types(types: Ints, first: Ints) -> Ints:
@@ -140,18 +143,15 @@ def visits(seen: Comparison) -> pl.DataFrame:
     return table.with_columns(pl.exclude("r", "d").cast(pl.Int64)).sort("r", "d")
 
 
-def type_days(table: pl.DataFrame, kept: pl.DataFrame | None, types: int) -> dict[str, Ints]:
-    """The 95 % day of the resource's type over the four weeks before; -1 where there is none."""
+def type_days(ledger: Ledger, table: pl.DataFrame) -> HighDays:
+    """The 95 % day of each type over the four weeks before; -1 where there is none."""
     from scipy.sparse import identity
 
-    days = table.select("type", "d", *TYPE_COUNTS)
-    weeks = days.select(week_of(pl.col("d"))).to_series().unique().sort()
-    if kept is not None and len(weeks):
-        recent = kept.filter(pl.col("d") >= 7 * weeks[0] - 3 - BASELINE_DAYS)
-        days = pl.concat([recent.select(days.columns), days])
-    kind, d = (days[name].to_numpy() for name in ("type", "d"))
-    usual = HighDays(kind, d, {name: days[name].to_numpy() for name in TYPE_COUNTS})
+    types = len(ledger.types)
+    before = ledger.past.tables.get("resource_days", table.clear())
+    usual = HighDays(table, before, "type", TYPE_COUNTS, kept=ledger.this_week.get("types"))
     same = identity(types, dtype=np.int64, format="csr")
-    for week in weeks.to_list():
+    # Weeks in which nobody touched a resource are read too, so that the last one is known.
+    for week in week_of(ledger.sender_days["d"]).unique().sort().to_list():
         usual.read(week, same, np.ones(types, np.bool_))
-    return {name: found[len(days) - len(table) :] for name, found in usual.found.items()}
+    return usual

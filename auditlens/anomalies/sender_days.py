@@ -25,7 +25,8 @@ class Comparison:
 
     ``pairs`` by key: resource ``r``, container ``c``, event kind ``e``, entity type ``k``; ``had``:
     how many peers had the value before; ``surprise``: thousandths by pair, given own, crowd, peers;
-    ``away``: how remote the folder of each pair of ``c`` is.
+    ``away``: how remote the folder of each pair of ``c`` is; ``week``: peers and high days of the
+    last week.
     """
 
     counts: pl.DataFrame
@@ -34,15 +35,16 @@ class Comparison:
     had: dict[str, Ints]
     surprise: dict[str, dict[str, Ints]]
     away: Ints
+    week: dict[str, pl.DataFrame]
 
 
 def compare(ledger: Ledger) -> Comparison:
     """Do the shared work of sender and resource features."""
     pairs = {key: day_pairs(ledger, key) for key in ("r", "c", "e", "k")}
     counts = day_counts(ledger)
-    days, had, away = compare_with_others(ledger, pairs, counts)
+    days, had, away, week = compare_with_others(ledger, pairs, counts)
     surprise = {key: surprises(pairs[key], peers) for key, peers in had.items()}
-    return Comparison(counts, pairs, days, had, surprise, away)
+    return Comparison(counts, pairs, days, had, surprise, away, week)
 
 
 def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:

@@ -26,7 +26,7 @@ def day_tables(ledger: Ledger) -> tuple[pl.DataFrame, pl.DataFrame]:
     seen = compare(ledger)
     with ThreadPoolExecutor(2) as pool:
         senders = pool.submit(sender_features, ledger, seen)
-        resources = resource_features(ledger, seen)
+        resources, _ = resource_features(ledger, seen)
         return sender_table(ledger, senders.result()), resource_table(ledger, resources)
 
 

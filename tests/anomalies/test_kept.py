@@ -148,6 +148,46 @@ def test_a_sum_just_within_reach_is_the_highest() -> None:
     assert_added_alike(events, cut(events, [last, 1]))
 
 
+TEAMS = pl.DataFrame(
+    {"sender_id": [f"s{90 - n}" for n in range(14)], "circle": [f"team {n % 3}" for n in range(14)]}
+)
+
+
+@pytest.mark.parametrize("circles", [None, TEAMS], ids=["no directory", "a directory"])
+def test_newcomers_in_the_middle_of_a_week_change_no_peers(circles: pl.DataFrame | None) -> None:
+    """Senders, things and types come in on any day, and sort before those of Monday."""
+    late = pl.col("created_at") >= START + timedelta(days=17)
+    chart = pl.when(late & (pl.col("resource_id") > "r88")).then(pl.lit("chart"))
+    events = busy_log(5, 14, 30, 0.0, 0.0).with_columns(
+        entity_type=chart.otherwise(pl.col("entity_type"))
+    )
+    assert (FeatureState().advance(events).sender_days["usual_events"] >= 0).any()
+    assert_added_alike(events, cut(events, [9, *[1] * 13, 8]), circles=circles)
+
+
+def test_a_week_without_resources_leaves_none_of_an_earlier_week() -> None:
+    """High days of types are of the week they were made for, whoever touched nothing since."""
+    events = busy_log(5, 9, 40, 0.0, 0.0)
+    idle = pl.col("created_at").is_between(START + timedelta(days=21), START + timedelta(days=30))
+    events = events.with_columns(
+        resource_id=pl.when(~idle).then(pl.col("resource_id")), metadata=pl.lit(None, pl.String)
+    )
+    assert_added_alike(events, cut(events, [15, 8, 2, 1, 4, 1, 3, 6]))
+
+
+def test_another_directory_counts_from_its_day_on() -> None:
+    """Peers that were kept on Monday are those of Monday's teams alone."""
+    events = busy_log(5, 14, 30, 0.0, 0.0)
+    other = TEAMS.with_columns(circle=pl.Series([f"team {n // 5}" for n in range(14)]))
+    first, second = cut(events, [24, 1])
+    state = FeatureState().advance(first, circles=TEAMS).state
+    usual = pl.col("sender_id", "^usual_.*$")
+    found = state.advance(second, circles=other).sender_days.select(usual)
+    whole = FeatureState().advance(pl.concat([first, second]), circles=other).sender_days
+    assert_frame_equal(found, whole.filter(pl.col("day") == day(24)).select(usual))
+    assert not found.equals(state.advance(second, circles=TEAMS).sender_days.select(usual))
+
+
 def cut(events: pl.DataFrame, lengths: list[int]) -> list[pl.DataFrame]:
     """Stretches of so many days, one after the other."""
     ends = np.cumsum([0, *lengths]).tolist()
@@ -155,11 +195,13 @@ def cut(events: pl.DataFrame, lengths: list[int]) -> list[pl.DataFrame]:
     return [events.filter(day.is_between(*span, closed="left")) for span in pairwise(ends)]
 
 
-def assert_added_alike(events: pl.DataFrame, parts: list[pl.DataFrame]) -> None:
-    whole = FeatureState().advance(events)
+def assert_added_alike(
+    events: pl.DataFrame, parts: list[pl.DataFrame], *, circles: pl.DataFrame | None = None
+) -> None:
+    whole = FeatureState().advance(events, circles=circles)
     state, days = FeatureState(), []
     for part in parts:
-        new = state.advance(part)
+        new = state.advance(part, circles=circles)
         state = new.state
         days.append((new.sender_days, new.resource_days))
     senders, resources = (pl.concat(each) for each in zip(*days, strict=True))
