@@ -14,13 +14,13 @@ from auditlens.anomalies.high_days import BASELINE_DAYS
 from auditlens.anomalies.hours import hour_cells, presence
 from auditlens.anomalies.ledger import Ledger, open_ledger, removed_accounts
 from auditlens.anomalies.pairs import week_of
-from auditlens.anomalies.past import SENDERS, Past
+from auditlens.anomalies.past import SENDERS, Past, lines
 from auditlens.anomalies.peers import MEMORY_WEEKS
 from auditlens.anomalies.resource_days import resource_features
 from auditlens.anomalies.sender_days import Comparison, compare, sender_features
 from auditlens.anomalies.steps import day_steps
 from auditlens.anomalies.tables import resource_table, sender_table
-from auditlens.anomalies.windows import WINDOW, Ints
+from auditlens.anomalies.windows import WINDOW
 
 __all__ = ["FeatureState", "NewDays"]
 
@@ -199,16 +199,6 @@ def added(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         # What is known already keeps its keys, and was first seen earlier.
         columns[name] = np.insert(values, at[~hit], more[~hit])
     return pl.DataFrame(columns, schema=old.schema)
-
-
-def lines(old: pl.DataFrame, new: pl.DataFrame, keys: list[str]) -> tuple[Ints, Ints]:
-    """The keys of each table as one number a row, in the order of the keys."""
-    found = [np.zeros(len(table), np.int64) for table in (old, new)]
-    for key in keys:
-        columns = [table[key].to_numpy().astype(np.int64) + 1 for table in (old, new)]
-        width = max(int(column.max(initial=0)) for column in columns) + 1
-        found = [line * width + column for line, column in zip(found, columns, strict=True)]
-    return found[0], found[1]
 
 
 def last_days(days: pl.DataFrame, number: int, *, since: int | None = None) -> pl.DataFrame:

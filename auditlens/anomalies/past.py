@@ -10,7 +10,7 @@ import polars as pl
 
 from auditlens.anomalies.windows import Ints
 
-__all__ = ["NOTHING", "SENDERS", "Past", "carried", "with_tail"]
+__all__ = ["NOTHING", "SENDERS", "Past", "carried", "lines", "with_tail"]
 
 NOTHING = -1
 """The code of a value the event does not have."""
@@ -101,6 +101,16 @@ def recode(table: pl.DataFrame, moved: Mapping[str, np.ndarray]) -> pl.DataFrame
         for column, letter in CODED.items()
         if column in table.columns and letter in moved
     )
+
+
+def lines(old: pl.DataFrame, new: pl.DataFrame, keys: list[str]) -> tuple[Ints, Ints]:
+    """The keys of each table as one number a row, in the order of the keys."""
+    found = [np.zeros(len(table), np.int64) for table in (old, new)]
+    for key in keys:
+        columns = [table[key].to_numpy().astype(np.int64) + 1 for table in (old, new)]
+        width = max(int(column.max(initial=0)) for column in columns) + 1
+        found = [line * width + column for line, column in zip(found, columns, strict=True)]
+    return found[0], found[1]
 
 
 def carried(group: Ints, count: Ints, wanted: Ints) -> Ints:

@@ -143,15 +143,14 @@ def own_deviations(
     logs = [log_counts(days[name]) for name in SELF_COUNTS]
     needed = [wanted if name in RECENT else new for name in SELF_COUNTS]
     baselines = trails(logs, first, needed)
-    for name, levels, rows, baseline in zip(SELF_COUNTS, logs, needed, baselines, strict=True):
-        z = np.zeros(len(levels))
-        z[rows] = deviation(levels[rows], baseline)
-        made[f"{name}_z"] = z[new]
+    for name, levels, rows, found in zip(SELF_COUNTS, logs, needed, baselines, strict=True):
+        baseline = found.at(np.searchsorted(rows, new)) if name in RECENT else found
         if name in RECENT:
-            latest[name] = z
+            latest[name] = np.zeros(len(levels))
+            latest[name][rows] = deviation(levels[rows], found)
+        made[f"{name}_z"] = deviation(levels[new], baseline)
         if name in SURGE_COUNTS:
-            before = baseline.at(np.searchsorted(rows, new))
-            made[f"{name}_leap"] = surge(days[name][new], before)
+            made[f"{name}_leap"] = surge(days[name][new], baseline)
         if name in TOP_COUNTS:
             top = days[f"top_{name}"][new]
             made[f"{name}_leap"] = beyond(made[f"{name}_leap"], days[name][new], top)
@@ -171,7 +170,7 @@ def slow_features(days: Mapping[str, Ints], first: Ints, new: Ints) -> dict[str,
     for name in SLOW_COUNTS:
         sums = sum_of_days(days[name], start)
         made[f"{name}_14"] = sums[new]
-        made[f"{name}_14_ratio"] = log_ratio_to_before(days[name], sums, start, first)[new]
+        made[f"{name}_14_ratio"] = log_ratio_to_before(days[name], sums, start, first, new)
     exporting = (days["sensitive_export"] > 0).astype(np.int64)
     made["sensitive_export_days_14"] = sum_of_days(exporting, start)[new]
     start = stretch_starts(days["s"], days["d"], days=WORKWEEK)

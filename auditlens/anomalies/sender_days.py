@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from auditlens.anomalies.counts import day_counts, pair_counts
@@ -11,6 +12,7 @@ from auditlens.anomalies.hours import hour_surprise
 from auditlens.anomalies.ledger import Ledger
 from auditlens.anomalies.likeness import compare_with_others
 from auditlens.anomalies.pairs import day_pairs
+from auditlens.anomalies.past import lines
 from auditlens.anomalies.relative import with_baselines
 from auditlens.anomalies.steps import step_surprise
 from auditlens.anomalies.surprise import per_day, surprises
@@ -69,8 +71,20 @@ def sender_features(ledger: Ledger, seen: Comparison) -> pl.DataFrame:
         ),
         per_day(pairs["r"], peer_resource=r["peer"]),
     ]
-    table = seen.counts.lazy()
-    for part in parts:
-        table = table.join(part.lazy(), on=["s", "d"], how="left")
     kept = ledger.past.tables.get("sender_days")
-    return with_baselines(table.sort("s", "d").fill_null(0).collect(), kept)
+    return with_baselines(side_by_side(seen.counts, parts), kept)
+
+
+def side_by_side(days: pl.DataFrame, parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """``days``, sorted, with the columns of each part; 0 where a part has no such day."""
+    columns = []
+    for part in parts:
+        before, now = lines(days, part, ["s", "d"])
+        at = np.searchsorted(before, now)
+        for name in part.columns:
+            if name not in ("s", "d"):
+                values = part[name].to_numpy()
+                column = np.zeros(len(days), values.dtype)
+                column[at] = values
+                columns.append(pl.Series(name, column))
+    return days.with_columns(columns)

@@ -28,14 +28,15 @@ def sum_of_days(values: Ints, start: Ints) -> Ints:
     return np.asarray(total[1:] - total[start], np.int64)
 
 
-def log_ratio_to_before(values: Ints, sums: Ints, start: Ints, first: Ints) -> Floats:
-    """Log ratio of a fortnight's sum to what the ten active days before it promise."""
-    low = np.maximum(start - EARLIER, first)
+def log_ratio_to_before(values: Ints, sums: Ints, start: Ints, first: Ints, rows: Ints) -> Floats:
+    """Log ratio of a fortnight's sum to what the ten active days before it promise, of ``rows``."""
+    start = start[rows]
+    low = np.maximum(start - EARLIER, first[rows])
     total = np.r_[0, np.cumsum(values)]
     before, days = total[start] - total[low], start - low
-    active = np.arange(len(values)) - start + 1
+    active = rows - start + 1
     expected = before * active / np.maximum(days, 1)
-    ratio = np.log((sums + 1.0) / (expected + 1.0))
+    ratio = np.log((sums[rows] + 1.0) / (expected + 1.0))
     return np.asarray(np.where(days >= 5, ratio, 0.0), np.float64)
 
 
