@@ -66,6 +66,8 @@ NOUNS = {
     "|resources in folders far from the own work in 5 days",
     "remote_resources_14": "resource in folders far from the own work in 14 days"
     "|resources in folders far from the own work in 14 days",
+    "remote_one": "resource in one folder far from the work of sender and peers"
+    "|resources in one folder far from the work of sender and peers",
     "remote_new": "new resource in a folder far from the work of sender and peers"
     "|new resources in folders far from the work of sender and peers",
     "return_remote_new": "new resource far from the own work on the return after a week or more"
@@ -78,6 +80,8 @@ NOUNS = {
     "|exports and shares of new resources in 14 days",
     "return_new_taken": "export or share of a new resource on the return after a week or more"
     "|exports and shares of new resources on the return after a week or more",
+    "passed_on_5_sum": "second or further resource both exported and shared on a day, in 5 days"
+    "|second and further resources both exported and shared on a day, in 5 days",
     "own_rights": "change of the own rights|changes of the own rights",
     "removed": "event after the account was removed|events after the account was removed",
     "strange_steps": "step from one kind of event to another never taken before"

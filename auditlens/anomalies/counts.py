@@ -19,6 +19,9 @@ BURST = 5 * MINUTE
 PAUSE = 30 * MINUTE
 AFTER = 30 * 24 * 60 * MINUTE
 RIGHTS = tuple(ACTION_GROUPS.index(name) for name in ("permission", "admin"))
+FOLLOWED = 2
+"""So many things of one remote folder are links followed; whoever opens more looks through it."""
+
 RARE = 50
 """A kind of event is rare for a sender below one in so many earlier events."""
 
@@ -106,8 +109,10 @@ def pair_counts(
     """
     first = pl.col("first")
     types = pairs["k"].group_by("s", "d").agg(new_types=first.sum())
+    placed = with_folders(pairs, had, away)
     tables = (
-        resource_counts(pairs, had, away),
+        resource_counts(placed),
+        depth_counts(placed),
         kind_counts(pairs["e"]),
         types,
         folder_counts(pairs["c"]),
@@ -115,12 +120,8 @@ def pair_counts(
     return [each.with_columns(pl.exclude("s", "d").cast(pl.Int64)) for each in tables]
 
 
-def resource_counts(
-    pairs: dict[str, pl.DataFrame], had: dict[str, Ints], away: Ints
-) -> pl.DataFrame:
-    first, p, risky = pl.col("first"), pl.col("p") > 0, pl.col("risky")
-    foreign = first & (pl.col("had") <= 0)
-    alien, remote = first & pl.col("alien"), pl.col("away") >= FAR
+def with_folders(pairs: dict[str, pl.DataFrame], had: dict[str, Ints], away: Ints) -> pl.DataFrame:
+    """The resource pairs with how many peers ``had`` each, and how its folder stands to them."""
     folders = foreign_folders(pairs["c"], had["c"]).with_columns(pl.Series("away", away))
     return (
         pairs["r"]
@@ -132,29 +133,49 @@ def resource_counts(
             maintain_order="left",
         )
         .with_columns(pl.col("alien").fill_null(value=False), pl.col("away").fill_null(0))
+    )
+
+
+def depth_counts(placed: pl.DataFrame) -> pl.DataFrame:
+    """How deep a day went into remote folders: most things of one, and all beyond a few of each."""
+    opened = pl.col("opened")
+    return (
+        placed.filter(pl.col("away") >= FAR)
+        .group_by("s", "d", "folder")
+        .agg(opened=pl.len().cast(pl.Int64))
         .group_by("s", "d")
-        .agg(
-            new_resources=first.sum(),
-            new_resource_share=first.sum().cast(pl.Int64) * 1000 // pl.len(),
-            foreign_resources=foreign.sum(),
-            foreign_share=foreign.sum().cast(pl.Int64) * 1000 // pl.len(),
-            foreign_risky=risky.filter(foreign).sum(),
-            alien_resources=alien.sum(),
-            new_taken=(pl.col("export") + pl.col("share")).filter(first).sum(),
-            remote_resources=remote.sum(),
-            remote_new=(first & remote).sum(),
-            remote_sum=pl.col("away").sum() // 100,
-            remote_new_sum=pl.col("away").filter(first).sum() // 100,
-            remote_share=pl.col("away").sum() // pl.len(),
-            alien_risky=risky.filter(alien).sum(),
-            alien_export=pl.col("export").filter(alien).sum(),
-            alien_share=alien.sum().cast(pl.Int64) * 1000 // pl.len(),
-            sensitive_alien=(alien & p).sum(),
-            new_risky=risky.filter(first).sum(),
-            sensitive_new=(first & p).sum(),
-            sensitive_foreign=(foreign & p).sum(),
-            sensitive_export=pl.col("export_p").sum(),
-        )
+        .agg(remote_one=opened.max(), remote_deep=(opened - FOLLOWED).clip(0).sum())
+    )
+
+
+def resource_counts(placed: pl.DataFrame) -> pl.DataFrame:
+    first, p, risky = pl.col("first"), pl.col("p") > 0, pl.col("risky")
+    foreign = first & (pl.col("had") <= 0)
+    alien, remote = first & pl.col("alien"), pl.col("away") >= FAR
+    both = ((pl.col("export") > 0) & (pl.col("share") > 0)).sum().cast(pl.Int64)
+    return placed.group_by("s", "d").agg(
+        new_resources=first.sum(),
+        new_resource_share=first.sum().cast(pl.Int64) * 1000 // pl.len(),
+        foreign_resources=foreign.sum(),
+        foreign_share=foreign.sum().cast(pl.Int64) * 1000 // pl.len(),
+        foreign_risky=risky.filter(foreign).sum(),
+        alien_resources=alien.sum(),
+        new_taken=(pl.col("export") + pl.col("share")).filter(first).sum(),
+        # One is chance where people share what they work with.
+        passed_on=(both - 1).clip(0),
+        remote_resources=remote.sum(),
+        remote_new=(first & remote).sum(),
+        remote_sum=pl.col("away").sum() // 100,
+        remote_new_sum=pl.col("away").filter(first).sum() // 100,
+        remote_share=pl.col("away").sum() // pl.len(),
+        alien_risky=risky.filter(alien).sum(),
+        alien_export=pl.col("export").filter(alien).sum(),
+        alien_share=alien.sum().cast(pl.Int64) * 1000 // pl.len(),
+        sensitive_alien=(alien & p).sum(),
+        new_risky=risky.filter(first).sum(),
+        sensitive_new=(first & p).sum(),
+        sensitive_foreign=(foreign & p).sum(),
+        sensitive_export=pl.col("export_p").sum(),
     )
 
 

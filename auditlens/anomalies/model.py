@@ -26,7 +26,7 @@ USUAL_LEAP = 1.5
 WORK = ("events", "read", "write", "senders", "top_events", "new_senders")
 WORK_LEAPS = 0.0001
 RISKY_LEAPS = 0.001
-NOVEL = ("sensitive_foreign", "new_taken_5")
+NOVEL = ("sensitive_foreign", "new_taken_5", "remote_deep")
 NOVEL_LEAPS = 0.003
 
 MOST_LIFT = 0.7
@@ -155,9 +155,9 @@ def fit_days(
 def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
     """By count, the leap only the highest days exceed; a model without "self" has none.
 
-    One day in a thousand for risky actions, three for the taking of new things and for sensitive
-    ones foreign to the sender, one in ten thousand for ordinary work, and always two days at least,
-    so that a single day without precedent is not its own.
+    One day in a thousand for risky actions, three for the taking of new things, for sensitive ones
+    foreign to the sender and for remote folders looked through, one in ten thousand for ordinary
+    work, and always two days at least, so that a single day without precedent is not its own.
     """
     if "self" not in families:
         return {}

@@ -43,7 +43,7 @@ SELF_COUNTS = (
     "delete", "admin", "burst", "risky_burst", "new_resources", "new_containers", "sensitive",
     "rare_kinds", "foreign_resources", "alien_resources", "removed", "own_rights", "new_risky",
     "foreign_risky", "sensitive_new", "sensitive_foreign", "new_taken", "remote_resources",
-    "remote_new", "remote_sum", "remote_new_sum",
+    "remote_new", "remote_sum", "remote_new_sum", "remote_deep",
 )  # fmt: skip
 """Counts compared with the sender's own days."""
 
@@ -57,7 +57,7 @@ SELF_SURPRISES = (
 
 SURGE_COUNTS = (
     "events", "read", "write", "export", "share", "permission", "delete", "admin", "removed",
-    "own_rights", "sensitive_foreign",
+    "own_rights", "sensitive_foreign", "remote_deep",
 )  # fmt: skip
 """Counts whose leap above every earlier day is looked at by itself."""
 
@@ -68,10 +68,10 @@ SLOW_COUNTS = (
 )  # fmt: skip
 RECENT = ("export", "share", "foreign_resources", "rare_kinds", "sensitive")
 
-SURGING = ("export", "share", "risky", "new_taken", "remote_resources")
+SURGING = ("export", "share", "risky", "new_taken", "remote_resources", "passed_on")
 """Counts whose sum over five days is compared with the highest one before."""
 
-TAKING = ("export", "share", "new_taken")
+TAKING = ("export", "share", "new_taken", "passed_on")
 """Those of them that carry something away: their leap is looked at by itself, like a day's."""
 
 AWAY = 7

@@ -52,6 +52,13 @@ NOVELTY = (
             ("remote_new_sum", "how far the day's new resources are", "remote_new"),
         )
     ),
+    Feature(
+        "remote_deep_z",
+        "novelty",
+        "log of resources beyond the second of each folder far from the work of sender and peers, "
+        "in robust spreads above the median of 28 own active days",
+        "remote_one",
+    ),
     *surprise(
         "remote_share",
         "novelty",
@@ -245,6 +252,11 @@ SLOW = tuple(
         ),
         ("new_taken_5_surge", f"exports and shares of new resources {HIGHEST}", "new_taken_5_sum"),
         ("risky_5_surge", f"risky actions {HIGHEST}", "risky_5_sum"),
+        (
+            "passed_on_5_surge",
+            f"resources both exported and shared on one day, from the second on, {HIGHEST}",
+            "passed_on_5_sum",
+        ),
     )
 )
 

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 
 from auditlens.anomalies import sender_months
 from auditlens.anomalies.budget import daily_places
@@ -18,6 +19,7 @@ from auditlens.events import conform
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MONDAY = START.date()
+DEPTH = ("remote_one", "remote_deep")
 
 
 def ledger_of(rows):
@@ -101,6 +103,51 @@ def test_a_folder_is_remote_that_others_visit_and_neither_sender_nor_peers_do():
     days = day_tables(ledger)[0].filter(pl.col("day") == MONDAY + timedelta(days=21))
     remote = dict(days.select("sender_id", "remote_resources").iter_rows())
     assert remote == {"A00": 1, "B00": 0}
+
+
+def test_looking_through_a_far_folder_counts_and_following_links_does_not():
+    """Two things each of two far folders are links; four of one are two beyond what links are."""
+    rows = [
+        (f"{side}{n:02d}", day, side, f"{side}{(n + day + k) % 9}")
+        for side in "ABC"
+        for n in range(12)
+        for day in range(20)
+        for k in range(3)
+    ]
+    rows += [("A00", 21, folder, f"{folder}{n}") for folder in "BC" for n in range(2)]
+    rows += [("A01", 21, "B", f"B{n}") for n in range(4)]
+    rows += [("B00", 21, "B", f"B{n}") for n in range(4)]
+    frame = pl.DataFrame(
+        [
+            (str(n), START + timedelta(days=day), who, "read", what, folder)
+            for n, (who, day, folder, what) in enumerate(rows)
+        ],
+        schema=["id", "created_at", "sender_id", "action_group", "resource_id", "parent_id"],
+        orient="row",
+    )
+    ledger = open_ledger(conform(frame), until=START + timedelta(days=30))
+    days = day_tables(ledger)[0].filter(pl.col("day") == MONDAY + timedelta(days=21))
+    found = {who: rest for who, *rest in days.select("sender_id", *DEPTH).iter_rows()}
+    assert found == {"A00": [2, 0], "A01": [4, 2], "B00": [0, 0]}
+    assert days["remote_deep_leap"].to_list() == [0, pytest.approx(1.857, abs=0.001), 0]
+
+
+def test_things_exported_and_shared_on_one_day_count_from_the_second_on():
+    """Export and share of other things, or on other days, are no passing on; one may be chance."""
+    frame = pl.DataFrame(
+        [
+            (str(n), START + timedelta(days=day), "a", group, what)
+            for n, (day, group, what) in enumerate(
+                [(0, "export", "x"), (0, "share", "y"), (1, "share", "x"), (1, "export", "x")]
+                + [(2, group, what) for group in ("export", "share") for what in "xyz"]
+            )
+        ],
+        schema=["id", "created_at", "sender_id", "action_group", "resource_id"],
+        orient="row",
+    )
+    days = day_tables(open_ledger(conform(frame), until=START + timedelta(days=20)))[0]
+    assert days["passed_on"].to_list() == [0, 0, 2]
+    assert days["passed_on_5_sum"].to_list() == [0, 0, 2]
 
 
 def test_deletions_are_a_leap_only_above_what_others_do():
