@@ -55,4 +55,9 @@ def surge_of_days(sums: Ints, start: Ints, first: Ints, rows: Ints) -> Floats:
     In spreads of a Poisson count, for each of ``rows``; zero where fewer than ten active days came
     before. ``sums`` and ``start``, where the five days begin, are of all rows.
     """
-    return surge(sums[rows], trail(log_counts(sums), first, rows=start[rows]))
+    found = np.zeros(len(rows))
+    # A sum of nothing is no surge, whatever came before.
+    some = sums[rows] > 0
+    before = trail(log_counts(sums), first, rows=start[rows[some]])
+    found[some] = surge(sums[rows[some]], before)
+    return found
