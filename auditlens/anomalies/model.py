@@ -71,13 +71,9 @@ class DayModel:
         return np.round(plain + (1 - plain) * self.lift(table), 6)
 
     def lift(self, table: pl.DataFrame) -> Floats:
-        """Share of the way to a score of one that a leap without precedent goes.
-
-        It rises steeply from the usual leap on: half as far again must already stand above what
-        chance alone makes of the other features once in a thousand days.
-        """
+        """Share of the way to a score of one that a leap without precedent goes."""
         beyond = np.maximum(self.leaps(table).max(axis=1), 1.0)
-        return np.asarray(MOST_LIFT * (1 - 1 / beyond**2), np.float64)
+        return np.asarray(MOST_LIFT * (1 - 1 / beyond), np.float64)
 
     def leaps(self, table: pl.DataFrame) -> Floats:
         """Each count's leap over the usual one: rows x counts; zero where its family is muted."""
