@@ -32,6 +32,9 @@ NOVEL_LEAPS = 0.003
 MOST_LIFT = 0.7
 """A leap alone never reaches a score of one."""
 
+BELOW_GATE = 0.001
+"""Within so little of the gate, days that an early lift would carry over it keep their order."""
+
 LIFT_CREDIT = 10.0
 """Path length that a full lift stands for."""
 
@@ -65,10 +68,15 @@ class DayModel:
 
         A forest cannot see beyond the values of its sample, and one column among fifty hardly
         moves it. A leap of one count that has no precedent among the days it was fitted on
-        therefore lifts the score.
+        therefore lifts the score: slowly to where a report shows the day, and below that gate
+        early, so that no day of mere chance stands before it.
         """
-        plain = self.forest.scores(self.scaled(table))
-        return np.round(plain + (1 - plain) * self.lift(table), 6)
+        plain, lift = self.forest.scores(self.scaled(table)), self.lift(table)
+        lifted = plain + (1 - plain) * lift
+        early = plain + (1 - plain) * lift * (2 - lift / MOST_LIFT)
+        hidden = self.gate - BELOW_GATE * (1 - early)
+        scores: Floats = np.maximum(lifted, np.minimum(early, hidden))
+        return np.round(scores, 6)
 
     def lift(self, table: pl.DataFrame) -> Floats:
         """Share of the way to a score of one that a leap without precedent goes."""
@@ -146,7 +154,7 @@ def fit_days(
     scaler = fit_scaler(raw, services(part))
     forest = fit_forest(scaler.scaled(raw, services(part)), seed=seed, trees=trees)
     families = tuple(feature.family for feature in features)
-    model = DayModel(names, families, scaler, forest, seed, usual_leaps(table, families), 1.0)
+    model = DayModel(names, families, scaler, forest, seed, usual_leaps(table, families), 0.0)
     # Median and spread of every n-th day are those of all days.
     few = table.gather_every(max(1, len(table) // GATE_ROWS))
     return replace(model, gate=gate(model.scores(few), spreads))

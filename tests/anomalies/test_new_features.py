@@ -1,5 +1,6 @@
 """Removed accounts, the order of events, sums of five days, places of a day, and months."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -234,3 +235,20 @@ def test_the_leap_of_five_days_lifts_the_score_and_is_credited_to_them():
     gained = model.credit(table)[59] - model.credit(flat)[59]
     assert gained[0] == 0
     assert gained[1] > 1
+
+
+def test_a_small_leap_moves_a_day_up_but_not_over_the_gate():
+    """Below the gate a leap lifts early, above it as slowly as ever: no more days are shown."""
+    calm = np.round(np.random.default_rng(0).random(60), 3)
+    leap = pl.Series([1.5] * 60)
+    table = pl.DataFrame({"events_z": calm, "share_5_surge": calm, "share_5_leap": leap * 0})
+    features = [Feature("events_z", "self", "events", "events")]
+    model = replace(fit_days(table, features, seed=0, trees=5), usual_leaps={"share_5": 1.0})
+    plain = model.scores(table)
+    slow = plain + (1 - plain) * 0.7 * (1 - 1 / 1.5)
+    high = replace(model, gate=0.9).scores(table.with_columns(share_5_leap=leap))
+    low = replace(model, gate=0.5).scores(table.with_columns(share_5_leap=leap))
+    assert (high > slow + 0.03).all()
+    assert (high < 0.9).all()
+    assert np.allclose(low[slow > 0.5], slow[slow > 0.5], atol=2e-6)
+    assert (low[slow < 0.499] < 0.5).all()
