@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 SEED = 0
-EXPLAINED = 100
+EXPLAINED = 1000
 Scorer = Callable[[np.ndarray], np.ndarray]
 
 
