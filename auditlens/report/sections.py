@@ -159,7 +159,7 @@ class SenderMonth:
 
 @dataclass(frozen=True)
 class Quarantine:
-    """One record that could not be read; ``source`` and ``line`` are those of a file read."""
+    """One record that could not be read, and where it lies; a page about an archive omits where."""
 
     source: str
     line: int

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -18,6 +19,13 @@ def test_writes_its_files(make_audit, tmp_path):
     paths = Report(make_audit()).write(tmp_path / "out")
     assert [path.name for path in paths] == NAMES
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(NAMES)
+
+
+def test_every_file_is_described():
+    """The reference has a line for each file of a report."""
+    reference = Path(__file__).parents[2] / "docs" / "reference.md"
+    described = reference.read_text(encoding="utf-8").partition("## Files of a report")[2]
+    assert [name for name in [*NAMES, "record.json"] if f"| `{name}` |" not in described] == []
 
 
 def test_manifest_has_every_hash(make_audit, tmp_path):
