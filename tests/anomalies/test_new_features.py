@@ -82,52 +82,41 @@ def test_exports_of_new_things_are_counted_and_looked_at_on_the_return():
     assert days["return_new_taken"].to_list() == [0, 0, 1]
 
 
-def test_a_folder_is_remote_that_others_visit_and_neither_sender_nor_peers_do():
-    """Twelve people know folder A and twelve B; one of A who opens B is far from home."""
-    rows = [
+def at_home_but_for(sides, rows):
+    """Features of a day on which ``rows`` are read, after twenty days of twelve people a side."""
+    home = [
         (f"{side}{n:02d}", day, side, f"{side}{(n + day + k) % 9}")
-        for side in "AB"
+        for side in sides
         for n in range(12)
         for day in range(20)
         for k in range(3)
     ]
-    rows += [("A00", 21, "B", "B1"), ("A00", 21, "A", "A1"), ("B00", 21, "B", "B1")]
+    home += [(who, 21, folder, what) for who, folder, what in rows]
     frame = pl.DataFrame(
         [
             (str(n), START + timedelta(days=day), who, "read", what, folder)
-            for n, (who, day, folder, what) in enumerate(rows)
+            for n, (who, day, folder, what) in enumerate(home)
         ],
         schema=["id", "created_at", "sender_id", "action_group", "resource_id", "parent_id"],
         orient="row",
     )
     ledger = open_ledger(conform(frame), until=START + timedelta(days=30))
-    days = day_tables(ledger)[0].filter(pl.col("day") == MONDAY + timedelta(days=21))
+    return day_tables(ledger)[0].filter(pl.col("day") == MONDAY + timedelta(days=21))
+
+
+def test_a_folder_is_remote_that_others_visit_and_neither_sender_nor_peers_do():
+    """Twelve people know folder A and twelve B; one of A who opens B is far from home."""
+    rows = [("A00", "B", "B1"), ("A00", "A", "A1"), ("B00", "B", "B1")]
+    days = at_home_but_for("AB", rows)
     remote = dict(days.select("sender_id", "remote_resources").iter_rows())
     assert remote == {"A00": 1, "B00": 0}
 
 
 def test_looking_through_a_far_folder_counts_and_following_links_does_not():
     """Two things each of two far folders are links; four of one are two beyond what links are."""
-    rows = [
-        (f"{side}{n:02d}", day, side, f"{side}{(n + day + k) % 9}")
-        for side in "ABC"
-        for n in range(12)
-        for day in range(20)
-        for k in range(3)
-    ]
-    rows += [("A00", 21, folder, f"{folder}{n}") for folder in "BC" for n in range(2)]
-    rows += [("A01", 21, "B", f"B{n}") for n in range(4)]
-    rows += [("B00", 21, "B", f"B{n}") for n in range(4)]
-    frame = pl.DataFrame(
-        [
-            (str(n), START + timedelta(days=day), who, "read", what, folder)
-            for n, (who, day, folder, what) in enumerate(rows)
-        ],
-        schema=["id", "created_at", "sender_id", "action_group", "resource_id", "parent_id"],
-        orient="row",
-    )
-    ledger = open_ledger(conform(frame), until=START + timedelta(days=30))
-    days = day_tables(ledger)[0].filter(pl.col("day") == MONDAY + timedelta(days=21))
+    rows = [("A00", folder, f"{folder}{n}") for folder in "BC" for n in range(2)]
+    rows += [(who, "B", f"B{n}") for who in ("A01", "B00") for n in range(4)]
+    days = at_home_but_for("ABC", rows)
     found = {who: rest for who, *rest in days.select("sender_id", *DEPTH).iter_rows()}
     assert found == {"A00": [2, 0], "A01": [4, 2], "B00": [0, 0]}
     assert days["remote_deep_leap"].to_list() == [0, pytest.approx(1.857, abs=0.001), 0]
