@@ -154,6 +154,7 @@ def fit_days(
     scaler = fit_scaler(raw, services(part))
     forest = fit_forest(scaler.scaled(raw, services(part)), seed=seed, trees=trees)
     families = tuple(feature.family for feature in features)
+    # Without a gate yet nothing is lifted early.
     model = DayModel(names, families, scaler, forest, seed, usual_leaps(table, families), 0.0)
     # Median and spread of every n-th day are those of all days.
     few = table.gather_every(max(1, len(table) // GATE_ROWS))

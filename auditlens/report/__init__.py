@@ -180,7 +180,7 @@ class Report:
 
     def files(self, also: Sequence[str] = ()) -> Mapping[str, bytes]:
         """Every file of the report by name, the manifest last."""
-        from auditlens.report.collection import COLLECTION_FILE, collection_file
+        from auditlens.report.collection import COLLECTION_FILE, collection
         from auditlens.report.exports import as_json, as_ndjson, as_ocsf, as_oscal
         from auditlens.report.folder import MANIFEST, manifest
         from auditlens.report.tables import table_files
@@ -193,7 +193,7 @@ class Report:
             "findings.csv": self.csv,
             "findings.parquet": self.parquet,
             **table_files(self.built),
-            COLLECTION_FILE: collection_file(self.facts),
+            COLLECTION_FILE: as_json(collection(self.facts)),
         }
         makers: dict[str, Callable[[], bytes]] = {
             "ndjson": lambda: as_ndjson(self.facts.findings),

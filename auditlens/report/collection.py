@@ -12,9 +12,8 @@ from auditlens.coverage import Pull
 from auditlens.report.completeness import unreadable
 from auditlens.report.facts import Facts, file_name
 from auditlens.report.sections import Quarantine
-from auditlens.report.text import json_text
 
-__all__ = ["COLLECTION_FILE", "Collection", "collection_file"]
+__all__ = ["COLLECTION_FILE", "Collection", "collection"]
 
 COLLECTION_FILE = "collection.json"
 FORMAT = "auditlens.collection/1"
@@ -40,10 +39,10 @@ class Collection:
     quarantined_count: int
 
 
-def collection_file(facts: Facts) -> bytes:
-    """``collection.json``: the Collection of one audit."""
+def collection(facts: Facts) -> Collection:
+    """How the records of one audit came."""
     held = facts.coverage
-    made = Collection(
+    return Collection(
         format=FORMAT,
         source=file_name(held.source),
         archive_head=held.head,
@@ -53,4 +52,3 @@ def collection_file(facts: Facts) -> bytes:
         quarantined=unreadable(facts),
         quarantined_count=held.quarantined_count,
     )
-    return (json_text(made, indent=2) + "\n").encode()

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from auditlens.report.collection import Collection
 from auditlens.report.content import Content
 from auditlens.report.ocsf import ocsf_events
 from auditlens.report.oscal import oscal_results
@@ -15,8 +16,8 @@ from auditlens.report.text import json_text, spreadsheet_cell
 __all__ = ["as_csv", "as_json", "as_ndjson", "as_ocsf", "as_oscal", "as_parquet"]
 
 
-def as_json(content: Content) -> bytes:
-    """The whole content with every finding, sorted keys, two spaces."""
+def as_json(content: Content | Collection) -> bytes:
+    """The whole of it (of a content every finding), sorted keys, two spaces."""
     return (json_text(content, indent=2) + "\n").encode()
 
 

@@ -47,8 +47,8 @@ def spreadsheet_cell(text: str) -> str:
 def json_text(content: Any, *, indent: int = 0) -> str:
     r"""JSON of ``content`` with sorted keys, safe inside a script block and in a terminal.
 
-    Every character that could close the block or steer a terminal is written ``\uXXXX``,
-    which a JSON reader turns back into the exact text.
+    Every character that could close the block or steer a terminal is written ``\u`` and four
+    hex digits, which a JSON reader turns back into the exact text.
     """
     encoded = msgspec.json.encode(content, order="sorted")
     if indent:
