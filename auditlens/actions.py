@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from auditlens.canonical import sha256_hex
 from auditlens.documents import Document, read_documents
 from auditlens.errors import UsageError
 from auditlens.shipped import rules_folder
@@ -78,8 +78,8 @@ def load_classifier(path: Path | None = None) -> Classifier:
     if not isinstance(entries, list) or not entries:
         raise document.error("'actions' is missing or empty", "actions")
     patterns = tuple(read_pattern(document, number) for number in range(len(entries)))
-    digest = hashlib.sha256(repr([(p.action, p.group, p.conditions) for p in patterns]).encode())
-    return Classifier(patterns, digest.hexdigest())
+    digest = sha256_hex(repr([(p.action, p.group, p.conditions) for p in patterns]))
+    return Classifier(patterns, digest)
 
 
 def read_pattern(document: Document, number: int) -> Pattern:

@@ -33,7 +33,7 @@ from auditlens.population import draw_events, draw_population, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleSet, evaluate, load_rules
 from auditlens.rules.roots import rule_roots
-from auditlens.settings import Settings
+from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log
 from auditlens.triage import (
     EXCEPTION_SCHEMA,
@@ -257,7 +257,7 @@ def journal_of(
         return given
     path = Path(given) if given is not None else settings.journal
     if path is None and isinstance(source, Archive):
-        path = source.path.absolute().parent / "triage.yml"
+        path = beside(source.path, JOURNAL)
     return Journal() if path is None else read_journal(path)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from auditlens.errors import DocumentError
+from auditlens.errors import AuditLensError, DocumentError
+from auditlens.files import read
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "parse_documents", "read_documents"]
 
@@ -76,12 +77,12 @@ def read_documents(
     ``date_keys`` and ``strict_keys`` as in parse_documents.
     """
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+        raw = read(path, most=MAX_BYTES, follow=True)
     except OSError as error:
         raise DocumentError(f"cannot be read ({error.strerror})", path=path) from None
-    if len(raw) > MAX_BYTES:
-        raise DocumentError(f"is larger than {MAX_BYTES:,} bytes", path=path, fix="Split the file")
+    except AuditLensError as error:
+        reason = error.message.removeprefix(f"{path} ")
+        raise DocumentError(reason, path=path, fix=error.fix) from None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -3,19 +3,64 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from datetime import datetime
 
 import polars as pl
 
+from auditlens.canonical import json_line, sha256_hex
 from auditlens.finding_columns import FINDING_SCHEMA, MAX_EVIDENCE, REASON
 from auditlens.settings import LEVELS
 
-__all__ = ["FINDING_SCHEMA", "LEVELS", "MAX_EVIDENCE", "REASON", "build_findings"]
+__all__ = [
+    "FINDING_SCHEMA",
+    "FOR_THE_RECORD",
+    "LEVELS",
+    "MAX_EVIDENCE",
+    "REASON",
+    "build_findings",
+    "is_excepted",
+    "is_open",
+    "levels_from",
+    "reaches",
+]
+
+FOR_THE_RECORD = LEVELS[0]
+"""The level of findings that ask for no decision: they are on record, and not judged."""
+
+UNFINISHED = "needs work"
+"""The one disposition that leaves a finding open."""
 
 MODEL_CONTROLS = ["ISO27001:A.8.16", "NIST80053:AU-6", "NIST80053:SI-4", "SOC2:CC7.2"]
 """Clauses that ask for anomalies to be watched for."""
+
+
+def is_excepted() -> pl.Expr:
+    """Whether an exception covers a finding (a Boolean expression over FINDING_SCHEMA)."""
+    return pl.col("exception_id").is_not_null()
+
+
+def is_open() -> pl.Expr:
+    """Whether a finding waits for a person's decision (a Boolean expression over FINDING_SCHEMA).
+
+    It does while nobody decided it or somebody said it needs work, and no exception covers it.
+    A finding of level informational is for the record and waits for nobody, unless a person
+    said that it needs work.
+    """
+    undecided = pl.col("disposition").is_null() & (pl.col("level") != FOR_THE_RECORD)
+    unfinished = (pl.col("disposition") == UNFINISHED).fill_null(value=False)
+    return (undecided | unfinished) & ~is_excepted()
+
+
+def levels_from(level: str) -> tuple[str, ...]:
+    """``level`` and the levels above it, lowest first."""
+    return LEVELS[LEVELS.index(level) :]
+
+
+def reaches(level: str) -> pl.Expr:
+    """Whether a finding that no exception covers is of ``level`` or above; empty: none is."""
+    if not level:
+        return pl.lit(value=False)
+    return pl.col("level").is_in(levels_from(level)) & ~is_excepted()
 
 
 def build_findings(
@@ -84,7 +129,7 @@ def finding_ids(found: pl.DataFrame) -> list[str]:
     for kind, rule, subject_kind, subject, events in rows:
         first = events[0] if events else ""
         parts = [kind, rule or "", subject_kind or "", subject or "", first]
-        digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).digest()
+        digest = bytes.fromhex(sha256_hex(json_line(parts)))
         base = f"F-{base64.b32encode(digest).decode()[:10]}"
         seen[base] = seen.get(base, 0) + 1
         ids.append(base if seen[base] == 1 else f"{base}-{seen[base]}")

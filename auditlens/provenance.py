@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from auditlens.canonical import json_line, sha256_hex
 from auditlens.coverage import Coverage
 from auditlens.errors import UsageError
 from auditlens.period import Period
@@ -46,7 +45,7 @@ def settings_digest(settings: Settings) -> str:
     values = {name: getattr(settings, name) for name in DECIDING}
     values["placeholders"] = {name: list(v) for name, v in settings.placeholders.items()}
     values["holidays"] = [day.isoformat() for day in settings.holidays]
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return sha256_hex(json_line(values))
 
 
 def describe_run(

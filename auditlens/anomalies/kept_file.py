@@ -14,7 +14,7 @@ import polars as pl
 
 from auditlens.anomalies.kept import FeatureState, NewDays
 from auditlens.anomalies.past import Past
-from auditlens.archive.disk import make_folder, put, read
+from auditlens.files import make_folder, put, read
 
 __all__ = ["add_days", "load_state", "save_state"]
 

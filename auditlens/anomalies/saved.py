@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from auditlens.anomalies.forest import Forest
 from auditlens.anomalies.model import DayModel
 from auditlens.anomalies.scaling import Scaler
 from auditlens.errors import IntegrityError, UsageError
+from auditlens.files import read
 
 __all__ = ["load_model", "save_model"]
 
@@ -55,8 +57,9 @@ def load_model(path: Path | str) -> DayModel:
     """
     source = Path(path)
     try:
-        facts = json.loads(source.with_suffix(".json").read_text("utf-8"))
-        with np.load(source.with_suffix(".npz"), allow_pickle=False) as held:
+        facts = json.loads(read(source.with_suffix(".json"), follow=True))
+        arrays_file = io.BytesIO(read(source.with_suffix(".npz"), follow=True))
+        with np.load(arrays_file, allow_pickle=False) as held:
             arrays = {name: held[name] for name in ARRAYS}
     except OSError as error:
         raise UsageError(f"Cannot read {source}: {error.strerror}") from None

@@ -15,7 +15,6 @@ from auditlens.actions import load_classifier
 from auditlens.archive import table as tables
 from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, status_of
 from auditlens.archive.chain import Chain, read_chain
-from auditlens.archive.disk import refuse_link
 from auditlens.archive.reading import held_records, held_rows, lazy_rows, rebuild
 from auditlens.archive.rows import ORDER
 from auditlens.archive.snapshots import Sealed, keep, parts_of, records_of_part, snapshots
@@ -28,6 +27,7 @@ from auditlens.coverage import Coverage
 from auditlens.directory import LISTINGS, DirectoryHistory
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA
+from auditlens.files import refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period
 

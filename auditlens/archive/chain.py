@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from auditlens.archive.disk import names, put, read
 from auditlens.archive.manifest import (
     FORMAT,
     START,
@@ -24,6 +23,7 @@ from auditlens.archive.manifest import (
     tool,
 )
 from auditlens.errors import IntegrityError
+from auditlens.files import names, put, read
 
 __all__ = ["HEAD", "LOG", "Chain", "Link", "Problem", "examine", "extend", "read_chain", "set_head"]
 

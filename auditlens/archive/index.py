@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 import msgspec
 
@@ -11,6 +10,7 @@ from auditlens.actions import Classifier
 from auditlens.archive.chain import Chain
 from auditlens.archive.manifest import START, opened, parsed, tool
 from auditlens.archive.rows import TABLE_SCHEMA, Sealed
+from auditlens.canonical import sha256_hex
 
 __all__ = ["INDEX", "Index", "TableFile", "index_of", "stamp_of"]
 
@@ -47,7 +47,7 @@ class Index:
     def digest(self) -> str:
         """Hash (hex) of what the table is made of: every file by its own hash."""
         body = msgspec.json.encode((self.stamp, self.covered_hash, self.files))
-        return sha256(body).hexdigest()
+        return sha256_hex(body)
 
     def holds(self, chain: Chain, stamp: str) -> bool:
         """Whether the table was made from the beginning of this very chain, in this way."""
@@ -69,7 +69,7 @@ def stamp_of(classifier: Classifier) -> str:
     """What rows depend on besides the evidence: program, columns, classifier."""
     columns = repr([(name, str(kind)) for name, kind in TABLE_SCHEMA.items()])
     text = f"{tool()}\n{columns}\n{classifier.digest}"
-    return sha256(text.encode()).hexdigest()
+    return sha256_hex(text.encode())
 
 
 def index_of(data: bytes) -> Index | None:

@@ -13,7 +13,6 @@ import polars as pl
 
 from auditlens.archive import chain as log
 from auditlens.archive.chain import Chain
-from auditlens.archive.disk import put
 from auditlens.archive.evidence import Evidence, place_of
 from auditlens.archive.index import Index
 from auditlens.archive.ledger import (
@@ -35,6 +34,7 @@ from auditlens.archive.rows import CHUNK_ROWS
 from auditlens.archive.segment import FOLDER, pack
 from auditlens.archive.table import Table
 from auditlens.events.decode import Rejected, decode_records
+from auditlens.files import put
 from auditlens.pages import Page
 
 __all__ = ["Intake", "Taken", "Tally"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, TypeVar
 
 import msgspec
 
+from auditlens.canonical import json_compact, sha256_hex
 from auditlens.errors import UsageError
 
 __all__ = [
@@ -149,15 +149,15 @@ def tool() -> str:
 
 def sealed(value: object) -> tuple[bytes, str]:
     """The bytes of a sealed file, and the hash in it."""
-    body = msgspec.json.encode(value, order="sorted")
-    digest = sha256(body).hexdigest()
+    body = json_compact(value)
+    digest = sha256_hex(body)
     return body[:-1] + f',"hash":"{digest}"}}\n'.encode(), digest
 
 
 def opened(data: bytes) -> tuple[bytes, str] | None:
     """Body and hash of a sealed file, or None when any bit of it changed."""
     body = data[:-SUFFIX] + b"}"
-    digest = sha256(body).hexdigest()
+    digest = sha256_hex(body)
     if data[-SUFFIX:] != f',"hash":"{digest}"}}\n'.encode():
         return None
     return body, digest

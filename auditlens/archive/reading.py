@@ -11,7 +11,6 @@ from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.evidence import Evidence, places_of
 from auditlens.archive.index import Index, TableFile
 from auditlens.archive.ledger import Ledger
-from auditlens.archive.lock import writer
 from auditlens.archive.rows import (
     PLACE,
     TABLE_SCHEMA,
@@ -25,6 +24,7 @@ from auditlens.archive.rows import (
 from auditlens.archive.segment import FOLDER
 from auditlens.archive.table import Table
 from auditlens.errors import IntegrityError, LockHeld, SourceError, UsageError
+from auditlens.files import lock
 from auditlens.period import Period
 
 __all__ = ["held_records", "held_rows", "lazy_rows", "rebuild"]
@@ -89,7 +89,7 @@ def current(folder: Path, table: Table) -> tuple[Index | None, Chain]:
 def refreshed(folder: Path, table: Table) -> tuple[Chain, Index | None]:
     """Bring the table up to date; without an index when this run may not write."""
     try:
-        with writer(folder):
+        with lock(folder):
             chain = read_chain(folder)
             return chain, table.refresh(chain, folder)
     except (LockHeld, UsageError, SourceError):
@@ -137,6 +137,6 @@ def lazy_rows(folder: Path, table: Table) -> pl.LazyFrame:
 
 def rebuild(folder: Path, table: Table) -> None:
     """Make the table anew from the evidence. Raises LockHeld, IntegrityError."""
-    with writer(folder):
+    with lock(folder):
         chain = read_chain(folder)
         table.refresh(chain, folder, anew=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
-from auditlens.archive.disk import read
 from auditlens.archive.manifest import PageNote, QuarantineNote, SegmentNote
 from auditlens.archive.merkle import root_of
+from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
+from auditlens.files import read
 
 __all__ = ["BLOCK_ROWS", "FOLDER", "Block", "Packed", "blocks", "pack", "records_at", "records_of"]
 
@@ -80,14 +80,14 @@ def pack(records: Sequence[bytes], leaves: Sequence[bytes]) -> Packed:
         raw = b"\n".join(some) + b"\n"
         part = compressor.compress(raw)
         parts.append(part)
-        notes.append((len(some), len(part), sha256(part).hexdigest(), len(raw)))
+        notes.append((len(some), len(part), sha256_hex(part), len(raw)))
         if raw.count(b"\n") > len(some):
             counts = enumerate((record.count(b"\n") for record in some), start)
             multiline.extend((row, breaks) for row, breaks in counts if breaks)
     data = b"".join(parts)
     return Packed(
         data=data,
-        sha256=sha256(data).hexdigest(),
+        sha256=sha256_hex(data),
         rows=len(records),
         root=root_of(leaves).hex(),
         blocks=tuple(notes),
@@ -104,7 +104,7 @@ def blocks(note: SegmentNote, data: bytes) -> Iterator[Block]:
         last = row + rows - 1
         if len(part) != size:
             yield Block(row, last, None, "the file is cut short")
-        elif sha256(part).hexdigest() != digest:
+        elif sha256_hex(part) != digest:
             yield Block(row, last, None, "the bytes are not those that were sealed")
         else:
             found = lines(unpack(part, raw_size), rows, row, breaks)

@@ -11,18 +11,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from auditlens.archive.chain import HEAD, Problem, head_line
-from auditlens.archive.disk import make_folder, names, put, read, remove, sweep
-from auditlens.archive.lock import writer
 from auditlens.archive.manifest import FORMAT, START, SegmentNote, opened, parsed, sealed, tool
 from auditlens.archive.merkle import leaves_of, root_of
 from auditlens.archive.segment import RESTORE, blocks, pack, records_at
+from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, UsageError
+from auditlens.files import lock, make_folder, names, put, read, remove, sweep
 from auditlens.pages import Listing
 
 __all__ = [
@@ -77,7 +76,7 @@ def keep(
     if all(one.problem for one in listings):
         return None
     make_folder(folder)
-    with writer(folder):
+    with lock(folder):
         held = snapshots(folder)
         known = held[-1].snapshot.source if held else owner
         if known not in (None, source):
@@ -242,7 +241,5 @@ def part_problems(place: Path, note: SegmentNote) -> Iterator[Problem]:
             yield Problem(file, f"{block.first + 1}-{block.last + 1}", block.fault)
         else:
             found.extend(block.records)
-    if whole and (
-        sha256(data).hexdigest() != note.sha256 or root_of(leaves_of(found)).hex() != note.root
-    ):
+    if whole and (sha256_hex(data) != note.sha256 or root_of(leaves_of(found)).hex() != note.root):
         yield Problem(file, "", "the bytes are not those that were sealed")

@@ -12,14 +12,13 @@ from typing import Literal, Protocol
 
 from auditlens.archive import segment
 from auditlens.archive.chain import LOG, Chain, read_chain, set_head
-from auditlens.archive.disk import make_folder, names, remove, sweep
 from auditlens.archive.intake import Intake
 from auditlens.archive.judgement import Verdict, gone_now, judge, stopped_early
-from auditlens.archive.lock import writer
 from auditlens.archive.manifest import OutcomeNote
 from auditlens.archive.table import Table
 from auditlens.archive.walk import Progress, Steps, Walk, walk
 from auditlens.errors import AuditLensError, Interrupted, SourceError, UsageError
+from auditlens.files import lock, make_folder, names, remove, sweep
 from auditlens.pages import Source
 
 __all__ = ["Flag", "SyncOutcome", "pull"]
@@ -96,7 +95,7 @@ class Terms:
 def pull(folder: Path, source: Source, table: Table, terms: Terms) -> tuple[Chain, OutcomeNote]:
     """Sync ``folder`` from ``source`` and return the chain and the outcome sealed last."""
     make_folder(folder)
-    with writer(folder):
+    with lock(folder):
         chain = read_chain(folder)
         refuse_other_source(folder, chain, source)
         prepare(folder, chain)

@@ -10,20 +10,20 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
 
 from auditlens.actions import Classifier
 from auditlens.archive.chain import Chain
-from auditlens.archive.disk import make_folder, names, put, read, remove, sweep
 from auditlens.archive.evidence import Evidence
 from auditlens.archive.index import INDEX, Index, TableFile, index_of, stamp_of
 from auditlens.archive.ledger import Ledger
 from auditlens.archive.manifest import FORMAT, START, sealed
 from auditlens.archive.rows import ORDER, TABLE_SCHEMA, classified, decoded, fresh, groups
+from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
+from auditlens.files import make_folder, names, put, read, remove, sweep
 
 __all__ = ["FOLDER", "Table"]
 
@@ -116,13 +116,13 @@ class Table:
         bound = {"auditlens.segments": f"{first}-{last}", "auditlens.stamp": self.stamp}
         rows.write_parquet(stream, compression="zstd", compression_level=1, metadata=bound)
         data = stream.getvalue()
-        digest = sha256(data).hexdigest()
+        digest = sha256_hex(data)
         path = f"{month}/{first:06d}-{last:06d}-{digest[:12]}.parquet"
         return TableFile(path, month, digest, rows.height, first, last), data
 
     def intact(self, file: TableFile) -> bool:
         try:
-            return sha256(read(self.folder / file.path)).hexdigest() == file.sha256
+            return sha256_hex(read(self.folder / file.path)) == file.sha256
         except (FileNotFoundError, IntegrityError):
             return False
 
@@ -140,7 +140,7 @@ class Table:
             data = read(path)
         except FileNotFoundError:
             raise IntegrityError(f"{path} is missing", fix=REBUILD) from None
-        if sha256(data).hexdigest() != file.sha256:
+        if sha256_hex(data) != file.sha256:
             raise IntegrityError(f"{path} is not what the index says", fix=REBUILD)
         return pl.read_parquet(io.BytesIO(data), columns=list(columns))
 

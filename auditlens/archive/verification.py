@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -13,13 +12,13 @@ from auditlens.archive import segment, snapshots
 from auditlens.archive import table as tables
 from auditlens.archive.cells import cell_problems
 from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
-from auditlens.archive.disk import names, read
 from auditlens.archive.index import INDEX, Index, TableFile, index_of
-from auditlens.archive.lock import LOCK
 from auditlens.archive.manifest import SegmentNote
 from auditlens.archive.merkle import leaves_of, root_of
 from auditlens.archive.table import Table
+from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
+from auditlens.files import LOCK, names, read
 
 __all__ = ["Verification", "verify"]
 
@@ -109,7 +108,7 @@ def segment_problems(folder: Path, note: SegmentNote, kept: list[bytes]) -> Iter
     if data is None:
         yield Problem(file, f"1-{note.rows}", "is missing or cannot be read")
         return
-    whole = sha256(data).hexdigest() == note.sha256
+    whole = sha256_hex(data) == note.sha256
     damaged = False
     for block in segment.blocks(note, data):
         if block.records is None:
@@ -223,7 +222,7 @@ def extra_files(folder: Path, index: Index | None, leftovers: list[str]) -> Iter
             if path in known:
                 continue
             data = read_or_none(table / path)
-            if data is not None and sha256(data).hexdigest() == loose.get(path):
+            if data is not None and sha256_hex(data) == loose.get(path):
                 leftovers.append(f"{tables.FOLDER}/{path}")
             else:
                 yield Problem(f"{tables.FOLDER}/{path}", "", "the index does not name this file")

@@ -92,13 +92,12 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
 
     What an exception expects is counted below the table and not listed in it.
     """
-    import polars as pl
-
     from auditlens.cli.review import print_review
     from auditlens.cli.terminal import narrow, visible
+    from auditlens.findings import is_excepted
 
     shown = audit.findings if shown is None else shown
-    rows = shown.filter(pl.col("exception_id").is_null()).to_dicts()
+    rows = shown.filter(~is_excepted()).to_dicts()
     if rows:
         (stacked if narrow() else tabled)(rows)
     health = audit.rule_health

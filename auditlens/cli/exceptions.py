@@ -12,7 +12,6 @@ import click
 from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     archive_option,
-    journal_path,
     json_option,
     opened,
     settings_of,
@@ -138,13 +137,13 @@ def add(
         "until": until or f"{(now + timedelta(days=DAYS)).date()}",
         "ticket": ticket,
     }
-    sound(entry, journal_path(settings))
+    sound(entry, settings.journal_path)
     trials = try_on(settings, rules_path, match, months, now)
     refuse_everything(trials)
     if dry_run:
         click.echo(f"Not written: {entry_line(entry)}", nl=False)
         return
-    add_entry(journal_path(settings), entry)
+    add_entry(settings.journal_path, entry)
     click.echo(f"{entry['exception']}: holds until {entry['until']}")
 
 
@@ -203,7 +202,7 @@ def loaded(settings: Settings, rules_path: Path | None) -> RuleSet:
 def journal_of(settings: Settings) -> Journal:
     from auditlens.triage import read_journal
 
-    return read_journal(journal_path(settings))
+    return read_journal(settings.journal_path)
 
 
 def sound(entry: Mapping[str, str], path: Path) -> None:
@@ -223,7 +222,7 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
     from auditlens.triage import exceptions_used, read_ledger, unmatched
     from auditlens.triage.seals import FOLDER, sealed_findings
 
-    ledger = read_ledger(journal_path(settings).parent / FOLDER)
+    ledger = read_ledger(settings.journal_path.parent / FOLDER)
     frames = [sealed_findings(seal) for seal in ledger.standing]
     found = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *frames])
     used = exceptions_used(found, journal, today=run_time().date())
@@ -255,7 +254,7 @@ def try_on(
     asked = FindingException("X-new", match, "", "", "", now, now.date())
     for _, told in unmatched([asked], {rule.id: rule.name for rule in rules.rules}):
         raise UsageError(told[0].upper() + told[1:], fix="'auditlens rules list' has their names")
-    ledger = read_ledger(journal_path(settings).parent / FOLDER)
+    ledger = read_ledger(settings.journal_path.parent / FOLDER)
     trials = []
     for period in past_months(archive, settings, months, now):
         trial = try_exception(

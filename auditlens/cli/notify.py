@@ -82,14 +82,13 @@ def tested(settings: Settings) -> list[Sent]:
 
 
 def sent(settings: Settings, *, at_once: bool) -> list[Sent]:
-    from auditlens.monthly.places import outbox_of, reports_of
     from auditlens.notify import Manner, Outbox, send_waiting
     from auditlens.provenance import run_time
     from auditlens.report.folder import MANIFEST
 
-    folder = outbox_of(settings)
+    folder = settings.outbox_path
     if not folder.is_dir():
         return []
-    shelf = reports_of(settings)
+    shelf = settings.reports_path
     manner = Manner(at_once=at_once, stands=lambda name: (shelf / name / MANIFEST).is_file())
     return list(send_waiting(Outbox(folder), settings.notify, os.environ, run_time, manner))

@@ -110,11 +110,6 @@ def settings_of(**given: Any) -> Settings:
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
-def journal_path(settings: Settings) -> Path:
-    """The triage journal: the one in the settings, else the one beside the archive."""
-    return settings.journal or settings.archive.absolute().parent / "triage.yml"
-
-
 def opened(settings: Settings, *, must_exist: bool = True) -> Archive:
     """Open the archive the settings name. Raises UsageError when there is none."""
     from auditlens.archive import Archive
@@ -183,10 +178,7 @@ def exit_code(audit: Audit, *, allow_gaps: bool, findings: DataFrame | None = No
     """
     if audit.coverage.outcome == "incomplete" and not allow_gaps:
         return 3
-    floor = audit.settings.fail_on
-    if not floor:
-        return 0
-    reached = LEVELS[LEVELS.index(floor) :]
+    from auditlens.findings import reaches
+
     counted = audit.findings if findings is None else findings
-    expected = counted["exception_id"].is_not_null()
-    return int((counted["level"].is_in(reached) & ~expected).any())
+    return int(not counted.filter(reaches(audit.settings.fail_on)).is_empty())

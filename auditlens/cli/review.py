@@ -28,7 +28,8 @@ def signed_now(audit: Audit) -> SealedMonth | None:
 def print_review(audit: Audit) -> None:
     """Say what exceptions hid, what is decided, what changed, and which rule to tune."""
     from auditlens.cli.terminal import visible
-    from auditlens.triage import is_open, unmatched
+    from auditlens.findings import is_open
+    from auditlens.triage import unmatched
 
     print_exceptions(audit)
     names = {rule.id: rule.name for rule in audit.rules.rules}

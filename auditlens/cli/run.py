@@ -131,7 +131,6 @@ def worked(settings: Settings, period: str, *, no_sync: bool, quiet: bool) -> La
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import note
     from auditlens.monthly.job import Job, run_job
-    from auditlens.monthly.places import reports_of
     from auditlens.settings import find_key
     from auditlens.sources import SecodaSource
 
@@ -150,7 +149,7 @@ def worked(settings: Settings, period: str, *, no_sync: bool, quiet: bool) -> La
         return run_job(
             Job(
                 settings=settings,
-                out=reports_of(settings),
+                out=settings.reports_path,
                 source=None if no_sync else source,
                 period=period,
                 tell=partial(note, quiet=quiet),
@@ -164,10 +163,9 @@ def tell(done: LastRun, *, as_json: bool, settings: Settings) -> None:
     import dataclasses
 
     from auditlens.cli.terminal import print_json
-    from auditlens.monthly.places import reports_of
 
     if as_json:
         print_json(dataclasses.asdict(done))
         return
     for name in done.months:
-        click.echo(reports_of(settings) / name)
+        click.echo(settings.reports_path / name)

@@ -151,7 +151,8 @@ def after(audit: Audit, path: Path) -> None:
     """What is left to do, and which rules the decisions say to tune."""
     from auditlens.audit import reviewed
     from auditlens.cli.review import print_hints
-    from auditlens.triage import is_open, read_journal
+    from auditlens.findings import is_open
+    from auditlens.triage import read_journal
 
     now = reviewed(audit, read_journal(path), audit.earlier)
     click.echo(f"{now.findings.filter(is_open()).height} findings of {now.period} are still open")
@@ -160,7 +161,7 @@ def after(audit: Audit, path: Path) -> None:
 
 def list_open(audit: Audit, *, as_json: bool) -> None:
     from auditlens.cli.terminal import print_json, visible
-    from auditlens.triage import is_open
+    from auditlens.findings import is_open
 
     rows = audit.findings.filter(is_open())
     if as_json:
@@ -174,7 +175,8 @@ def list_open(audit: Audit, *, as_json: bool) -> None:
 
 def walk(audit: Audit, path: Path, reviewer: str) -> None:
     """Show each open finding and take one key; a quit keeps what was decided so far."""
-    from auditlens.triage import is_open, read_journal
+    from auditlens.findings import is_open
+    from auditlens.triage import read_journal
 
     rows = audit.findings.filter(is_open()).to_dicts()
     reviewer = reviewer or (ask("Your name") if rows else "")

@@ -10,7 +10,6 @@ import click
 from auditlens.cli.examples import examples
 from auditlens.cli.options import (
     archive_option,
-    journal_path,
     json_option,
     log_of,
     opened,
@@ -94,7 +93,7 @@ def check_archive(settings: Settings, against: str | None, *, as_json: bool, qui
     store = opened(settings)
     with progress("verifying the archive", quiet=quiet):
         found = store.verify(against=against)
-        signed = read_ledger(journal_path(settings).parent / FOLDER)
+        signed = read_ledger(settings.journal_path.parent / FOLDER)
         for seal in signed.seals:
             sealed_findings(seal)
     if as_json:
@@ -123,7 +122,7 @@ def judge(
     from auditlens.signoff.reperform import Originals
     from auditlens.signoff.verify import verify_report
 
-    originals = Originals(settings, journal_path(settings), rules_path)
+    originals = Originals(settings, settings.journal_path, rules_path)
     with progress("doing the report again", quiet=quiet):
         source = log_of(files, "auto", settings)
         found = verify_report(report, source, originals, sealed_rules=sealed_rules, against=against)

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 from auditlens.archive import Archive, ArchiveStatus
-from auditlens.archive.lock import writer
 from auditlens.archive.sync import Flag
 from auditlens.audit import Audit, run_audit
 from auditlens.errors import (
@@ -21,7 +20,8 @@ from auditlens.errors import (
     SourceError,
     UsageError,
 )
-from auditlens.findings import LEVELS
+from auditlens.files import lock
+from auditlens.findings import reaches
 from auditlens.monthly.directory import (
     HasDirectory,
     directory_told,
@@ -30,7 +30,6 @@ from auditlens.monthly.directory import (
 )
 from auditlens.monthly.last_run import LastRun, compared_before, write_last_run
 from auditlens.monthly.months import due_at, ended_months, first_whole_month
-from auditlens.monthly.places import outbox_of
 from auditlens.monthly.shelf import FINDINGS, Issue, Shelf, findings_digest
 from auditlens.notify import Manner, Outbox, notice_of, send_waiting
 from auditlens.pages import Source
@@ -82,7 +81,7 @@ class Job:
 
     @property
     def outbox(self) -> Outbox:
-        return Outbox(outbox_of(self.settings))
+        return Outbox(self.settings.outbox_path)
 
     def making(self, amendment: int = 0) -> Making:
         """How the settings want a report made."""
@@ -106,7 +105,7 @@ def run_job(job: Job) -> LastRun:
     IntegrityError, DocumentErrors and Interrupted as its steps do.
     """
     job.shelf.prepare(job.settings.archive)
-    with writer(job.out):
+    with lock(job.out):
         run = LastRun(started=job.now(), compared=dict(compared_before(job.out)))
         finished = False
         try:
@@ -292,8 +291,4 @@ def notify(job: Job, run: LastRun) -> None:
 
 def counts(audit: Audit) -> bool:
     """Whether a finding that no exception expects reaches ``fail_on``."""
-    if not audit.settings.fail_on:
-        return False
-    reached = LEVELS[LEVELS.index(audit.settings.fail_on) :]
-    expected = audit.findings["exception_id"].is_not_null()
-    return bool((audit.findings["level"].is_in(reached) & ~expected).any())
+    return not audit.findings.filter(reaches(audit.settings.fail_on)).is_empty()

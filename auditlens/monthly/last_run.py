@@ -10,12 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from auditlens.archive.disk import put
+from auditlens.canonical import json_document
+from auditlens.errors import AuditLensError
+from auditlens.files import put, read
 
 __all__ = ["FILE_NAME", "LastRun", "compared_before", "stamp", "write_last_run"]
 
 FILE_NAME = "last-run.json"
 FORMAT = "auditlens.last-run/1"
+LARGEST = 1 << 24
 
 
 @dataclass
@@ -66,7 +69,7 @@ def write_last_run(folder: Path, run: LastRun) -> None:
         "undelivered": run.undelivered,
         "compared": run.compared,
     }
-    put(folder / FILE_NAME, (json.dumps(shown, indent=2, sort_keys=True) + "\n").encode())
+    put(folder / FILE_NAME, json_document(shown))
 
 
 def stamp(moment: datetime) -> str:
@@ -75,7 +78,8 @@ def stamp(moment: datetime) -> str:
 
 def compared_before(folder: Path) -> Mapping[str, str]:
     """What the run before compared. Empty when its file is not there or not readable."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        held = json.loads((folder / FILE_NAME).read_bytes())
+    unreadable = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+    with suppress(*unreadable, AuditLensError):
+        held = json.loads(read(folder / FILE_NAME, most=LARGEST))
         return {str(month): str(digest) for month, digest in held["compared"].items()}
     return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.archive.disk import make_folder, sweep
+from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, UsageError
+from auditlens.files import make_folder, read, sweep
 from auditlens.report.folder import MANIFEST
 from auditlens.signoff.folder import open_folder
 
@@ -46,8 +46,8 @@ class Issue:
                 f"{self.folder}: {differences[0]}",
                 fix="Restore the folder from a copy; the job never writes over a report",
             )
-        listed = json.loads((self.folder / MANIFEST).read_bytes())
-        found = findings_digest((self.folder / FINDINGS).read_bytes())
+        listed = json.loads(read(self.folder / MANIFEST))
+        found = findings_digest(read(self.folder / FINDINGS))
         return str(listed["input_digest"]), found
 
 
@@ -94,4 +94,4 @@ class Shelf:
 def findings_digest(parquet: bytes) -> str:
     """SHA-256 (hex) over what the log says in a report's findings: not when, nor who decided."""
     found = pl.read_parquet(io.BytesIO(parquet)).drop(OF_THE_RUN, strict=False)
-    return hashlib.sha256(found.sort("finding_id").write_ndjson().encode()).hexdigest()
+    return sha256_hex(found.sort("finding_id").write_ndjson())

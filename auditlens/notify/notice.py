@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from auditlens.audit import Audit
-from auditlens.findings import LEVELS
+from auditlens.findings import LEVELS, is_excepted, reaches
 from auditlens.settings import Target
 from auditlens.triage import resolved
 
@@ -24,11 +24,10 @@ def notice_of(audit: Audit, report: str, target: Target) -> dict[str, Any] | Non
     Nothing in it names a person, a resource or the workspace unless the target's ``tell`` is
     ``identities``. What an exception expects is counted as ``hidden`` alone.
     """
-    told = audit.findings.filter(pl.col("exception_id").is_null())
-    if target.level and audit.coverage.outcome != "incomplete":
-        reached = LEVELS[LEVELS.index(target.level) :]
-        if not told["level"].is_in(reached).any():
-            return None
+    told = audit.findings.filter(~is_excepted())
+    sure = audit.coverage.outcome != "incomplete"
+    if target.level and sure and told.filter(reaches(target.level)).is_empty():
+        return None
     notice: dict[str, Any] = {
         "report": report,
         "period": audit.period.label,

@@ -10,7 +10,6 @@ message is sent.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -19,9 +18,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from auditlens.archive.disk import make_folder, names, put, read, remove, sweep
-from auditlens.archive.lock import writer
+from auditlens.canonical import json_document, json_line, sha256_hex
 from auditlens.errors import IntegrityError
+from auditlens.files import lock, make_folder, names, put, read, remove, sweep
 
 __all__ = ["Outbox", "Waiting", "idempotency_id"]
 
@@ -31,8 +30,7 @@ RECEIPT = "auditlens.receipt/1"
 
 def idempotency_id(report: str, target: str, content: Mapping[str, Any]) -> str:
     """``N-`` and 26 characters of a SHA-256: the same for the same words to the same target."""
-    said = json.dumps([report, target, content], sort_keys=True, ensure_ascii=False)
-    digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
+    digest = bytes.fromhex(sha256_hex(json_line([report, target, content], ascii_only=False)))
     return f"N-{base64.b32encode(digest).decode()[:26]}"
 
 
@@ -86,7 +84,7 @@ class Outbox:
     def lock(self) -> AbstractContextManager[None]:
         """Hold the outbox: one sender at a time. Raises LockHeld."""
         self.prepare()
-        return writer(self.folder)
+        return lock(self.folder)
 
     def tidy(self) -> None:
         """Remove what killed runs left half-written. Only the holder of the lock may."""
@@ -141,8 +139,7 @@ class Outbox:
 
 
 def written(data: Mapping[str, Any]) -> bytes:
-    text = json.dumps(data, indent=2, sort_keys=True, default=stamp)
-    return (text + "\n").encode()
+    return json_document(data, default=stamp)
 
 
 def stamp(moment: datetime) -> str:

@@ -6,7 +6,6 @@ and ``exports`` → ``folder``. Nothing but ``page`` knows HTML.
 
 from __future__ import annotations
 
-import hashlib
 import html
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditlens.canonical import sha256_hex
 from auditlens.errors import UsageError
 from auditlens.report.content import Content
 from auditlens.report.review import Review
@@ -113,7 +113,7 @@ class Report:
     def hashes(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the page cites."""
         files = {"findings.csv": self.csv, "findings.parquet": self.parquet}
-        return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        return {name: sha256_hex(data) for name, data in files.items()}
 
     @cached_property
     def csv(self) -> bytes:

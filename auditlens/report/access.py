@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import polars as pl
 
+from auditlens.canonical import sha256_hex
 from auditlens.report.content import Access, AccessRow
 from auditlens.report.facts import Facts
 
@@ -57,4 +56,4 @@ def sample(found: pl.DataFrame, seed: str) -> tuple[AccessRow, ...]:
 
 
 def drawn(seed: str, event_id: str) -> str:
-    return hashlib.sha256(f"{seed}{event_id}".encode()).hexdigest()
+    return sha256_hex(f"{seed}{event_id}")

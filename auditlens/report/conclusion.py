@@ -6,6 +6,7 @@ from collections import Counter
 
 import polars as pl
 
+from auditlens.findings import FOR_THE_RECORD
 from auditlens.report.content import (
     Change,
     Conclusion,
@@ -17,7 +18,7 @@ from auditlens.report.content import (
     Span,
     TrustFigure,
 )
-from auditlens.report.facts import FOR_THE_RECORD, STRONGEST_FIRST, Facts
+from auditlens.report.facts import STRONGEST_FIRST, Facts
 from auditlens.report.review import Resolved
 from auditlens.report.rule_rows import RAN
 from auditlens.report.rulebook import RuleRow

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from auditlens.findings import FOR_THE_RECORD
 from auditlens.report.collection import COLLECTION_FILE
 from auditlens.report.completeness import gaps_of
-from auditlens.report.facts import FOR_THE_RECORD, Facts
+from auditlens.report.facts import Facts
 from auditlens.report.rule_rows import RAN
 from auditlens.report.rulebook import RuleRow
 from auditlens.report.sections import Evidence, FieldFill, SignOff

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,8 +13,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from auditlens.anomalies import sender_months
+from auditlens.canonical import sha256_hex
 from auditlens.directory import Directory
-from auditlens.findings import LEVELS
+from auditlens.findings import LEVELS, is_open
 from auditlens.period import Period, zone
 from auditlens.report.identity import WITHHELD, check_mode, labels, veil_events, veil_findings
 from auditlens.report.past import past_findings
@@ -26,10 +26,6 @@ from auditlens.rules.samples import Samples, samples_of
 __all__ = ["Facts", "facts_of", "file_name"]
 
 STRONGEST_FIRST = tuple(reversed(LEVELS))
-FOR_THE_RECORD = LEVELS[0]
-"""The level of findings that ask for no decision."""
-STILL_OPEN = ("", "open", "needs work")
-"""Decisions that leave a finding to be decided."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +74,16 @@ class Facts:
         """``R-`` and 12 hex digits over everything that decides the findings."""
         parts = [self.coverage.input_digest, self.rules_digest, self.period.label]
         parts += [f"{key}={value}" for key, value in self.deciding]
-        return "R-" + hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:12]
+        return "R-" + sha256_hex("\n".join(map(str, parts)))[:12]
 
     @cached_property
     def undecided(self) -> pl.DataFrame:
-        """Findings nobody has decided and no exception covers, but for those for the record."""
-        decided = [
-            entry.finding_id
-            for entry in self.review.dispositions
-            if entry.decision not in STILL_OPEN
-        ]
+        """Findings that wait for a decision, by the findings and what the review adds to them."""
+        added = {entry.finding_id: entry.decision for entry in self.review.dispositions}
+        later = pl.col("finding_id").replace_strict(added, default=None, return_dtype=pl.String)
+        decided = pl.coalesce(later, "disposition").replace(["", "open"], None)
         return self.findings.filter(
-            pl.col("disposition").fill_null("").is_in(STILL_OPEN)
-            & (pl.col("level") != FOR_THE_RECORD)
-            & pl.col("exception_id").is_null()
-            & ~pl.col("finding_id").is_in(decided)
+            self.findings.with_columns(decided.alias("disposition")).select(is_open()).to_series()
         )
 
 

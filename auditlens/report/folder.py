@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from auditlens.canonical import json_document, sha256_hex
 from auditlens.errors import UsageError
+from auditlens.files import flush_folder, read, write_whole
 
 __all__ = ["MANIFEST", "manifest", "write_folder"]
 
 MANIFEST = "manifest.json"
 FORMAT = "auditlens.manifest/1"
+LARGEST_MANIFEST = 1 << 24
 MEDIA = {
     ".html": "text/html",
     ".json": "application/json",
@@ -33,19 +34,20 @@ def manifest(files: Mapping[str, bytes], about: Mapping[str, str | int]) -> byte
         {
             "name": name,
             "bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "sha256": sha256_hex(data),
             "media_type": MEDIA[Path(name).suffix],
         }
         for name, data in sorted(files.items())
     ]
     whole: dict[str, Any] = {"format": FORMAT, **about, "files": entries}
-    return (json.dumps(whole, indent=2, sort_keys=True) + "\n").encode()
+    return json_document(whole)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     """Put ``files`` into ``folder`` in one step; return their paths in the order given.
 
-    The folder may be absent, empty, or an earlier draft of ours, which is replaced whole.
+    It is made 0700 and its files 0600, as the archive is: a report names people. The folder may be
+    absent, empty, or an earlier draft of ours, which is replaced whole.
     Raises UsageError when it holds anything else, a report that was reviewed, or cannot be
     written; then nothing changed.
     """
@@ -56,9 +58,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         for name, data in files.items():
-            write_synced(beside / name, data)
-        sync_folder(beside)
-        beside.chmod(0o755)
+            write_whole(beside / name, data)
+        flush_folder(beside)
         swap(beside, folder)
     except OSError as error:
         raise UsageError(
@@ -94,29 +95,11 @@ def check_ours(folder: Path) -> None:
 def own_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of an earlier report of ours; empty when there is none."""
     try:
-        listed = json.loads((folder / MANIFEST).read_bytes())
+        listed = json.loads(read(folder / MANIFEST, most=LARGEST_MANIFEST))
         names = [entry["name"] for entry in listed["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return listed if listed.get("format") == FORMAT and names else {}
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of ``folder`` durable where the system can."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def swap(beside: Path, folder: Path) -> None:
@@ -133,4 +116,4 @@ def swap(beside: Path, folder: Path) -> None:
             old.rename(folder)
             raise
         shutil.rmtree(old, ignore_errors=True)
-    sync_folder(folder.parent)
+    flush_folder(folder.parent)

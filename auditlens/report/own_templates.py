@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from auditlens.errors import UsageError
+from auditlens.files import read_text
 
 __all__ = ["SHEET", "read_templates"]
 
@@ -29,7 +30,7 @@ def read_templates(folder: Path) -> dict[str, str]:
         raise UsageError(f"The templates in {folder} are too large", fix="Keep them below 1 MB")
     try:
         return {
-            path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in found
+            path.relative_to(folder).as_posix(): read_text(path, most=LARGEST) for path in found
         }
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from auditlens.canonical import sha256_hex
 from auditlens.report.content import Content
 from auditlens.report.rule_rows import RULES_FILE
 from auditlens.report.rulebook import RuleRow
@@ -29,7 +29,7 @@ def table_files(content: Content) -> dict[str, bytes]:
 def table_hashes(rules: Sequence[RuleRow], frameworks: Sequence[Framework]) -> dict[str, str]:
     """SHA-256 of the two files by name."""
     made = tables(rules, frameworks)
-    return {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+    return {name: sha256_hex(data) for name, data in made.items()}
 
 
 def tables(rules: Sequence[RuleRow], frameworks: Sequence[Framework]) -> dict[str, bytes]:

@@ -7,10 +7,11 @@ leaf is always one test with one answer. A missing field never matches, and ``no
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+
+from auditlens.canonical import sha256_hex
 
 __all__ = [
     "And",
@@ -194,4 +195,4 @@ def names(node: Node) -> tuple[str, ...]:
 
 def digest(node: Node) -> str:
     """Return the SHA-256 (hex) of the tree's canonical text."""
-    return hashlib.sha256(repr(node).encode()).hexdigest()
+    return sha256_hex(repr(node))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from auditlens.canonical import json_line, sha256_hex
 from auditlens.documents import Document
 from auditlens.errors import DocumentError
 from auditlens.rules.condition import Node
@@ -171,8 +170,7 @@ def identifier(document: Document, name: str) -> str:
 
 
 def document_digest(data: Any) -> str:
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_hex(json_line(data, ascii_only=False, default=str))
 
 
 def log_source(document: Document) -> LogSource:

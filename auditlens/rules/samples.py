@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditlens.canonical import sha256_hex
+from auditlens.files import read
 from auditlens.rules.rule import Rule
 from auditlens.rules.sidecar import sidecar_path
 
@@ -44,8 +45,8 @@ def samples_of(rules: Iterable[Rule]) -> dict[str, Samples]:
 
 def counted(path: Path) -> dict[str, Samples]:
     """The samples of one file, by the rule each of its documents names."""
-    raw = path.read_bytes()
-    digest = hashlib.sha256(raw).hexdigest()
+    raw = read(path, follow=True)
+    digest = sha256_hex(raw)
     found = {}
     for document in SEPARATOR.split(raw):
         if expected := EXPECTED.findall(document):

@@ -2,7 +2,15 @@
 
 from auditlens.settings.files import FILE_NAME, find_file, has_table
 from auditlens.settings.key import find_key
-from auditlens.settings.known import FORMS, IDENTITIES, NAMES, OTHER_VARIABLES, Settings
+from auditlens.settings.known import (
+    FORMS,
+    IDENTITIES,
+    JOURNAL,
+    NAMES,
+    OTHER_VARIABLES,
+    Settings,
+    beside,
+)
 from auditlens.settings.load import load_settings
 from auditlens.settings.targets import LEVELS, Target
 
@@ -10,11 +18,13 @@ __all__ = [
     "FILE_NAME",
     "FORMS",
     "IDENTITIES",
+    "JOURNAL",
     "LEVELS",
     "NAMES",
     "OTHER_VARIABLES",
     "Settings",
     "Target",
+    "beside",
     "find_file",
     "find_key",
     "has_table",

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from auditlens.errors import DocumentError
+from auditlens.errors import AuditLensError, DocumentError
+from auditlens.files import read_text
 from auditlens.settings.known import NAMES, PATHS
 from auditlens.settings.targets import read_targets
 from auditlens.settings.values import checked, suggestion
@@ -20,6 +21,8 @@ __all__ = ["FILE_NAME", "SettingsFile", "find_file", "has_table"]
 FILE_NAME = "auditlens.toml"
 PROJECT = "pyproject.toml"
 TABLE = "tool.auditlens"
+LARGEST = 1 << 20
+"""Bytes a settings file may have; a larger one is no settings file."""
 PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -40,14 +43,14 @@ def find_file(start: Path) -> Path | None:
 def has_table(folder: Path) -> bool:
     """Whether the folder's ``pyproject.toml`` holds settings of ours."""
     try:
-        text = (folder / PROJECT).read_text(encoding="utf-8")
+        text = read_text(folder / PROJECT, most=LARGEST)
         if "auditlens" not in text:
             return False
         return "auditlens" in tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError:
         # One that says it is ours is read all the same, so that its fault is told.
         return f"[{TABLE}" in text
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, AuditLensError):
         return False
 
 
@@ -75,9 +78,12 @@ class SettingsFile:
     def text(self) -> str:
         """The whole file. Raises DocumentError when it is not readable text."""
         try:
-            return self.path.read_text(encoding="utf-8")
+            return read_text(self.path, most=LARGEST)
         except OSError as error:
             raise DocumentError(f"cannot be read ({error.strerror})", path=self.path) from None
+        except AuditLensError as error:
+            reason = error.message.removeprefix(f"{self.path} ")
+            raise DocumentError(reason, path=self.path, fix=error.fix) from None
         except UnicodeDecodeError:
             raise DocumentError("is not UTF-8 text", path=self.path) from None
 

@@ -7,7 +7,8 @@ import stat
 import subprocess
 from collections.abc import Mapping
 
-from auditlens.errors import UsageError
+from auditlens.errors import IntegrityError, UsageError
+from auditlens.files import open_regular
 from auditlens.settings.known import Settings
 
 __all__ = ["find_key"]
@@ -59,9 +60,11 @@ def from_file(settings: Settings) -> str:
     path = settings.key_file
     assert path is not None
     try:
-        with path.open("rb") as stream:
+        with os.fdopen(open_regular(path, follow=True), "rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
             text = stream.read(MOST).decode("ascii", "replace")
+    except IntegrityError as error:
+        raise UsageError(error.message, fix="Name another in settings") from None
     except OSError as error:
         raise UsageError(
             f"The key_file {path} cannot be read ({error.strerror})", fix="Name another in settings"

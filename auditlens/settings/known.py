@@ -10,7 +10,17 @@ from pathlib import Path
 
 from auditlens.settings.targets import Target
 
-__all__ = ["FORMS", "IDENTITIES", "NAMES", "OTHER_VARIABLES", "PATHS", "TABLES", "Settings"]
+__all__ = [
+    "FORMS",
+    "IDENTITIES",
+    "JOURNAL",
+    "NAMES",
+    "OTHER_VARIABLES",
+    "PATHS",
+    "TABLES",
+    "Settings",
+    "beside",
+]
 
 PATHS = ("archive", "rules", "own_rules", "journal", "reports", "outbox", "key_file")
 FORMS = ("ndjson", "ocsf", "oscal", "pdf")
@@ -19,6 +29,7 @@ IDENTITIES = ("full", "pseudonymous", "aggregate")
 OTHER_VARIABLES = frozenset(
     {"AUDITLENS_IDENTITY_KEY", "AUDITLENS_PAGE_DEADLINE", "AUDITLENS_RETRY_BUDGET"}
 )
+JOURNAL = "triage.yml"
 TABLES = ("notify", "placeholders")
 """Settings that only a file can hold."""
 
@@ -74,6 +85,26 @@ class Settings:
     path: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+
+    @property
+    def journal_path(self) -> Path:
+        """The review journal: the one that is set, else ``triage.yml`` beside the archive."""
+        return self.journal or beside(self.archive, JOURNAL)
+
+    @property
+    def reports_path(self) -> Path:
+        """The folder of all monthly reports: the one that is set, else beside the archive."""
+        return self.reports or beside(self.archive, "reports-out")
+
+    @property
+    def outbox_path(self) -> Path:
+        """The folder of messages and receipts: the one that is set, else beside the archive."""
+        return self.outbox or beside(self.archive, "outbox")
+
+
+def beside(archive: Path, name: str) -> Path:
+    """The path of what stands beside an archive where the settings say nothing else."""
+    return archive.absolute().parent / name
 
 
 NAMES = tuple(

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from auditlens.audit import Audit
-from auditlens.findings import LEVELS
-from auditlens.triage import is_open
+from auditlens.findings import is_excepted, is_open, levels_from
 
 __all__ = ["SIGN_LEVEL", "Obstacles", "obstacles", "own_decisions"]
 
@@ -57,9 +56,8 @@ def obstacles(audit: Audit, reviewer: str, level: str = SIGN_LEVEL) -> Obstacles
     A decision that somebody made about their own act is no decision: the finding is open.
     """
     own = own_decisions(audit)
-    waiting = is_open() | (pl.col("finding_id").is_in(own) & pl.col("exception_id").is_null())
+    waiting = is_open() | (pl.col("finding_id").is_in(own) & ~is_excepted())
     undecided = audit.findings.filter(waiting)
-    reached = LEVELS[LEVELS.index(level) :]
     about = [
         row["finding_id"]
         for row in undecided.iter_rows(named=True)
@@ -67,7 +65,7 @@ def obstacles(audit: Audit, reviewer: str, level: str = SIGN_LEVEL) -> Obstacles
     ]
     lacking = audit.coverage.outcome == "incomplete"
     return Obstacles(
-        open=tuple(undecided.filter(pl.col("level").is_in(reached))["finding_id"]),
+        open=tuple(undecided.filter(pl.col("level").is_in(levels_from(level)))["finding_id"]),
         level=level,
         incomplete=audit.coverage.statement if lacking else "",
         interest=f"{reviewer} is the subject of {', '.join(about)}, which nobody else decided"

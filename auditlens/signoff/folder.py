@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditlens.errors import IntegrityError, UsageError
+from auditlens.canonical import json_document, sha256_hex
+from auditlens.errors import AuditLensError, IntegrityError, UsageError
+from auditlens.files import names, read
 from auditlens.report.folder import FORMAT, MANIFEST
-from auditlens.signoff.making import RECORD, sha256
+from auditlens.signoff.making import RECORD
 from auditlens.signoff.record import Record, parse_record
 from auditlens.signoff.signatures import ENDINGS, check_signature
 from auditlens.triage.seals import Seal, parse_seal
@@ -59,7 +61,12 @@ def open_folder(path: Path) -> tuple[ReportFolder | None, tuple[Difference, ...]
     if not (path / MANIFEST).is_file():
         raise UsageError(f"There is no report in {path}", fix="Name the folder with manifest.json")
     found: list[Difference] = []
-    files = {one.name: one.read_bytes() for one in sorted(path.iterdir()) if one.is_file()}
+    files: dict[str, bytes] = {}
+    for name in names(path):
+        try:
+            files[name] = read(path / name)
+        except (FileNotFoundError, AuditLensError) as error:
+            found.append(Difference(name, str(error).removeprefix(f"{path / name} ")))
     found.extend(against_manifest(files))
     seal = None
     if SEAL in files:
@@ -89,7 +96,7 @@ def against_manifest(files: Mapping[str, bytes]) -> Iterator[Difference]:
         entries = {one["name"]: one for one in listed["files"]}
         if listed["format"] != FORMAT or not all("sha256" in one for one in entries.values()):
             raise ValueError
-        whole = (json.dumps(listed, indent=2, sort_keys=True) + "\n").encode()
+        whole = json_document(listed)
     except (ValueError, KeyError, TypeError, RecursionError):
         yield Difference(MANIFEST, "is no manifest of ours, or was edited")
         return
@@ -98,7 +105,7 @@ def against_manifest(files: Mapping[str, bytes]) -> Iterator[Difference]:
     for name, entry in sorted(entries.items()):
         if name not in files:
             yield Difference(name, "is missing")
-        elif (len(files[name]), sha256(files[name])) != (entry.get("bytes"), entry["sha256"]):
+        elif (len(files[name]), sha256_hex(files[name])) != (entry.get("bytes"), entry["sha256"]):
             yield Difference(name, "its bytes are not those the manifest lists")
     ours = {MANIFEST, SEAL, *(f"{SEAL}{ending}" for ending in ENDINGS.values())}
     for name in sorted(files.keys() - entries.keys() - ours):
@@ -109,7 +116,7 @@ def against_seal(files: Mapping[str, bytes], seal: Seal) -> Iterator[Difference]
     """What the seal binds in this folder, and the signatures under it."""
     for name in (MANIFEST, RECORD):
         bound = seal.digests[name.removesuffix(".json")]
-        if sha256(files.get(name, b"")) != bound:
+        if sha256_hex(files.get(name, b"")) != bound:
             yield Difference(name, "is not the one that was signed")
     keys = seal.data["keys"]
     for kind, ending in ENDINGS.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,13 +9,14 @@ from datetime import date, datetime
 from pathlib import Path
 
 from auditlens.audit import Audit
+from auditlens.canonical import json_document, sha256_hex
 from auditlens.errors import UsageError
 from auditlens.report import MAX_ROWS, Report
 from auditlens.report.folder import FORMAT, MANIFEST, write_folder
 from auditlens.rules.samples import Samples
 from auditlens.signoff.review import review_of
 
-__all__ = ["RECORD", "Making", "files_of", "sha256", "write_report"]
+__all__ = ["RECORD", "Making", "files_of", "write_report"]
 
 RECORD = "record.json"
 
@@ -88,17 +88,16 @@ def with_record(files: Mapping[str, bytes], record: bytes) -> dict[str, bytes]:
     entry = {
         "name": RECORD,
         "bytes": len(record),
-        "sha256": sha256(record),
+        "sha256": sha256_hex(record),
         "media_type": "application/json",
     }
     listed["files"] = sorted([*listed["files"], entry], key=lambda one: str(one["name"]))
-    whole = (json.dumps(listed, indent=2, sort_keys=True) + "\n").encode()
     rest = {name: data for name, data in files.items() if name != MANIFEST}
-    return {**rest, RECORD: record, MANIFEST: whole}
+    return {**rest, RECORD: record, MANIFEST: json_document(listed)}
 
 
 def digests(templates: Mapping[str, str]) -> dict[str, str]:
-    return {name: sha256(text) for name, text in sorted(templates.items())}
+    return {name: sha256_hex(text) for name, text in sorted(templates.items())}
 
 
 def write_report(
@@ -118,8 +117,3 @@ def write_report(
     making = replace(making, templates=digests(templates or {}))
     record = make_record(audit, making, roots)
     return write_folder(out, files_of(audit, making, record, templates))
-
-
-def sha256(data: str | bytes) -> str:
-    """SHA-256 (hex) of bytes, or of a text in UTF-8."""
-    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()

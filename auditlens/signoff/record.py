@@ -18,13 +18,16 @@ from typing import Any
 import polars as pl
 
 from auditlens.audit import Audit
+from auditlens.canonical import sha256_hex
+from auditlens.documents import MAX_BYTES
 from auditlens.errors import IntegrityError
+from auditlens.files import read_text
 from auditlens.period import Period
 from auditlens.rules.load import rule_files
 from auditlens.rules.samples import samples_of
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
-from auditlens.signoff.making import Making, sha256
+from auditlens.signoff.making import Making
 from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
 from auditlens.triage.journal import Journal, parse_journal
 from auditlens.triage.seals import canonical
@@ -94,7 +97,7 @@ def rule_texts(roots: Sequence[Path]) -> dict[str, str]:
         for path in rule_files([root]):
             name = path.name if root.is_file() else path.relative_to(root).as_posix()
             found[f"{folder}/{name}"] = path
-    return {name: path.read_bytes().decode("utf-8") for name, path in sorted(found.items())}
+    return {name: read_text(path, most=MAX_BYTES) for name, path in sorted(found.items())}
 
 
 def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:
@@ -102,7 +105,7 @@ def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:
     open_ = making.identity == "full"
     texts = rule_texts(roots)
     journal = audit.journal
-    lines = sorted(sha256(line) for line in journal.text.splitlines(keepends=True))
+    lines = sorted(sha256_hex(line) for line in journal.text.splitlines(keepends=True))
     about = {
         "format": RECORD_FORMAT,
         "period": period_data(audit.period),
@@ -114,7 +117,7 @@ def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:
         "source": "archive" if audit.coverage.head else "files",
         "shipped_rules": shipped_name(roots[0]),
         "rules": {
-            name: {"sha256": sha256(text), "text": text if open_ else None}
+            name: {"sha256": sha256_hex(text), "text": text if open_ else None}
             for name, text in texts.items()
         },
         "tests": {
@@ -124,10 +127,10 @@ def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:
         "settings": settings_data(audit.settings) if open_ else None,
         "journal": {
             "digest": journal.digest,
-            "entries": sorted(sha256(said) for said in journal.said),
+            "entries": sorted(sha256_hex(said) for said in journal.said),
             "lines": lines,
             "characters": len(journal.text),
-            "sha256": sha256(journal.text),
+            "sha256": sha256_hex(journal.text),
             "text": journal.text if open_ else None,
         },
         "earlier": [month_data(month) for month in audit.earlier] if open_ else None,

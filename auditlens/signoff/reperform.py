@@ -12,6 +12,7 @@ from typing import Any
 
 from auditlens.archive import Archive
 from auditlens.audit import Audit, run_audit
+from auditlens.canonical import sha256_hex
 from auditlens.directory import DirectoryHistory
 from auditlens.errors import UsageError
 from auditlens.provenance import LIBRARIES
@@ -20,7 +21,7 @@ from auditlens.rules import RuleSet, load_rules
 from auditlens.rules.roots import rule_roots
 from auditlens.settings import Settings
 from auditlens.signoff.folder import Difference, ReportFolder
-from auditlens.signoff.making import RECORD, files_of, sha256
+from auditlens.signoff.making import RECORD, files_of
 from auditlens.signoff.past import as_of
 from auditlens.signoff.record import FOLDERS, Record, make_record
 from auditlens.sources import Log
@@ -55,8 +56,10 @@ class Originals:
         wanted = set(record.data["journal"]["entries"])
         return replace(
             held,
-            dispositions=tuple(one for one in held.dispositions if sha256(saying(one)) in wanted),
-            exceptions=tuple(one for one in held.exceptions if sha256(saying(one)) in wanted),
+            dispositions=tuple(
+                one for one in held.dispositions if sha256_hex(saying(one)) in wanted
+            ),
+            exceptions=tuple(one for one in held.exceptions if sha256_hex(saying(one)) in wanted),
         )
 
     def earlier(self, record: Record) -> tuple[SealedMonth, ...]:
@@ -177,7 +180,7 @@ def compare_digests(seal: Seal, audit: Audit) -> Iterator[Difference]:
         "rules": audit.rules.digest,
         "settings": audit.provenance["settings_digest"],
         "journal": audit.journal.digest,
-        "findings": sha256(findings_bytes(audit.findings)),
+        "findings": sha256_hex(findings_bytes(audit.findings)),
     }
     for name, digest in again.items():
         if seal.digests.get(name) != digest:

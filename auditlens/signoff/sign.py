@@ -13,17 +13,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from auditlens.archive.disk import make_folder, put
-from auditlens.archive.lock import writer
 from auditlens.audit import Audit
+from auditlens.canonical import sha256_hex
 from auditlens.errors import UsageError
+from auditlens.files import lock, make_folder, put
+from auditlens.findings import is_open
 from auditlens.report.folder import MANIFEST, write_folder
 from auditlens.signoff.conditions import SIGN_LEVEL, Obstacles, obstacles
 from auditlens.signoff.folder import SEAL, open_folder
-from auditlens.signoff.making import RECORD, Making, files_of, sha256
+from auditlens.signoff.making import RECORD, Making, files_of
 from auditlens.signoff.record import make_record, period_data
 from auditlens.signoff.signatures import ENDINGS, Ed25519Key, SshKey
-from auditlens.triage import is_open, read_journal, read_ledger
+from auditlens.triage import read_journal, read_ledger
 from auditlens.triage.seals import (
     FOLDER,
     FORMAT,
@@ -79,7 +80,7 @@ def sign_off(audit: Audit, roots: Sequence[Path], out: Path, terms: Terms) -> Se
     refuse(found, terms)
     folder = audit.journal.path.absolute().parent / FOLDER
     make_folder(folder)
-    with writer(folder):
+    with lock(folder):
         ledger = read_ledger(folder)
         earlier = ledger.of(audit.period.label)
         refuse_again(audit.period.label, earlier, terms)
@@ -172,9 +173,9 @@ def seal_data(
             "rules": audit.rules.digest,
             "settings": audit.provenance["settings_digest"],
             "journal": audit.journal.digest,
-            "findings": sha256(files["findings"]),
-            "record": sha256(files[RECORD]),
-            "manifest": sha256(files[MANIFEST]),
+            "findings": sha256_hex(files["findings"]),
+            "record": sha256_hex(files[RECORD]),
+            "manifest": sha256_hex(files[MANIFEST]),
         },
         "counts": {
             "findings": findings.height,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditlens.errors import IntegrityError, UsageError
+from auditlens.files import read, read_text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,6 +30,7 @@ ENDINGS = {"ed25519": ".ed25519", "ssh": ".sig"}
 
 NAMESPACE = "auditlens"
 SECONDS = 60
+LARGEST_KEY = 1 << 16
 INSTALL = "Install the extra: pip install 'auditlens[sign]'"
 
 
@@ -54,7 +56,8 @@ class Ed25519Key:
             raise UsageError("Signing needs the library cryptography", fix=INSTALL) from None
         private(self.path)
         try:
-            key = load_pem_private_key(self.path.read_bytes(), password=None)
+            text = read(self.path, most=LARGEST_KEY, follow=True)
+            key = load_pem_private_key(text, password=None)
         except (OSError, ValueError, TypeError):
             key = None
         if not isinstance(key, Ed25519PrivateKey):
@@ -76,7 +79,7 @@ class SshKey:
         """Kind and key as in an ``authorized_keys`` line, without the comment."""
         beside = self.path if self.path.suffix == ".pub" else Path(f"{self.path}.pub")
         try:
-            kind, key = beside.read_text(encoding="ascii").split()[:2]
+            kind, key = read_text(beside, most=LARGEST_KEY).split()[:2]
             base64.b64decode(key, validate=True)
         except (OSError, ValueError):
             raise UsageError(

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from auditlens.canonical import sha256_hex
+from auditlens.documents import MAX_BYTES
 from auditlens.errors import AuditLensError
+from auditlens.files import read, read_text
 from auditlens.shipped import rules_folder
 from auditlens.signoff.folder import SEAL, Difference, ReportFolder
-from auditlens.signoff.making import sha256
 from auditlens.signoff.record import FOLDERS, Record, rule_texts
 from auditlens.signoff.signatures import ENDINGS
 from auditlens.triage import parse_journal
@@ -25,7 +27,7 @@ __all__ = ["compare_journal", "compare_ledger", "compare_rules"]
 def compare_rules(record: Record, roots: Sequence[Path]) -> Iterator[Difference]:
     """Rule files and the classifier, byte by byte; not those of a root unknown here."""
     try:
-        today = {name: sha256(text) for name, text in rule_texts(roots).items()}
+        today = {name: sha256_hex(text) for name, text in rule_texts(roots).items()}
     except UnicodeDecodeError:
         yield Difference(str(roots[-1]), "a rule file is not UTF-8 text")
         return
@@ -63,7 +65,7 @@ def compare_journal(
     must still be there, to the byte.
     """
     try:
-        text = path.read_bytes().decode("utf-8") if path.exists() else ""
+        text = read_text(path, most=MAX_BYTES) if path.exists() else ""
         journal = parse_journal(text, path)
     except UnicodeDecodeError:
         return [Difference(str(path), "is not UTF-8 text")], []
@@ -71,7 +73,7 @@ def compare_journal(
         return [Difference(str(path), f"cannot be read: {error}")], []
     held = record.data["journal"]
     found = []
-    gone = set(held["entries"]) - {sha256(said) for said in journal.said}
+    gone = set(held["entries"]) - {sha256_hex(said) for said in journal.said}
     if gone:
         found.append(Difference(str(path), f"signed entries were changed or removed: {len(gone)}"))
     elif not still_there(held, text):
@@ -80,7 +82,7 @@ def compare_journal(
         )
     entries: tuple[Disposition | FindingException, ...]
     entries = (*journal.dispositions, *journal.exceptions)
-    added = [entry for entry in entries if sha256(saying(entry)) not in set(held["entries"])]
+    added = [entry for entry in entries if sha256_hex(saying(entry)) not in set(held["entries"])]
     signed_at = record.making.signed_at or record.run_at
     for entry in added:
         place = f"{path}:{entry.line}"
@@ -101,16 +103,16 @@ def still_there(held: Mapping[str, Any], text: str) -> bool:
     must be there.
     """
     signed = Counter(held["lines"])
-    if sha256(text[: held["characters"]]) == held["sha256"]:
+    if sha256_hex(text[: held["characters"]]) == held["sha256"]:
         added = text[held["characters"] :].splitlines(keepends=True)
     else:
         lines = text.splitlines(keepends=True)
-        if not signed <= Counter(sha256(line) for line in lines):
+        if not signed <= Counter(sha256_hex(line) for line in lines):
             return False
         added = []
         for line in lines:
-            if signed[sha256(line)]:
-                signed[sha256(line)] -= 1
+            if signed[sha256_hex(line)]:
+                signed[sha256_hex(line)] -= 1
             else:
                 added.append(line)
     # The end of a last line that had none is no line of its own.
@@ -151,4 +153,7 @@ def compare_ledger(folder: ReportFolder, journal: Path) -> tuple[list[Difference
 
 
 def contents(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    try:
+        return read(path)
+    except (FileNotFoundError, AuditLensError):
+        return None

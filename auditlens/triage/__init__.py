@@ -7,7 +7,6 @@ from auditlens.triage.apply import (
     covers,
     decision_words,
     exceptions_used,
-    is_open,
     unmatched,
 )
 from auditlens.triage.change import SealedMonth, mark_states, resolved, unseen
@@ -33,7 +32,6 @@ __all__ = [
     "entry_line",
     "exception_id",
     "exceptions_used",
-    "is_open",
     "lessons",
     "mark_states",
     "months_before",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from auditlens.canonical import sha256_hex
 from auditlens.documents import parse_documents
 from auditlens.errors import DocumentError, UsageError
 from auditlens.triage.entry import read_entry
@@ -16,6 +16,7 @@ from auditlens.triage.journal import DATE_KEYS, Journal, parse_journal, read_jou
 
 __all__ = ["add_entry", "entry_line", "exception_id"]
 
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 HEADER = "# Triage journal: one line an entry, only ever added to. See the how-to on triage.\n"
 
 
@@ -33,7 +34,7 @@ def add_entry(path: Path, entry: Mapping[str, str]) -> Journal:
     parse_journal(f"{before.text}\n{line}", path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        number = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_WAIT, 0o644)
         try:
             write_line(number, path, line)
         finally:
@@ -96,4 +97,4 @@ def quoted(value: str) -> str:
 def exception_id(match: Mapping[str, str], at: datetime) -> str:
     """A short id for a new exception, from what it matches and when it was made."""
     parts = [*sorted(match.items()), at.isoformat()]
-    return f"X-{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}"
+    return f"X-{sha256_hex(repr(parts))[:8]}"

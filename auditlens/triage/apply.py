@@ -18,7 +18,6 @@ __all__ = [
     "covers",
     "decision_words",
     "exceptions_used",
-    "is_open",
     "unmatched",
 ]
 
@@ -45,12 +44,6 @@ EXCEPTION_SCHEMA: dict[str, pl.DataType] = {
 def decision_words(verdict: str) -> str:
     """A verdict of the journal as findings and reports spell it: ``needs work``."""
     return verdict.replace("_", " ")
-
-
-def is_open() -> pl.Expr:
-    """Whether a finding still waits for a decision: none or "needs work", and no exception."""
-    undecided = pl.col("disposition").is_null() | (pl.col("disposition") == "needs work")
-    return undecided & pl.col("exception_id").is_null()
 
 
 def apply_journal(

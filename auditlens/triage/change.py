@@ -12,6 +12,8 @@ from datetime import datetime
 
 import polars as pl
 
+from auditlens.findings import is_excepted
+
 __all__ = ["MONTH_SCHEMA", "SAME", "SealedMonth", "mark_states", "resolved", "unseen"]
 
 SAME = ("kind", "rule_id", "subject_kind", "subject_id")
@@ -85,6 +87,6 @@ def unseen(findings: pl.DataFrame, same_period: SealedMonth | None = None) -> pl
     return findings.filter(
         pl.col("state").is_in(["new", "reopened"])
         & pl.col("disposition").is_null()
-        & pl.col("exception_id").is_null()
+        & ~is_excepted()
         & ~pl.col("finding_id").is_in(seen)
     )

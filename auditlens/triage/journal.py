@@ -8,7 +8,6 @@ by hand. The order of lines means nothing, and a line that stands twice counts o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,8 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from auditlens.canonical import sha256_hex
 from auditlens.documents import Document, parse_documents, read_documents
 from auditlens.errors import DocumentError, DocumentErrors
+from auditlens.files import read_text
 from auditlens.triage.entry import EXAMPLE, Disposition, FindingException, read_entry
 
 __all__ = ["Journal", "parse_journal", "read_journal"]
@@ -39,7 +40,7 @@ class Journal:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over what the entries say: order, comments and lines do not count."""
-        return hashlib.sha256("\n".join(sorted(self.said)).encode()).hexdigest()
+        return sha256_hex("\n".join(sorted(self.said)))
 
     @cached_property
     def said(self) -> dict[str, int]:
@@ -80,7 +81,7 @@ def read_journal(path: Path) -> Journal:
     try:
         documents = read_documents(path, date_keys=DATE_KEYS)
         # As bytes: line ends are kept as they are, since a signature covers them.
-        text = path.read_bytes().decode("utf-8")
+        text = read_text(path)
     except DocumentError as fault:
         raise DocumentErrors([with_fix(fault)]) from None
     return journal_of(documents, path, text)

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from typing import Any
 
 import polars as pl
 
+from auditlens.canonical import json_document, sha256_hex
 from auditlens.errors import IntegrityError
+from auditlens.files import read
 from auditlens.findings import FINDING_SCHEMA
 from auditlens.period import Period
 from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
@@ -42,13 +43,13 @@ FIX = "Restore the file from a copy; a signed month changes only by an amendment
 
 
 def canonical(data: Mapping[str, Any]) -> bytes:
-    """The one way a record is written."""
-    return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    """A seal or its findings as the bytes of their file."""
+    return json_document(data, ascii_only=False)
 
 
 def seal_hash(data: Mapping[str, Any]) -> str:
     """SHA-256 (hex) over all fields of a seal but its own hash."""
-    return hashlib.sha256(canonical({k: v for k, v in data.items() if k != "seal"})).hexdigest()
+    return sha256_hex(canonical({k: v for k, v in data.items() if k != "seal"}))
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Seal:
 def parse_seal(path: Path) -> Seal:
     """Read one seal. Raises IntegrityError when its bytes are not those that were sealed."""
     try:
-        raw = path.read_bytes()
+        raw = read(path)
         data = json.loads(raw)
         whole = isinstance(data, dict) and data.get("format") == FORMAT
         if not whole or canonical(data) != raw or seal_hash(data) != data.get("seal"):
@@ -108,8 +109,8 @@ def parse_seal(path: Path) -> Seal:
             raise ValueError
         if not {"findings", "manifest", "record"} <= seal.digests.keys():
             raise ValueError
-    except OSError as error:
-        raise IntegrityError(f"{path} cannot be read ({error.strerror})", fix=FIX) from None
+    except FileNotFoundError:
+        raise IntegrityError(f"{path} is missing", fix=FIX) from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise IntegrityError(f"{path}: the bytes are not those that were signed", fix=FIX) from None
     return seal
@@ -177,10 +178,10 @@ def sealed_findings(seal: Seal) -> pl.DataFrame:
     """The findings a seal binds (FINDING_SCHEMA). Raises IntegrityError when they changed."""
     path = seal.findings_path
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise IntegrityError(f"{path} cannot be read ({error.strerror})", fix=FIX) from None
-    if hashlib.sha256(raw).hexdigest() != seal.digests["findings"]:
+        raw = read(path)
+    except FileNotFoundError:
+        raise IntegrityError(f"{path} is missing", fix=FIX) from None
+    if sha256_hex(raw) != seal.digests["findings"]:
         raise IntegrityError(f"{path}: the bytes are not those that were signed", fix=FIX)
     plain = {
         name: pl.String() if dtype.is_temporal() else dtype
@@ -188,8 +189,8 @@ def sealed_findings(seal: Seal) -> pl.DataFrame:
     }
     moments = [name for name, dtype in FINDING_SCHEMA.items() if dtype.is_temporal()]
     frame = pl.DataFrame(json.loads(raw)["findings"], schema=plain)
-    read = pl.col(moments).str.to_datetime("%Y-%m-%dT%H:%M:%S%.6fZ", time_zone="UTC")
-    return frame.with_columns(read)
+    as_times = pl.col(moments).str.to_datetime("%Y-%m-%dT%H:%M:%S%.6fZ", time_zone="UTC")
+    return frame.with_columns(as_times)
 
 
 def month_of(seal: Seal) -> SealedMonth:

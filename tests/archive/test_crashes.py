@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from auditlens.archive import Archive, disk
+from auditlens import files as disk
+from auditlens.archive import Archive
 from auditlens.errors import AuditLensError, IntegrityError, LockHeld, SourceError, UsageError
 
 CALLS = ("open", "write", "fsync", "close", "link", "replace", "unlink", "mkdir", "listdir")
@@ -20,7 +21,7 @@ CHILD = Path(__file__).with_name("syncing_child.py")
 
 
 class FaultyOs:
-    """The operating system, failing at its n-th call from the archive's disk module."""
+    """The operating system, failing at its n-th call from the files module."""
 
     def __init__(self, fail_at, error, calls=CALLS):
         self.fail_at, self.error, self.calls = fail_at, error, calls

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from auditlens.archive import Archive, disk
+from auditlens import files as disk
+from auditlens.archive import Archive
 
 
 class RecordingOs:

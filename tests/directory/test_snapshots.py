@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from auditlens.archive import disk
+from auditlens import files as disk
 from auditlens.errors import IntegrityError, LockHeld, SourceError, UsageError
 from tests.directory.conftest import START
 
@@ -132,10 +132,10 @@ def test_another_workspace_is_refused(archive, rooms, pull):
 
 def test_a_running_writer_is_waited_for_by_nobody(archive, pull):
     """The archive's one lock holds for the directory."""
-    from auditlens.archive.lock import writer
+    from auditlens.files import lock
 
     pull(0)
-    with writer(archive.path), pytest.raises(LockHeld):
+    with lock(archive.path), pytest.raises(LockHeld):
         pull(1)
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from auditlens.archive import Archive
-from auditlens.archive.lock import writer
 from auditlens.audit import run_audit
 from auditlens.errors import IntegrityError, Interrupted, LockHeld, SourceError, UsageError
+from auditlens.files import lock
 from auditlens.monthly.directory import directory_told, problems_told, pull_directory
 from auditlens.monthly.job import PATIENCE, Job, not_yet, run_job
 from auditlens.period import Period
@@ -171,7 +171,7 @@ def test_a_month_needs_a_sync_after_its_days_of_grace(reported):
 def test_a_second_run_is_refused_and_leaves_no_trace(reported):
     """The run that goes on keeps its last-run.json to itself."""
     before = (reported.out / "last-run.json").read_bytes()
-    with writer(reported.out), pytest.raises(LockHeld):
+    with lock(reported.out), pytest.raises(LockHeld):
         reported.run()
     assert (reported.out / "last-run.json").read_bytes() == before
 
@@ -235,7 +235,7 @@ def test_a_sync_that_misses_events_holds_a_report_back_for_a_while(reported):
 
 def test_two_commands_at_once_and_the_second_exits_6(reported):
     """The real command, with its message and without a traceback."""
-    with writer(reported.out):
+    with lock(reported.out):
         began = time.monotonic()
         process = reported.start()
         _, told = process.communicate(timeout=60)

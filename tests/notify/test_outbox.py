@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from auditlens.archive.lock import writer
 from auditlens.errors import IntegrityError, LockHeld
+from auditlens.files import lock
 from auditlens.notify import Manner, Outbox, send_waiting
 from tests.notify.conftest import NOTICE, NOW, TAKEN, target
 
@@ -106,7 +106,7 @@ def test_an_edited_message_is_not_sent(outbox, receiver, environ):
 def test_one_sender_at_a_time(outbox):
     """The second is refused at once."""
     outbox.prepare()
-    with writer(outbox.folder), pytest.raises(LockHeld):
+    with lock(outbox.folder), pytest.raises(LockHeld):
         list(send_waiting(outbox, {}, {}, lambda: NOW))
 
 

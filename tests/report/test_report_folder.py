@@ -93,7 +93,7 @@ def test_old_report_stays_when_writing_fails(make_audit, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         path.write_bytes(data)
 
-    monkeypatch.setattr("auditlens.report.folder.write_synced", failing)
+    monkeypatch.setattr("auditlens.report.folder.write_whole", failing)
     with pytest.raises(UsageError, match="No space left"):
         Report(make_audit(7)).write(out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before

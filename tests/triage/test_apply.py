@@ -8,12 +8,11 @@ import polars as pl
 import pytest
 
 from auditlens.errors import DocumentErrors
-from auditlens.findings import FINDING_SCHEMA
+from auditlens.findings import FINDING_SCHEMA, is_open
 from auditlens.triage import (
     SealedMonth,
     apply_journal,
     exceptions_used,
-    is_open,
     mark_states,
     parse_journal,
     resolved,

@@ -1,7 +1,10 @@
-"""Files that are whole or absent: written beside, flushed to the disk, put in place in one step.
+"""Reading and writing files safely: regular files only, of a stated size; whole or absent.
 
-Every call that changes the disk goes through this module, so a test can make any one of them
-fail. A folder is made 0700, a file 0600, and no symbolic link is ever written through.
+Reading opens a regular file and nothing else: a pipe, a device or a folder in its place is an
+error at once and never a wait, and a file larger than the reader states is refused before it is
+read. Writing goes beside, is flushed to the disk and put in place in one step, so that a killed
+run leaves the former file. A folder is made 0700, a file 0600. Inside a folder of ours no
+symbolic link is followed. One lock of the kernel keeps a second writer out.
 """
 
 from __future__ import annotations
@@ -10,13 +13,37 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from auditlens.errors import AuditLensError, IntegrityError, SourceError, UsageError
+from auditlens.errors import AuditLensError, IntegrityError, LockHeld, SourceError, UsageError
 
-__all__ = ["TEMPORARY", "make_folder", "names", "put", "read", "refuse_link", "remove", "writing"]
+__all__ = [
+    "LARGEST",
+    "LOCK",
+    "TEMPORARY",
+    "flush_folder",
+    "lock",
+    "make_folder",
+    "names",
+    "open_regular",
+    "put",
+    "read",
+    "read_text",
+    "refuse_link",
+    "remove",
+    "sweep",
+    "write_whole",
+    "writing",
+]
+
+LARGEST = 1 << 30
+"""Bytes of the largest file that is read into memory where the reader states no smaller size."""
+
+LOCK = "lock"
+"""Name of the file whose lock the writer of a folder holds."""
 
 TEMPORARY = ".new-"
 """How the name of a file starts that is not yet in its place; a killed run may leave one."""
@@ -29,7 +56,8 @@ NO_LINKS = frozenset(
     getattr(errno, name, -1) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")
 )
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextmanager
@@ -143,27 +171,99 @@ def link(beside: Path, path: Path) -> None:
         os.replace(beside, path)  # noqa: PTH105
 
 
-def read(path: Path) -> bytes:
-    """Read a file whole.
+def open_regular(path: Path, *, follow: bool = False) -> int:
+    """Open a regular file for reading and return its descriptor.
 
-    Raises FileNotFoundError, UsageError without the right to read it, IntegrityError for
-    anything odd.
+    Args:
+        path: The file.
+        follow: Whether a symbolic link in place of the file is followed. Files inside a folder
+            of ours are never links; a file that a person named may be one.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UsageError: This user may not read it.
+        IntegrityError: It is no regular file, or it cannot be read.
     """
     try:
-        number = os.open(path, READ)
+        number = os.open(path, READ if follow else READ | NO_FOLLOW)
     except FileNotFoundError:
         raise
     except PermissionError:
-        fix = "Run it as the user the archive belongs to"
+        fix = "Run it as the user the file belongs to"
         raise UsageError(f"This user may not read {path}", fix=fix) from None
-    except OSError as error:
-        fix = "Links inside an archive are not followed; restore the file from a copy"
-        raise IntegrityError(f"{path} cannot be read ({error.strerror})", fix=fix) from None
-    with os.fdopen(number, "rb") as stream:
+    except (OSError, ValueError) as error:
+        what = odd(path) or getattr(error, "strerror", None) or str(error)
+        raise not_regular(path, what) from None
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        raise not_regular(path, kind_of(mode))
+    return number
+
+
+def not_regular(path: Path, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path} cannot be read: {what}", fix="Put a regular file in its place, from a copy"
+    )
+
+
+def odd(path: Path) -> str:
+    """What stands at ``path`` instead of a regular file; empty when that cannot be told."""
+    try:
+        mode = os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return ""
+    return "" if stat.S_ISREG(mode) else kind_of(mode)
+
+
+def kind_of(mode: int) -> str:
+    kinds = (
+        (stat.S_ISLNK, "it is a symbolic link, which is not followed here"),
+        (stat.S_ISDIR, "it is a folder"),
+        (stat.S_ISFIFO, "it is a pipe"),
+        (stat.S_ISSOCK, "it is a socket"),
+        (stat.S_ISCHR, "it is a device"),
+        (stat.S_ISBLK, "it is a device"),
+    )
+    return next((text for test, text in kinds if test(mode)), "it is no regular file")
+
+
+def read(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes:
+    """Read a regular file whole.
+
+    Args:
+        path: The file.
+        most: Bytes it may have at most; a larger one is refused unread.
+        follow: As in :func:`open_regular`.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UsageError: This user may not read it.
+        IntegrityError: It is no regular file, is larger than ``most``, or cannot be read.
+    """
+    with os.fdopen(open_regular(path, follow=follow), "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
         try:
-            return stream.read()
+            data = stream.read(most + 1) if size <= most else None
         except OSError as error:
             raise IntegrityError(f"{path} cannot be read ({error.strerror})") from None
+    if data is None or len(data) > most:
+        raise IntegrityError(
+            f"{path} is larger than any file of its kind ({max(size, most + 1):,} bytes, "
+            f"at most {most:,})",
+            fix="Restore it from a copy",
+        )
+    return data
+
+
+def read_text(path: Path, *, most: int = LARGEST, follow: bool = True) -> str:
+    """Read a regular file as UTF-8 text, line ends as they are; links are followed.
+
+    Raises:
+        FileNotFoundError, UsageError, IntegrityError: As :func:`read`.
+        UnicodeDecodeError: It is no UTF-8 text.
+    """
+    return read(path, most=most, follow=follow).decode("utf-8")
 
 
 def names(folder: Path) -> tuple[str, ...]:
@@ -191,3 +291,40 @@ def sweep(folder: Path) -> None:
         return
     for name in left:
         remove(folder / name)
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold the one writer's lock of ``folder``; the kernel lets go of it with the process.
+
+    Raises:
+        LockHeld: Another run has it; there is no waiting.
+        UsageError: The lock's file cannot be written.
+    """
+    path = folder / LOCK
+    flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
+    with writing(path):
+        number = os.open(path, flags, 0o600)
+    try:
+        try:
+            take(number)
+        except OSError:
+            raise LockHeld(
+                f"Another run is writing to {folder}", fix="Wait until it has ended"
+            ) from None
+        yield
+    finally:
+        os.close(number)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def take(number: int) -> None:
+        msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def take(number: int) -> None:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
