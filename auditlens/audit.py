@@ -27,8 +27,8 @@ from auditlens.directory import (
 )
 from auditlens.explanation import Explanation, explain_finding
 from auditlens.findings import LEVELS, build_findings
-from auditlens.notebook import Plots
 from auditlens.period import Period
+from auditlens.plots import Plots
 from auditlens.population import draw_events, draw_population, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleSet, evaluate, load_rules

@@ -14,7 +14,7 @@ from auditlens.anomalies import baseline_bands, hour_grid, sender_timeline
 from auditlens.anomalies.catalogue import NOUNS
 from auditlens.anomalies.explain import COUNTS
 from auditlens.cells import cell_table
-from auditlens.notebook.audited import Audited, finding_of
+from auditlens.plots import Audited, finding_of
 from auditlens.rules import Rule, RuleSet
 from auditlens.triage import Disposition, FindingException, Journal, decision_words
 

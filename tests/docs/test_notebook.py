@@ -49,9 +49,9 @@ def test_every_cell_runs_without_warning_or_error(executed):
 
 
 def test_it_comes_to_a_finding_a_plot_and_a_page(executed):
-    """Reasons as a table, activity as a picture, the report in a sandboxed frame."""
+    """Reasons as a table, activity as a chart, the report in a sandboxed frame."""
     data = shown(executed)
-    assert any("image/svg+xml" in one for one in data)
+    assert any("vegaEmbed" in "".join(one.get("text/html", "")) for one in data)
     pages = ["".join(one.get("text/html", "")) for one in data]
     assert any("own typical day" in page for page in pages)
     assert pages[-1].startswith("<iframe sandbox")
