@@ -1,18 +1,17 @@
 """The page: content through templates into one self-contained file.
 
-This is the one module that marks text as safe. It does so for bytes that are ours (the
-stylesheet, the script), for base64, and for a body that was escaped before it was made smaller.
-Everything else a template prints passes ``shown_text`` and then Jinja's own escaping.
+This is the one module that marks text as safe. It does so for files that are ours (the
+stylesheet, the script) and a stylesheet of the user's. Everything else a template prints passes
+``shown_text`` and then Jinja's own escaping.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,32 +21,16 @@ from auditlens.report import charts
 from auditlens.report.content import Content
 from auditlens.report.finding_rows import IDS_LISTED, REASONS_LISTED
 from auditlens.report.own_templates import SHEET
-from auditlens.report.packed import FEW, embedded
-from auditlens.report.stylesheet import classes_of, compact, named_short, pruned
 from auditlens.shipped import reports_folder
 from auditlens.visible import cut, visible
 
 __all__ = ["render_page"]
 
-INDENT = re.compile(r"\s*\n\s*")
-OPTIONAL_END = re.compile(
-    r"</(?:td|th|tr|li|dt|dd|tbody|thead)>\n?"
-    r"|</p>\n?(?=</?(?:details|div|dl|footer|form|h[1-6]|li|ol|p|pre|section|table|td|ul)\b)"
-)
-"""End tags that HTML lets a writer leave out where ours stand."""
-NEEDLESS_BREAK = re.compile(
-    r"\n(?=</?(?:d[dltiv]+|details|figure|footer|g|h[1-6]|header|li|main|nav|ol|p|path|section|summary"
-    r"|svg|symbol|t[dhr]|table|tbody|text|thead|ul)\b)"
-)
-"""Line breaks before what starts a line of its own, or stands in a drawing."""
-NEEDLESS_QUOTES = re.compile(r'="([\w.#-]+)"(?=[ >])')
-"""Quotes around letters, digits and the like: templates must write them, readers need none.
-
-Text from the log has its own quotes escaped by now, so only ours can match.
-"""
 DASH = "\N{EN DASH}"
 SORTED_FROM = 8
 """A table of rules with fewer rows needs no sorting."""
+FEW = 5
+"""Rows of activity, profiles and samples on a page without findings."""
 OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
 
@@ -102,41 +85,28 @@ def context_of(
         "sorts": sorts,
         "quiet": not content.shown.total,
         "few": FEW if not content.shown.total else None,
-        "style_of": partial(style_of, shipped=shipped, own=sheet),
+        "sheet": style_of(shipped, sheet),
         "script": do_mark_safe(script),  # our own files
         "policy_hash": policy_hash,
-        "data": "" if on_paper else do_mark_safe(embedded(content)),  # < > & are escaped in it
     }
 
 
 def script_of(shipped: Path, *, filters: bool, sorts: bool) -> str:
     """The script that the page can use: the filter of findings, the sorting of rules."""
     wanted = (("filter.js", filters), ("sort.js", sorts))
-    return "".join(compact(read(shipped / name)) for name, needed in wanted if needed)
+    return "".join(read(shipped / name) for name, needed in wanted if needed)
 
 
 def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def style_of(body: str, *, shipped: Path, own: str | None) -> str:
-    """The stylesheet for ``body``; one of the user's stands as it is."""
+def style_of(shipped: Path, own: str | None) -> str:
+    """The stylesheet: the shipped one, or the user's."""
     from jinja2.filters import do_mark_safe
 
-    if own is not None:
-        # Nothing in it may close the element that holds it.
-        return do_mark_safe(compact(own).replace("</", ""))
-    return do_mark_safe(named_short(pruned(compact(read(shipped / SHEET)), classes_of(body))))
-
-
-def smaller(body: str) -> str:
-    """``body`` without what HTML does not need. It is escaped; no text of the log can match."""
-    from jinja2.filters import do_mark_safe
-
-    # Text from the log holds no raw line break by now, so this touches the templates' alone.
-    lines = INDENT.sub("\n", body)
-    ended = NEEDLESS_BREAK.sub("", OPTIONAL_END.sub("", lines))
-    return do_mark_safe(NEEDLESS_QUOTES.sub(r"=\1", ended).strip())
+    # Nothing in one of the user's may close the element that holds it.
+    return do_mark_safe(read(shipped / SHEET) if own is None else own.replace("</", ""))
 
 
 @cache
@@ -173,7 +143,6 @@ def environment(shipped: Path, own: tuple[tuple[str, str], ...] = ()) -> Any:
     )
     env.filters["tone"] = tone
     env.filters["by"] = by
-    env.filters["smaller"] = smaller
     env.globals.update(
         timeline=charts.timeline,
         spark=charts.spark,

@@ -38,7 +38,7 @@ def test_options_reach_page_and_record(run, log_file, own, tmp_path):
     assert all((tmp_path / one).is_file() for one in told["files"])
     assert (told["schema_version"], told["period"]) == (1, PERIOD)
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert html.count("<tr id=F-") == 2
+    assert html.count('<tr id="F-') == 2
     assert "<p>House rules of audit &lt;team&gt;" in html
     assert "yearly review" in html
     assert "2027-11-01" in html

@@ -34,7 +34,7 @@ def test_directory_is_dated_where_completeness_is_told(make_audit):
     report = Report(audit)
     held = report.content().completeness
     assert (held.directory_at, held.directory_head) == (audit.directory.at, "d" * 64)
-    section = report.html().partition("id=completeness")[2]
+    section = report.html().partition('id="completeness"')[2]
     assert "as of 2026-10-30 04:05 UTC" in section
 
 

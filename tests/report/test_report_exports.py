@@ -43,7 +43,7 @@ def test_findings_in_are_rows_out(make_audit, count):
     assert pl.read_parquet(io.BytesIO(out["findings.parquet"])).height == count
     detections = [one for one in lines(out["findings.ocsf.ndjson"]) if one["class_uid"] == 2004]
     assert len(detections) == count
-    assert out["report.html"].decode().count("<tr id=F-") == min(count, 1000)
+    assert out["report.html"].decode().count('<tr id="F-') == min(count, 1000)
 
 
 def test_json_follows_the_published_schema(files):

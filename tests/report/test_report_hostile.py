@@ -79,7 +79,7 @@ def test_hostile_text_stays_text(open_page, make_audit, hostile, benign):
     for text in hostile:
         reopen(page, render(make_audit, text).html())
         found, links, ran, scripts, styles = page.evaluate(CENSUS)
-        assert (links, ran, scripts, styles, seen) == ([], False, 2, 1, []), text
+        assert (links, ran, scripts, styles, seen) == ([], False, 1, 1, []), text
         assert names(found) - benign <= {"B", "B@class"}, text
 
 
@@ -119,7 +119,7 @@ def test_long_fields_are_cut_with_a_count(make_audit):
     """A name of ten thousand characters is cut, and the page says by how many."""
     html = render(make_audit, "x" * 10_000).html()
     assert "[+9600 characters]" in html
-    assert "x" * 401 not in html.partition('id="auditlens-data"')[0]
+    assert "x" * 401 not in html
 
 
 def test_a_page_cannot_grow_without_bound(make_audit):
