@@ -34,7 +34,7 @@ class Reader(HTMLParser):
         self.inside = []
         self.text = []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, _attrs):
         if tag in SKIPPED:
             self.inside.append(tag)
 
