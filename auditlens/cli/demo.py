@@ -36,7 +36,8 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
     from auditlens.cli.check import print_findings
     from auditlens.cli.terminal import note, progress
     from auditlens.provenance import run_time
-    from auditlens.report import Report
+    from auditlens.rules.roots import roots_read
+    from auditlens.signoff.making import Making, write_report
     from auditlens.simulator import demo_workspace, serve
     from auditlens.sources import SecodaSource
 
@@ -57,13 +58,13 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
 
         audit = run_audit(archive, period=Period.parse("last", today=today))
         say("writing the report")
-        Report(audit).write(out / "report")
+        write_report(audit, out / "report", Making(), roots_read(audit.rules, audit.settings))
     print_findings(audit)
     note(f"\n{outcome.new:,} simulated events pulled; {outcome.outcome}.", quiet=quiet)
     click.echo(f"Report: {out / 'report' / 'report.html'}")
     note(
         "Next:\n"
-        f"  auditlens verify --archive {out / 'archive'}\n"
+        f"  auditlens verify --archive {out / 'archive'} --report {out / 'report'}\n"
         f"  auditlens check  --archive {out / 'archive'} --period {audit.period}\n"
         "  auditlens init      to set up your own workspace",
         quiet=quiet,

@@ -34,12 +34,15 @@ __all__ = ["report"]
     type=click.Path(path_type=Path),
     help="Folder of your own templates, run in a sandbox.",
 )
+@click.option(
+    "--replace", is_flag=True, help="Replace a draft of another period or archive in --out too."
+)
 @json_option
 @quiet_option
 @click.pass_context
 def report(
-    ctx: click.Context, /, out: Path, templates: Path | None, allow_gaps: bool, as_json: bool,
-    **options: Any,
+    ctx: click.Context, /, out: Path, templates: Path | None, replace: bool, allow_gaps: bool,
+    as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
     from auditlens.cli.terminal import print_json
@@ -51,7 +54,8 @@ def report(
     making = making_of(options)
     audit = make_audit(**options)
     roots = roots_read(audit.rules, audit.settings, options["rules_path"])
-    paths = [out / path.name for path in write_report(audit, out, making, roots, own)]
+    written = write_report(audit, out, making, roots, own, replace_other=replace)
+    paths = [out / path.name for path in written]
     if as_json:
         told = {"findings": audit.findings.height, "outcome": audit.coverage.outcome}
         print_json({"period": audit.period.label, "files": paths, **told})

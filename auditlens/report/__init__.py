@@ -167,16 +167,23 @@ class Report:
         return as_pdf(page, as_json(self.built), "findings.json", self.facts.run_at)
 
     def write(
-        self, folder: str | os.PathLike[str], *, also: Sequence[str] = ()
+        self, folder: str | os.PathLike[str], *, also: Sequence[str] = (), replace: bool = False
     ) -> tuple[Path, ...]:
         """Write the report's files into ``folder`` in one step and return their paths.
 
-        ``also`` names further forms: ``ndjson``, ``ocsf``, ``oscal``, ``pdf``. Raises UsageError
-        when the folder holds something else or cannot be written.
+        Args:
+            folder: Absent, empty, or a draft of the same period and archive.
+            also: Further forms: ``ndjson``, ``ocsf``, ``oscal``, ``pdf``.
+            replace: Whether a draft of another period or archive is replaced too.
+
+        Raises:
+            UsageError: The folder holds something else or cannot be written.
         """
         from auditlens.report.folder import write_folder
 
-        return write_folder(Path(folder), self.files(also))
+        return write_folder(
+            Path(folder), self.files(also), replace=replace, heads=lambda: heads_of(self.audit)
+        )
 
     def files(self, also: Sequence[str] = ()) -> Mapping[str, bytes]:
         """Every file of the report by name, the manifest last."""
@@ -222,6 +229,15 @@ class Report:
             '<iframe sandbox title="AuditLens report" width="100%" height="720" '
             f'srcdoc="{page}"></iframe>'
         )
+
+
+def heads_of(audit: Audit) -> frozenset[str]:
+    """Every head that the archive of an audit has had; none of files and frames."""
+    from auditlens.archive import Archive
+
+    if not isinstance(audit.source, Archive):
+        return frozenset()
+    return frozenset(link.hash for link in audit.source.chain().links)
 
 
 def templates_of(given: str | os.PathLike[str] | Mapping[str, str] | None) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +43,36 @@ def manifest(files: Mapping[str, bytes], about: Mapping[str, str | int]) -> byte
     return json_document(whole)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
+def write_folder(
+    folder: Path,
+    files: Mapping[str, bytes],
+    *,
+    replace: bool = False,
+    heads: Callable[[], Collection[str]] = frozenset,
+) -> tuple[Path, ...]:
     """Put ``files`` into ``folder`` in one step; return their paths in the order given.
 
     It is made 0700 and its files 0600, as the archive is: a report names people. The folder may be
-    absent, empty, or an earlier draft of ours, which is replaced whole.
-    Raises UsageError when it holds anything else, a report that was reviewed, or cannot be
-    written; then nothing changed.
+    absent, empty, or an earlier draft of the same period and archive, which is replaced whole.
+
+    Args:
+        folder: Where to.
+        files: Contents by name, the manifest among them.
+        replace: Whether a draft of another period or archive is replaced too.
+        heads: Every head the archive of the report has had, to know an earlier draft of it by.
+
+    Raises:
+        UsageError: The folder holds anything else, a report that was reviewed, is a symbolic
+            link, or cannot be written; then nothing changed.
+        IntegrityError: What stands in place of its manifest is no regular file.
     """
     folder = Path(folder).absolute()
-    check_ours(folder)
+    earlier = check_ours(folder)
+    if earlier and not replace and MANIFEST in files:
+        check_same(folder, earlier, json.loads(files[MANIFEST]), heads)
     beside: Path | None = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_parent(folder.parent)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         for name, data in files.items():
             write_whole(beside / name, data)
@@ -72,10 +89,42 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     return tuple(folder / name for name in files)
 
 
-def check_ours(folder: Path) -> None:
-    """Raise UsageError unless ``folder`` is absent, empty or a report that we wrote."""
-    if not folder.exists():
+def make_parent(folder: Path) -> None:
+    """Make the folders above a report, 0700 too; one that is there is left as it is."""
+    if not folder.is_dir():
+        make_parent(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def check_same(
+    folder: Path,
+    earlier: Mapping[str, Any],
+    now: Mapping[str, Any],
+    heads: Callable[[], Collection[str]],
+) -> None:
+    """Raise UsageError unless the draft in ``folder`` is of the same period and archive."""
+    held, head = str(earlier.get("period")), str(earlier.get("archive_head") or "")
+    other = ""
+    if head != now["archive_head"] and (not head or head not in heads()):
+        other = f"another archive (head {head[:16]}…)" if head else "files, not from an archive"
+    if held == now["period"] and not other:
         return
+    made = f", made from {other}" if other else ""
+    raise UsageError(
+        f"{folder} holds the report of {held}{made}",
+        fix=f"Name another folder for the report of {now['period']}, or add --replace",
+    )
+
+
+def check_ours(folder: Path) -> Mapping[str, Any]:
+    """The manifest of the draft in ``folder``; empty where there is none.
+
+    Raises UsageError unless the folder is absent, empty or a report that we wrote.
+    """
+    if folder.is_symlink():
+        raise UsageError(f"{folder} is a symbolic link", fix="Name the folder it points to")
+    if not folder.exists():
+        return {}
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file", fix="Name a folder for the report")
     earlier = own_manifest(folder)
@@ -90,6 +139,7 @@ def check_ours(folder: Path) -> None:
             f"{folder} holds a report that is {earlier['status']}, and such a report stays",
             fix="Write the amended report to a folder of its own, with the next amendment number",
         )
+    return earlier
 
 
 def own_manifest(folder: Path) -> dict[str, Any]:

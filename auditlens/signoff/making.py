@@ -11,7 +11,7 @@ from pathlib import Path
 from auditlens.audit import Audit
 from auditlens.canonical import json_document, sha256_hex
 from auditlens.errors import UsageError
-from auditlens.report import MAX_ROWS, Report
+from auditlens.report import MAX_ROWS, Report, heads_of
 from auditlens.report.folder import FORMAT, MANIFEST, write_folder
 from auditlens.rules.samples import Samples
 from auditlens.signoff.review import review_of
@@ -106,14 +106,22 @@ def write_report(
     making: Making,
     roots: Sequence[Path],
     templates: Mapping[str, str] | None = None,
+    *,
+    replace_other: bool = False,
 ) -> tuple[Path, ...]:
     """Write a draft of the report of ``audit``, whose rules were read from ``roots``.
 
-    ``templates`` are texts of one's own by name. Raises UsageError when ``out`` holds something
-    else, such as a signed report.
+    ``templates`` are texts of one's own by name; ``replace_other`` replaces a draft of another
+    period or archive too. Raises UsageError when ``out`` holds something else, such as a signed
+    report.
     """
     from auditlens.signoff.record import make_record
 
     making = replace(making, templates=digests(templates or {}))
     record = make_record(audit, making, roots)
-    return write_folder(out, files_of(audit, making, record, templates))
+    return write_folder(
+        out,
+        files_of(audit, making, record, templates),
+        replace=replace_other,
+        heads=lambda: heads_of(audit),
+    )

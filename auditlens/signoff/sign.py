@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from auditlens.canonical import sha256_hex
 from auditlens.errors import UsageError
 from auditlens.files import lock, make_folder, put
 from auditlens.findings import is_open
+from auditlens.report import heads_of
 from auditlens.report.folder import MANIFEST, write_folder
 from auditlens.signoff.conditions import SIGN_LEVEL, Obstacles, obstacles
 from auditlens.signoff.folder import SEAL, open_folder
@@ -97,7 +98,7 @@ def sign_off(audit: Audit, roots: Sequence[Path], out: Path, terms: Terms) -> Se
         findings = findings_bytes(audit.findings)
         sealed = {**files, "findings": findings}
         data = seal_data(audit, terms, found, ledger, sealed)
-        return publish(out, folder, files, findings, data, terms)
+        return publish(out, folder, files, findings, data, terms, lambda: heads_of(audit))
 
 
 def refuse(found: Obstacles, terms: Terms) -> None:
@@ -193,7 +194,7 @@ def seal_data(
 
 def publish(
     out: Path, folder: Path, files: Mapping[str, bytes], findings: bytes, data: dict[str, Any],
-    terms: Terms,
+    terms: Terms, heads: Callable[[], frozenset[str]],
 ) -> Seal:  # fmt: skip
     """Put report, findings and signatures in their places, and the seal last of all."""
     label, number = data["period"]["label"], data["amendment"]
@@ -201,7 +202,7 @@ def publish(
     raw = canonical(data)
     signatures = {ENDINGS[key.kind]: key.sign(raw) for key in terms.keys}
     beside = {f"{SEAL}{ending}": signed for ending, signed in signatures.items()}
-    write_folder(out, {**files, SEAL: raw, **beside})
+    write_folder(out, {**files, SEAL: raw, **beside}, heads=heads)
     put(folder / f"{name}.findings.json", findings)
     for ending, signed in signatures.items():
         put(folder / f"{name}.json{ending}", signed)

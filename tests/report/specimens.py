@@ -180,5 +180,6 @@ def make_audit(
             "features": ["exports", "night hours"],
             "notes": [text or "The baseline spans 62 days."],
         },
+        source=None,
         provenance={"auditlens": "0.1.0", "polars": "2.1.0", "note": text},
     )
