@@ -9,14 +9,20 @@ from dataclasses import dataclass
 import polars as pl
 
 from auditlens.events.columns import EVENT_SCHEMA, empty_events
+from auditlens.events.lenient import MAX_DEPTH, mended, within_limits
 from auditlens.events.profile import Profile
 from auditlens.events.secoda import secoda_rows
 from auditlens.events.sender import sender_kind
 from auditlens.events.timestamps import parse_timestamps
 
-__all__ = ["Decoded", "Rejected", "decode_records"]
+__all__ = ["NO_OBJECT", "Decoded", "Rejected", "decode_records"]
 
 EXCERPT = 80
+NO_OBJECT = "not a JSON object"
+"""How the reason begins for a record that is no JSON object."""
+
+Rows = tuple[list[int], pl.DataFrame, dict[int, str]]
+"""Positions kept, their columns, and why the others are not."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +36,14 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Rows (EVENT_SCHEMA, ``action`` and ``action_group`` null, input order) and refusals."""
+    """Rows (EVENT_SCHEMA, ``action`` and ``action_group`` null, input order) and refusals.
+
+    ``mended`` counts the rows whose text was damaged, and is read as :func:`mended` says.
+    """
 
     events: pl.DataFrame
     rejected: tuple[Rejected, ...]
+    mended: int = 0
 
 
 def decode_records(
@@ -46,14 +56,15 @@ def decode_records(
     """Decode records of a Secoda log (both generations), or of another log by its profile.
 
     ``source`` fills the column of that name; ``leaves`` are the SHA-256 of each record, where
-    the caller has them already. A record that is no JSON object or has no readable time is
-    refused with its reason; its neighbours are kept. A record without id gets ``sha256:`` and
-    the hash of its bytes. Never raises on what a record holds.
+    the caller has them already. A damaged record is mended and read; its leaf is that of the
+    bytes as given. A record that is no JSON object or has no readable time is refused with its
+    reason; its neighbours are kept. A record without id gets ``sha256:`` and the hash of its
+    bytes. Never raises on what a record holds.
     """
-    if profile is not None and profile.columns:
-        kept, frame, refused = profile.rows(records)
-    else:
-        kept, frame, refused = secoda_rows(records)
+    kept, frame, refused = rows_of(records, profile)
+    some = 0
+    if refused:
+        kept, frame, refused, some = with_mended(records, profile, (kept, frame, refused))
     if not kept:
         return Decoded(empty_events(), refusals(records, refused))
     if leaves is None:
@@ -79,7 +90,34 @@ def decode_records(
         pl.lit(None, pl.String).alias("action_group"),
     )
     table = frame.select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
-    return Decoded(table, refusals(records, refused))
+    return Decoded(table, refusals(records, refused), some)
+
+
+def rows_of(records: Sequence[bytes], profile: Profile | None) -> Rows:
+    """Positions kept, columns, and reasons, of records as they are."""
+    if profile is not None and profile.columns:
+        return profile.rows(records)
+    kept, frame, refused = secoda_rows(records)
+    metadata = within_limits(frame["metadata"], MAX_DEPTH - 1)
+    return kept, frame.with_columns(metadata), refused
+
+
+def with_mended(
+    records: Sequence[bytes], profile: Profile | None, read: Rows
+) -> tuple[list[int], pl.DataFrame, dict[int, str], int]:
+    """The rows read, joined by those that can be read once mended, in input order."""
+    kept, frame, refused = read
+    bad = list(refused)
+    again, more, _ = rows_of([mended(records[index]) for index in bad], profile)
+    if not again:
+        return kept, frame, refused, 0
+    found = [bad[index] for index in again]
+    for index in found:
+        del refused[index]
+    whole = [*kept, *found]
+    order = sorted(range(len(whole)), key=whole.__getitem__)
+    joined = pl.concat([frame, more])[order] if kept else more
+    return [whole[place] for place in order], joined, refused, len(found)
 
 
 def refusals(records: Sequence[bytes], refused: dict[int, str]) -> tuple[Rejected, ...]:

@@ -14,6 +14,7 @@ import polars as pl
 from auditlens.documents import Document, read_documents
 from auditlens.errors import UsageError
 from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS
+from auditlens.events.lenient import MAX_DEPTH, NO_JSON, mended, within_limits
 from auditlens.shipped import rules_folder
 
 __all__ = ["Profile", "detect_profile", "load_profile", "shipped_profiles"]
@@ -61,7 +62,7 @@ class Profile:
                 refused[index] = "nested too deeply"
             except (msgspec.MsgspecError, ValueError) as error:
                 refused[index] = f"not a JSON object: {str(error)[:120]}"
-        whole = pl.Series("metadata", texts, dtype=pl.String).to_frame()
+        whole = within_limits(pl.Series("metadata", texts, dtype=pl.String), MAX_DEPTH).to_frame()
         return kept, whole.select(*self.expressions(), pl.col("metadata")), refused
 
     def expressions(self) -> list[pl.Expr]:
@@ -170,8 +171,8 @@ def detect_profile(records: Sequence[bytes]) -> Profile:
     profiles = shipped_profiles()
     for raw in records[:20]:
         try:
-            keys = decoder.decode(raw).keys()
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+            keys = decoder.decode(mended(raw)).keys()
+        except NO_JSON:
             continue
         for profile in profiles:
             if profile.detect and keys >= set(profile.detect):

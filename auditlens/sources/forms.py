@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
 from auditlens.errors import UsageError
+from auditlens.events.lenient import NO_JSON, mended
 from auditlens.sources.folders import FORMS
 
-__all__ = ["CSV", "DOCUMENT", "LINES", "LISTS", "PARQUET", "form_of", "header_of"]
+__all__ = [
+    "BOM",
+    "CSV",
+    "DOCUMENT",
+    "LINES",
+    "LISTS",
+    "PARQUET",
+    "begins_document",
+    "delimiter",
+    "form_of",
+    "header_of",
+]
 
 LINES, DOCUMENT, CSV, PARQUET = "lines", "document", "csv", "parquet"
 LISTS = ("results", "Records")
@@ -25,8 +38,6 @@ OTHERS = {
     b"\xfd7zXZ": "packed with xz",
     b"SQLite format 3": "an SQLite database",
     b"ARROW1": "an Arrow file",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
     b"<": "a web page or XML",
 }
 
@@ -42,7 +53,7 @@ def form_of(head: bytes, name: str, known: AbstractSet[str]) -> str:
     for magic, what in OTHERS.items():
         if head.startswith(magic):
             raise UsageError(f"{name} is {what}, not a log", fix=FORMS)
-    text = head.removeprefix(BOM).lstrip()
+    text = head.removeprefix(BOM).lstrip(b" \t\r\n\x1e")
     if not text:
         raise UsageError(f"{name} is empty", fix="Export the log again; " + FORMS.lower())
     if b"\0" in text[:4096]:
@@ -61,12 +72,24 @@ def form_of(head: bytes, name: str, known: AbstractSet[str]) -> str:
 def one_record_a_line(text: bytes) -> bool:
     """Whether JSON that starts with an object is one record a line, rather than one document."""
     lines = [line for line in text.split(b"\n", 64)[:64] if line.strip()]
-    try:
-        first = msgspec.json.decode(lines[0], type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        # A document spread over lines goes on with a key; a broken record is followed by another.
-        return len(lines) > 1 and lines[1].startswith(b"{")
-    return not any(bytes(first.get(name, msgspec.Raw(b""))).startswith(b"[") for name in LISTS)
+    for first in (lines[0], mended(lines[0])):
+        try:
+            members = msgspec.json.decode(first, type=dict[str, msgspec.Raw])
+        except NO_JSON:
+            continue
+        return not any(bytes(members.get(name, b"")).startswith(b"[") for name in LISTS)
+    # A document spread over lines goes on with a key; a broken record is followed by another.
+    return len(lines) > 1 and lines[1].startswith(b"{") and begins_document(lines[:1]) is None
+
+
+def begins_document(lines: Sequence[bytes]) -> int | None:
+    """The place of the first line that begins a document and does not end it, if any does."""
+    for place, line in enumerate(lines):
+        if line[-1:] != b"}" and line[:1] in (b"[", b"{") and line[-1:] in (b"[", b"{", b","):
+            inner = line.rstrip(b", \t")
+            if not (line[:1] == b"{" and inner[-1:] == b"}"):
+                return place
+    return None
 
 
 def header_of(head: bytes) -> list[str]:

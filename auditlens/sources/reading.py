@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -12,10 +13,35 @@ import polars as pl
 
 from auditlens.coverage import Quarantined
 from auditlens.errors import UsageError
-from auditlens.events import EVENT_SCHEMA, Profile, decode_records, detect_profile, shipped_profiles
+from auditlens.events import (
+    EVENT_SCHEMA,
+    NO_OBJECT,
+    Profile,
+    Rejected,
+    decode_records,
+    detect_profile,
+    shipped_profiles,
+)
+from auditlens.sources.documents import (
+    LISTED,
+    LONG,
+    MAX_RECORD,
+    Wrong,
+    read_documents,
+    within,
+)
 from auditlens.sources.folders import LogFile
-from auditlens.sources.forms import CSV, DOCUMENT, PARQUET, delimiter, form_of, header_of
-from auditlens.sources.lines import MAX_RECORD, batched_lines, document_records
+from auditlens.sources.forms import (
+    BOM,
+    CSV,
+    DOCUMENT,
+    PARQUET,
+    begins_document,
+    delimiter,
+    form_of,
+    header_of,
+)
+from auditlens.sources.lines import BATCH, BATCH_BYTES, line_batches
 from auditlens.sources.tables import (
     as_records,
     csv_rows,
@@ -25,25 +51,30 @@ from auditlens.sources.tables import (
 )
 from auditlens.sources.unpack import DamagedError, unpacked
 
-__all__ = ["BATCH", "Quarantine", "read_file"]
+__all__ = ["Quarantine", "read_file"]
 
-BATCH = 20_000
 HEAD = 1 << 16
-LONGEST_HEAD = 1 << 26
+LONGEST_HEAD = 1 << 25
+NESTED = 4
+"""Lists within lists, as of pages, that are looked into."""
+
 MAX_PARQUET = 1 << 29
 KEPT = 100
 EXCERPT = 80
-LONG = f"longer than {MAX_RECORD >> 20} MiB"
 # Fields by which a table is known as a log, beside the columns of the event table.
 FIELDS = frozenset({*EVENT_SCHEMA, "activity_type", "logged_at", "sender.id", "performer_id"})
 
 
 @dataclass
 class Quarantine:
-    """Records that are no events: the first hundred, and the count of all."""
+    """Records that are no events: the first hundred, and the count of all.
+
+    ``mended`` counts records that are events although their text was damaged.
+    """
 
     kept: list[Quarantined] = field(default_factory=list)
     count: int = 0
+    mended: int = 0
 
     def add(self, source: str, line: int, reason: str, excerpt: str = "") -> None:
         """Note one record; ``line`` counts from 1, in documents it is the position."""
@@ -78,7 +109,8 @@ class FileReader:
             held.append(part)
             size += len(part)
             line_ends = line_ends or b"\n" in part
-            if size >= (HEAD if line_ends else LONGEST_HEAD):
+            array = held[0].lstrip(BOM + b" \t\r\n").startswith(b"[")
+            if size >= (HEAD if line_ends or array else LONGEST_HEAD):
                 break
         return b"".join(held)
 
@@ -99,19 +131,43 @@ class FileReader:
         elif form == DOCUMENT:
             yield from self.document(whole)
         else:
-            for numbers, records in batched_lines(whole, BATCH):
-                yield self.decoded(numbers, records)
+            yield from self.lines(whole)
         if self.damage:
             note = f"{self.damage}; what follows here is lost, and the last records may be altered"
             self.quarantine.add(self.file.name, self.last + 1, note)
 
+    def lines(self, parts: Iterable[bytes]) -> Iterator[pl.DataFrame]:
+        """One record a line, until a line begins a document that goes on in the next."""
+        batches = line_batches(parts)
+        for numbers, records in batches:
+            start = begins_document(records)
+            yield from self.decoded(numbers[:start], records[:start])
+            if start is not None:
+                rest = chain([records[start:]], (more for _, more in batches))
+                yield from self.document(b"\n".join([*each, b""]) for each in rest)
+
     def document(self, parts: Iterable[bytes]) -> Iterator[pl.DataFrame]:
-        records, note = document_records(parts, self.file.name)
+        """Documents, one after another; numbers are the records' positions in the file."""
+        waiting: list[bytes] = []
+        size = 0
+        for pieces, wrong in read_documents(parts):
+            waiting += pieces
+            size += sum(map(len, pieces))
+            if len(waiting) >= BATCH or size > BATCH_BYTES or wrong:
+                yield from self.positioned(waiting)
+                waiting, size = [], 0
+            self.last += len(wrong)
+            self.refuse(self.last, wrong)
+        yield from self.positioned(waiting)
+
+    def positioned(self, records: list[bytes]) -> Iterator[pl.DataFrame]:
         for start in range(0, len(records), BATCH):
             batch = records[start : start + BATCH]
-            yield self.decoded(range(start + 1, start + len(batch) + 1), batch)
-        if note:
-            self.quarantine.add(self.file.name, len(records), note)
+            yield from self.decoded(range(self.last + 1, self.last + len(batch) + 1), batch)
+
+    def refuse(self, number: int, wrong: Iterable[Wrong]) -> None:
+        for text, reason in wrong:
+            self.quarantine.add(self.file.name, number, reason, start_of(text))
 
     def table(self, parts: Iterable[bytes], head: bytes) -> Iterator[pl.DataFrame]:
         columns = header_of(head)
@@ -124,7 +180,7 @@ class FileReader:
                 schema = dict.fromkeys(columns, pl.String)
                 yield self.events(pl.DataFrame(cells, schema=schema, orient="row"), numbers)
             else:
-                yield self.decoded(numbers, as_records(columns, rows))
+                yield from self.decoded(numbers, as_records(columns, rows))
 
     def parquet(self, parts: Iterable[bytes]) -> Iterator[pl.DataFrame]:
         content = self.unpacked_parquet(parts)
@@ -135,7 +191,7 @@ class FileReader:
             if is_event_table(frame.columns):
                 yield self.events(frame, numbers)
             else:
-                yield self.decoded(numbers, as_records(frame.columns, frame.iter_rows()))
+                yield from self.decoded(numbers, as_records(frame.columns, frame.iter_rows()))
 
     def unpacked_parquet(self, parts: Iterable[bytes]) -> Path | io.BytesIO:
         """The file itself, or its unpacked content when it is packed once more."""
@@ -160,42 +216,75 @@ class FileReader:
             self.quarantine.add(self.file.name, numbers[row], reason)
         return events
 
-    def decoded(self, numbers: Sequence[int], records: list[bytes]) -> pl.DataFrame:
-        """Records as events; those that are none are refused with their reason."""
-        if self.profile is None:
-            self.profile = detect_profile(records)
-        if numbers:
-            self.last = numbers[-1]
-        wrong = {place: why for place, why in enumerate(map(unfit, records)) if why}
-        if wrong:
-            numbers, records = self.without(wrong, numbers, records)
+    def decoded(
+        self, numbers: Sequence[int], records: list[bytes], depth: int = 0
+    ) -> Iterator[pl.DataFrame]:
+        """Records as events; those that are none are refused with their reason.
+
+        A text that holds several records, as a page does, is read record by record.
+        """
+        if not records:
+            return
+        self.last = max(self.last, numbers[-1])
+        found = self.pages(records) if depth < NESTED else {}
+        long = {place for place, text in enumerate(records) if len(text) > MAX_RECORD}
+        for place in sorted(long):
+            self.refuse(numbers[place], [(records[place], LONG)])
+        inner = [(numbers[place], pieces) for place, pieces in found.items()]
+        if found or long:
+            numbers, records = without(found.keys() | long, numbers, records)
+        if self.profile is None and (first := records or next((some for _, some in inner), [])):
+            self.profile = detect_profile(first)
         decoded = decode_records(records, source=self.file.name, profile=self.profile)
+        self.quarantine.mended += decoded.mended
         for each in decoded.rejected:
-            self.quarantine.add(self.file.name, numbers[each.index], each.reason, each.excerpt)
-        return decoded.events
+            number, text = numbers[each.index], records[each.index]
+            inner += self.salvage(number, text, each, again=depth < NESTED)
+        yield decoded.events
+        for number, pieces in inner:
+            yield from self.decoded([number] * len(pieces), pieces, depth + 1)
 
-    def without(
-        self, wrong: Mapping[int, str], numbers: Sequence[int], records: list[bytes]
-    ) -> tuple[list[int], list[bytes]]:
-        """Refuse the records at the places in ``wrong``; return the others."""
-        for place, why in wrong.items():
-            start = ascii(records[place][:EXCERPT].decode("utf-8", "replace"))[1:-1]
-            self.quarantine.add(self.file.name, numbers[place], why, start)
-        kept = [place for place in range(len(records)) if place not in wrong]
-        return [numbers[place] for place in kept], [records[place] for place in kept]
+    @staticmethod
+    def pages(records: list[bytes]) -> dict[int, list[bytes]]:
+        """The records of those texts that are pages of records, by place."""
+        found = {}
+        for place in pages_among(records):
+            pieces, wrong = within(records[place])
+            if not wrong and pieces != [records[place]]:
+                found[place] = pieces
+        return found
+
+    def salvage(
+        self, number: int, text: bytes, refused: Rejected, *, again: bool
+    ) -> list[tuple[int, list[bytes]]]:
+        """The records within a text that is none, with its number; what is none is refused."""
+        if again and refused.reason.startswith(NO_OBJECT):
+            pieces, wrong = within(text)
+            if pieces:
+                self.refuse(number, wrong)
+                return [(number, pieces)]
+        self.quarantine.add(self.file.name, number, refused.reason, refused.excerpt)
+        return []
 
 
-def unfit(record: bytes) -> str:
-    """Why a record is not even looked at; empty when it is."""
-    if len(record) > MAX_RECORD:
-        return LONG
-    if record.isascii():
-        return ""
-    try:
-        record.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 text (byte {error.start + 1})"
-    return ""
+def without(
+    places: AbstractSet[int], numbers: Sequence[int], records: list[bytes]
+) -> tuple[list[int], list[bytes]]:
+    kept = [place for place in range(len(records)) if place not in places]
+    return [numbers[place] for place in kept], [records[place] for place in kept]
+
+
+def pages_among(records: Sequence[bytes]) -> list[int]:
+    """The places of records that may be pages of records."""
+    whole = b"".join(records)
+    if not any(name in whole for name in LISTED):
+        return []
+    return [at for at, text in enumerate(records) if any(name in text for name in LISTED)]
+
+
+def start_of(text: bytes) -> str:
+    """The beginning of a text, as it is shown."""
+    return ascii(text[:EXCERPT].decode("utf-8", "replace"))[1:-1]
 
 
 def read_file(file: LogFile, profile: Profile | None, quarantine: Quarantine) -> list[pl.DataFrame]:

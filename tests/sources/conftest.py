@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -109,3 +110,16 @@ def make_source(server: ScriptedServer) -> Iterator[Callable[..., SecodaSource]]
     yield make
     for source in made:
         source.close()
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a file and returns its path."""
+
+    def write(content: bytes, name: str = "log.ndjson") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return write
