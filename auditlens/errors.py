@@ -8,6 +8,7 @@
     │   └── KeyRefused      4  AL-400  the key is wrong (401) or its owner has no right (403)
     ├── IntegrityError      5  AL-500  bytes on disk are not the bytes that were sealed
     ├── LockHeld            6  AL-600  another run is writing to the archive
+    ├── Crash              70  AL-70   a fault of AuditLens itself
     └── Interrupted       130  AL-130  stopped by a person or a signal; what was pulled is saved
 
 Rooms that raise an error of their own below these give it a code of its own (AL-301 and so on);
@@ -20,9 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from traceback import walk_tb
 
 __all__ = [
     "AuditLensError",
+    "Crash",
     "DocumentError",
     "DocumentErrors",
     "IntegrityError",
@@ -116,3 +119,28 @@ class Interrupted(AuditLensError):
 
     code = "AL-130"
     exit_code = 130
+
+
+class Crash(AuditLensError):
+    """A fault of AuditLens itself: an error that nobody meant to be raised."""
+
+    code = "AL-70"
+    exit_code = 70
+
+    @classmethod
+    def of(cls, error: BaseException) -> Crash:
+        """Tell of an unexpected error by its type and the line of ours that it passed last.
+
+        Its own text is left out: it may hold values of a log or a secret.
+        """
+        package = Path(__file__).parent
+        place = ""
+        for frame, line in walk_tb(error.__traceback__):
+            path = Path(frame.f_code.co_filename)
+            if path.is_relative_to(package):
+                place = f" at {path.relative_to(package.parent).as_posix()}:{line}"
+        return cls(
+            f"A fault of AuditLens itself: {type(error).__name__}{place}",
+            fix="Report this line and what was run where you got AuditLens from; "
+            "AUDITLENS_TRACEBACK=1 shows the whole traceback, which may hold names from the log",
+        )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
-__all__ = ["COMMANDS", "CommandTable"]
+__all__ = ["COMMANDS", "CommandTable", "Unread"]
 
 COMMANDS = {
     "check": "Check a period against rules and model.",
@@ -31,8 +32,26 @@ COMMANDS = {
 }
 
 
+class Unread(Exception):
+    """Whoever read standard output or error went away."""
+
+
 class CommandTable(click.Group):
     """A group that knows its commands by name and loads each on demand."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the command line; click would end with 1 when nobody reads the help."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            raise Unread from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would end with 1 when nobody reads what it writes."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise Unread from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return every command's name, sorted."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -81,7 +81,14 @@ def console(stream: Any) -> Console:
 
     width = None if stream.isatty() else 160
     plain = colorless() or None
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False, no_color=plain)
+    made = Console(file=stream, width=width, highlight=False, soft_wrap=False, no_color=plain)
+    made.on_broken_pipe = unread  # type: ignore[method-assign]
+    return made
+
+
+def unread() -> NoReturn:
+    """Pass a broken pipe on; rich would end the program with 1."""
+    raise  # noqa: PLE0704 - rich calls this while it handles the error
 
 
 def narrow() -> bool:

@@ -14,6 +14,7 @@ from auditlens.archive.sync import Flag
 from auditlens.audit import Audit, run_audit
 from auditlens.errors import (
     AuditLensError,
+    Crash,
     IntegrityError,
     Interrupted,
     KeyRefused,
@@ -107,21 +108,26 @@ def run_job(job: Job) -> LastRun:
     job.shelf.prepare(job.settings.archive)
     with lock(job.out):
         run = LastRun(started=job.now(), compared=dict(compared_before(job.out)))
-        finished = False
         try:
             job.shelf.tidy()
             sync(job, run)
             verify(job, run)
             report(job, run)
             notify(job, run)
-            finished = True
         except AuditLensError as error:
-            run.worsen(error.exit_code, str(error))
-            finished = True
+            run.end_with(error.exit_code, str(error))
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            run.end_with(Interrupted.exit_code, "The run was broken off")
+            raise
+        except BrokenPipeError:
+            run.end_with(141, "The run was broken off: nobody read its messages any more")
+            raise
+        except BaseException as error:
+            told = Crash.of(error)
+            run.end_with(told.exit_code, str(told))
             raise
         finally:
-            if not finished:
-                run.worsen(130, "The run was broken off")
             run.ended = job.now()
             write_last_run(job.out, run)
     return run

@@ -50,6 +50,10 @@ class LastRun:
         if code > self.exit_code:
             self.exit_code, self.error = code, message or self.error
 
+    def end_with(self, code: int, message: str) -> None:
+        """Note the exit code of an error that ends the run, whatever was noted before."""
+        self.exit_code, self.error = code, message
+
 
 def write_last_run(folder: Path, run: LastRun) -> None:
     """Replace the file in one step. Raises as ``archive.disk.put`` does."""

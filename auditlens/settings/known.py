@@ -27,7 +27,12 @@ FORMS = ("ndjson", "ocsf", "oscal", "pdf")
 """Further forms of a report."""
 IDENTITIES = ("full", "pseudonymous", "aggregate")
 OTHER_VARIABLES = frozenset(
-    {"AUDITLENS_IDENTITY_KEY", "AUDITLENS_PAGE_DEADLINE", "AUDITLENS_RETRY_BUDGET"}
+    {
+        "AUDITLENS_IDENTITY_KEY",
+        "AUDITLENS_PAGE_DEADLINE",
+        "AUDITLENS_RETRY_BUDGET",
+        "AUDITLENS_TRACEBACK",
+    }
 )
 JOURNAL = "triage.yml"
 TABLES = ("notify", "placeholders")

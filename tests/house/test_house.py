@@ -59,9 +59,14 @@ def test_no_model_or_rule_is_ever_unpickled_or_evaluated():
 
 
 def test_no_handler_swallows_everything():
-    """A broad except can hide a lost finding."""
+    """A broad except can hide a lost finding; one that raises again, or ends the program, not."""
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ExceptHandler):
                 caught = ast.unparse(node.type) if node.type else "everything"
+                last = node.body[-1]
+                if isinstance(last, ast.Raise) and last.exc is None:
+                    continue
+                if ast.unparse(last) == "crashed(error)" and path.parent.name == "cli":
+                    continue
                 assert caught not in {"everything", "Exception", "BaseException"}, path

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from polars.exceptions import PanicException
 
 from auditlens.archive import Archive
 from auditlens.audit import run_audit
@@ -308,3 +309,26 @@ def test_a_report_that_hides_people_is_written_once_too(reported, identity, monk
     before = reported.bytes()
     assert reported.run(settings=settings).months == []
     assert reported.bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError("a name"), 70), (MemoryError(), 70), (RecursionError(), 70),
+        (PanicException("a name"), 70), (KeyError("a name"), 70),
+        (KeyboardInterrupt(), 130), (BrokenPipeError(), 141),
+    ],
+)  # fmt: skip
+def test_last_run_tells_of_a_fault_of_our_own(reported, monkeypatch, error, code):
+    """Its exit code and type, and no value that the error holds."""
+
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("auditlens.monthly.job.report", broken)
+    with pytest.raises(type(error)):
+        reported.run()
+    told = json.loads((reported.out / "last-run.json").read_bytes())
+    assert told["exit_code"] == code
+    assert (type(error).__name__ in told["error"]) is (code == 70)
+    assert "a name" not in told["error"]
