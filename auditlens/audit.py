@@ -25,6 +25,7 @@ from auditlens.directory import (
     with_catalog_context,
     with_marks,
 )
+from auditlens.events import Profile, shipped_profiles
 from auditlens.explanation import Explanation, explain_finding
 from auditlens.findings import LEVELS, build_findings
 from auditlens.period import Period
@@ -32,6 +33,7 @@ from auditlens.plots import Plots
 from auditlens.population import draw_events, draw_population, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleSet, evaluate, load_rules
+from auditlens.rules.logsource import Scope, log_sources
 from auditlens.rules.roots import rule_roots
 from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log
@@ -55,6 +57,9 @@ from auditlens.triage.seals import FOLDER
 
 __all__ = ["Audit", "run_audit"]
 
+UNNAMED = "frame"
+"""The generation of events that came as a frame without one."""
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -68,6 +73,7 @@ class Audit:
     wrote, ``exceptions`` has one row an exception with what it hid (EXCEPTION_SCHEMA), and
     ``earlier`` holds the signed months before the period, oldest first. ``directory`` is what
     was known of users, groups, tags and resources when the period ended, None if nothing.
+    ``scopes`` has one entry a log source: its events in the period and the rules that judged them.
     """
 
     period: Period
@@ -86,6 +92,7 @@ class Audit:
     exceptions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EXCEPTION_SCHEMA))
     earlier: tuple[SealedMonth, ...] = ()
     directory: Directory | None = None
+    scopes: tuple[Scope, ...] = ()
     source: Archive | Log | pl.DataFrame | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -94,6 +101,11 @@ class Audit:
         if self.source is None:
             return self.events
         return draw_events(self.source, self.period, self.settings)
+
+    @property
+    def unjudged(self) -> tuple[Scope, ...]:
+        """The log sources whose events of the period no rule looked at."""
+        return tuple(one for one in self.scopes if not one.judged)
 
     @property
     def plot(self) -> Plots:
@@ -148,9 +160,12 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     events, coverage = draw_population(source, period, settings)
     known = known_before(source, period, settings, directory)
     if rules is None:
-        rules = rules_of(settings, events)
+        rules = rules_of(settings, events, source)
     marked = with_marks(events, known, marks_read(rules))
-    verdict = evaluate(rules, marked, period, timezone=period.timezone, holidays=settings.holidays)
+    verdict = evaluate(
+        rules, marked, period, timezone=period.timezone, holidays=settings.holidays,
+        sources=log_sources(profiles_of(source)),
+    )  # fmt: skip
     taught, last = lessons(journal, period), known.at(period.end)
     unusual = stand_outs(events, period, settings, seed, taught, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
@@ -161,6 +176,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
         sender_days=unusual.sender_days,
         resource_days=unusual.resource_days,
         rule_health=verdict.health,
+        scopes=verdict.scopes,
         coverage=coverage,
         rules=rules,
         settings=settings,
@@ -173,10 +189,17 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     return reviewed(audit, journal, earlier)
 
 
-def rules_of(settings: Settings, events: pl.DataFrame) -> RuleSet:
-    """The rules of the settings; without them the shipped ones of the log's product."""
-    roots = rule_roots(settings, product=product(events))
+def rules_of(
+    settings: Settings, events: pl.DataFrame, source: Archive | Log | pl.DataFrame
+) -> RuleSet:
+    """The rules of the settings; without them the shipped ones of the log's products."""
+    roots = rule_roots(settings, products=products(events, source))
     return load_rules(roots, placeholders=settings.placeholders)
+
+
+def profiles_of(source: Archive | Log | pl.DataFrame) -> tuple[Profile, ...]:
+    """The profile that a log's files were read by, where one was given."""
+    return (source.profile,) if isinstance(source, Log) and source.profile else ()
 
 
 def period_of(period: Period | str, settings: Settings) -> Period:
@@ -268,7 +291,16 @@ def signed_before(journal: Journal, period: Period) -> tuple[SealedMonth, ...]:
     return months_before(read_ledger(journal.path.parent / FOLDER), period)
 
 
-def product(events: pl.DataFrame) -> str:
-    """The product whose shipped rules fit the log: its profile's name, else secoda."""
-    generations = set(events["generation"].unique().to_list())
-    return "cloudtrail" if generations == {"cloudtrail"} else "secoda"
+def products(events: pl.DataFrame, source: Archive | Log | pl.DataFrame) -> tuple[str, ...]:
+    """The shipped folders of rules that are about the log: those of its products.
+
+    An archive is Secoda's, and so is taken to be a frame that names no generation.
+    """
+    generations = set(events["generation"].unique())
+    if isinstance(source, Archive) or not generations:
+        return ("secoda",)
+    sources = log_sources(profiles_of(source))
+    held = {sources.get(one) for one in generations}
+    if UNNAMED in generations:
+        held.add(sources["secoda"])
+    return tuple(one.name for one in shipped_profiles() if sources[one.name] in held)

@@ -1,8 +1,9 @@
 """Strict YAML: one meaning per text, bounded work, and a place for every fault.
 
-YAML 1.2 scalars only. Duplicate keys, anchors and aliases, tags, tabs, words that YAML 1.1
-reads as booleans, octal and hexadecimal numbers, bare dates, deep nesting and large files are
-faults with line and column, found before anything is expanded.
+Scalars are those of YAML 1.2's core schema: 00000429 is the number 429, 0o17 is 15, yes and off
+are texts. Duplicate keys, anchors and aliases, tags, tabs, numbers only YAML 1.1 has (12:30,
+1_000), bare dates, deep nesting and large files are faults with line and column, found before
+anything is expanded.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ BOOLEANS = {
     "False": False,
     "FALSE": False,
 }
-YAML_1_1 = re.compile(r"(?i:yes|no|on|off|y|n)")
-INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]+)?")
-OTHER_NUMBER = re.compile(
-    r"[-+]?(0[0-9_]+|0[xob][0-9a-fA-F_]+|[0-9]+(:[0-5]?[0-9])+|[1-9][0-9]*(_[0-9]+)+"
-    r"|[0-9]+\.|\.(inf|Inf|INF)|\.(nan|NaN|NAN))"
+MAX_DIGITS = 4000
+"""More are no number to Python; a text of so many digits stays text."""
+INTEGER = re.compile(rf"[-+]?[0-9]{{1,{MAX_DIGITS}}}")
+OTHER_BASE = re.compile(r"0o[0-7]{1,400}|0x[0-9a-fA-F]{1,400}")
+FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+YAML_1_1 = re.compile(
+    r"[-+]?(0b[01_]+|0[0-9]*_[0-9_]*|0x[0-9a-fA-F_]+|[0-9]+(:[0-5]?[0-9])+|[1-9][0-9]*(_[0-9]+)+)"
 )
 DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 
@@ -210,13 +214,13 @@ class Reader:
             return BOOLEANS[text]
         if INTEGER.fullmatch(text):
             return int(text)
+        if OTHER_BASE.fullmatch(text):
+            return int(text, 0)
         if FLOAT.fullmatch(text):
-            return float(text)
+            return float(text.replace(".", "") if text[-1].isalpha() else text)
         if self.strict_keys is not None and where and where[0] not in self.strict_keys:
             return text
         if YAML_1_1.fullmatch(text):
-            raise self.fault(f"'{text}' is a boolean to some readers of YAML", event, "Quote it")
-        if OTHER_NUMBER.fullmatch(text):
             raise self.fault(f"'{text}' is another number to some readers", event, "Quote it")
         if DATE.fullmatch(text) and not (where and where[-1] in self.date_keys):
             raise self.fault(f"'{text}' is a date to some readers of YAML", event, "Quote it")

@@ -79,6 +79,11 @@ def print_document(audit: Audit, shown: DataFrame) -> None:
             "resolved": resolved(audit.findings, last).to_dicts(),
             "exceptions": audit.exceptions.to_dicts(),
             "coverage": dataclasses.asdict(audit.coverage),
+            "judged": not audit.unjudged,
+            "log_sources": [
+                {**dataclasses.asdict(one), "judged": one.judged, "statement": one.statement}
+                for one in audit.scopes
+            ],
             "rules": health.to_dicts(),
             "model": dict(audit.model),
             "provenance": dict(audit.provenance),
@@ -110,10 +115,29 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
         f"{held.events_in_period:,} events, {health.height} rules, "
         f"{held.unclassified:,} events unclassified, {held.quarantined_count:,} records quarantined"
     )
+    print_scopes(audit)
     print_review(audit)
     click.echo(visible(held.statement))
     for told in audit.model.get("notes", ()):
         click.echo(f"Model: {visible(told)}")
+
+
+def print_scopes(audit: Audit) -> None:
+    """One line a log source, where there are several or one that no rule judged."""
+    from auditlens.cli.terminal import visible
+
+    elsewhere = audit.rule_health.filter("enabled", ~audit.rule_health["applies"]).height
+    if len(audit.scopes) > 1 or audit.unjudged or elsewhere:
+        for one in audit.scopes:
+            told = one.statement
+            click.echo(visible(told if one.judged else told[0].upper() + told[1:]))
+    if elsewhere:
+        rules = (
+            "1 rule of other products was"
+            if elsewhere == 1
+            else (f"{elsewhere:,} rules of other products were")
+        )
+        click.echo(f"{rules} not run.")
 
 
 def tabled(rows: list[dict[str, Any]]) -> None:

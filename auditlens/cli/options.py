@@ -171,12 +171,15 @@ def make_audit(
 
 
 def exit_code(audit: Audit, *, allow_gaps: bool, findings: DataFrame | None = None) -> int:
-    """3 when the log is known to be incomplete, 1 on findings at ``fail_on``, else 0.
+    """3 when the log is known to be incomplete or not judged by rules, 1 on findings, else 0.
 
+    ``allow_gaps`` forgives an incomplete log, never events that no rule looked at.
     ``findings`` are those that count (default: all of the audit); what an exception expects
     does not.
     """
     if audit.coverage.outcome == "incomplete" and not allow_gaps:
+        return 3
+    if audit.unjudged:
         return 3
     from auditlens.findings import reaches
 

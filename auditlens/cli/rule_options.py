@@ -35,7 +35,7 @@ def loaded(path: Path | None, product: str) -> RuleSet:
     from auditlens.rules.roots import rule_roots
 
     settings = settings_of()
-    roots = rule_roots(settings, path, product=product)
+    roots = rule_roots(settings, path, products=(product,))
     return load_rules(roots, placeholders=settings.placeholders)
 
 

@@ -115,7 +115,7 @@ def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fai
     from auditlens.rules.roots import rule_roots
 
     settings = settings_of()
-    roots = rule_roots(settings, path, product=product)
+    roots = rule_roots(settings, path, products=(product,))
     found = check_rules(roots, placeholders=settings.placeholders)
     if form == "json":
         print_json({"problems": found.table().to_dicts(), "rules": found.rule_table().to_dicts()})

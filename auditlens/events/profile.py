@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,6 +26,15 @@ KEYS = frozenset({"name", "product", "service", "detect", "columns", "sender_kin
 RECORDED = frozenset({"outcome", "address"})
 """What an auditor asks for that has no column: whether an act failed, and where it came from."""
 
+TAKEN = frozenset({"legacy", "current", "frame"})
+"""Names an event's ``generation`` has already: Secoda's own two, and a frame without one."""
+
+MAX_PATH = 1000
+STEP = r"(?:[\w-]+|\*)"
+BRACKET = r"""\[(?:'[^'\\]*'|"[^"\\]*"|[^\[\]]+)\]"""
+PATH = re.compile(rf"(?:{STEP}|{BRACKET})(?:\.{STEP}|{BRACKET})*")
+"""The paths that mean in JSON what they seem to; the engine reads others in part, silently."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -32,7 +42,8 @@ class Profile:
 
     ``columns`` maps a column to JSON paths, first match wins; it is empty for ``secoda``, whose
     two generations are read natively. A record that holds every key of ``detect`` is of this
-    profile. ``product`` and ``service`` are the Sigma log source of its rules. ``records`` maps
+    profile. ``product`` and ``service`` are the Sigma log source of its rules: without a product
+    it is the profile's name, without a service none. ``records`` maps
     ``outcome`` (a fault, absent where the act worked) and ``address`` to their JSON paths.
     """
 
@@ -86,7 +97,8 @@ class Profile:
 def load_profile(name: str | Path) -> Profile:
     """Load a shipped profile by name (``secoda``, ``cloudtrail``) or one of yours by path.
 
-    Raises UsageError for an unknown name and DocumentError for a fault in the file.
+    Raises UsageError for an unknown name and DocumentError, with its place, for a fault in the
+    file; a path that cannot be followed is one.
     """
     folder = rules_folder() / "profiles"
     path = Path(name)
@@ -114,27 +126,34 @@ def read_profile(path: Path) -> Profile:
     data: dict[str, Any] = document.data
     check_keys(document, data, KEYS)
     for key in ("name", "product", "service"):
-        if not isinstance(data.get(key), str):
+        value = data.get(key, "" if key != "name" else None)
+        if not isinstance(value, str) or (key == "name" and not value.strip()):
             raise document.error(f"'{key}' is missing or no text", key)
+    if data["name"] in TAKEN:
+        raise document.error(f"{data['name']!r} is no name for a profile", "name",
+                             fix="Name the product whose log it reads")  # fmt: skip
     columns = mapping(document, "columns")
     check_keys(document, columns, frozenset(MAPPED), "columns")
+    if data["name"] != "secoda" and not columns.get("created_at"):
+        raise document.error("no path says when an event was", "columns",
+                             fix="Give 'columns' a 'created_at'")  # fmt: skip
     records = mapping(document, "records")
     check_keys(document, records, RECORDED, "records")
     kinds = mapping(document, "sender_kinds")
     for value, kind in kinds.items():
-        if kind not in SENDER_KINDS:
+        if not isinstance(kind, str) or kind not in SENDER_KINDS:
             raise document.error(
                 f"{kind!r} is no kind of sender", "sender_kinds", value,
                 fix=f"Use one of {', '.join(SENDER_KINDS)}",
             )  # fmt: skip
     return Profile(
         name=data["name"],
-        product=data["product"],
-        service=data["service"],
-        detect=tuple(data.get("detect") or ()),
-        columns={name: as_paths(value) for name, value in columns.items()},
+        product=data.get("product") or data["name"],
+        service=data.get("service") or "",
+        detect=texts(document, data.get("detect") or [], "detect"),
+        columns={name: paths(document, value, "columns", name) for name, value in columns.items()},
         sender_kinds={str(value): str(kind) for value, kind in kinds.items()},
-        records={name: as_paths(value) for name, value in records.items()},
+        records={name: paths(document, value, "records", name) for name, value in records.items()},
     )
 
 
@@ -145,8 +164,34 @@ def mapping(document: Document, key: str) -> dict[str, Any]:
     return value
 
 
-def as_paths(value: str | list[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def texts(document: Document, value: Any, *where: str) -> tuple[str, ...]:
+    """A text or a list of texts; anything else is a fault at its place."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list):
+        raise document.error(f"'{where[-1]}' is a text or a list of texts", *where)
+    for number, one in enumerate(value):
+        if not isinstance(one, str):
+            raise document.error(f"{one!r} is no text", *where, number, fix="Put it in quotes")
+    return tuple(value)
+
+
+def paths(document: Document, value: Any, *where: str) -> tuple[str, ...]:
+    """The JSON paths of a column. Each is tried in the engine that will follow it."""
+    found = texts(document, value, *where)
+    for number, path in enumerate(found):
+        place: tuple[str | int, ...] = where if isinstance(value, str) else (*where, number)
+        key = path.replace("'", "")
+        fix = f"Write \"['{key}']\" for a key of that name, or a.b, a[0] or a[*].b for a way"
+        if len(path) > MAX_PATH:
+            raise document.error(f"a path has at most {MAX_PATH:,} characters", *place)
+        if not PATH.fullmatch(path):
+            raise document.error(f"{path!r} is no path into a record", *place, fix=fix)
+        try:
+            pl.Series(["{}"]).str.json_path_match(f"$.{path}")
+        except pl.exceptions.ComputeError:
+            raise document.error(f"{path!r} is no path into a record", *place, fix=fix) from None
+    return found
 
 
 def check_keys(

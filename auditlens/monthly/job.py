@@ -274,6 +274,8 @@ def write(job: Job, run: LastRun, audit: Audit, making: Making, files: dict[str,
     job.tell(f"{folder.name}: {audit.findings.height} findings, {audit.coverage.outcome}: {folder}")
     if audit.coverage.outcome == "incomplete":
         run.worsen(3, f"{folder.name}: {audit.coverage.statement}")
+    elif audit.unjudged:
+        run.worsen(3, f"{folder.name}: {audit.unjudged[0].statement}")
     elif counts(audit):
         run.worsen(1, f"{folder.name} has findings at {audit.settings.fail_on} or above")
 

@@ -14,6 +14,7 @@ from auditlens.report.sections import (
     Evidence,
     FieldFill,
     Quarantine,
+    Scope,
 )
 from auditlens.report.wording import percent
 
@@ -57,6 +58,11 @@ def completeness(
         events_in_period=held.events_in_period,
         unclassified=held.unclassified,
         unclassified_percent=percent(held.unclassified, held.events_in_period),
+        scopes=tuple(
+            Scope(one.product, one.service, one.events, one.rules, one.judged, one.statement)
+            for one in facts.scopes
+        ),
+        rules_elsewhere=facts.rules_elsewhere,
         duplicates=None if held.head else held.duplicates,
         changed=held.changed_count,
         changed_ids=tuple(held.changed_ids[:RECORDS_SHOWN]),

@@ -23,7 +23,7 @@ from auditlens.report.review import Resolved
 from auditlens.report.rule_rows import RAN
 from auditlens.report.rulebook import RuleRow
 from auditlens.report.sections import Completeness, SignOff
-from auditlens.report.wording import count, local, percent
+from auditlens.report.wording import capital, count, local, percent
 
 __all__ = ["change", "conclusion", "cover"]
 
@@ -86,6 +86,12 @@ def conclusion(
     if trust == "good" and any(figure.state == "bad" for figure in figures[:2]):
         trust, trust_headline = "warn", "Complete, with reservations"
     verdict, headline = judged(levels, len(rows), trust, completeness.events_in_period)
+    if facts.unjudged and verdict != "urgent":
+        verdict = "attention"
+        part = "Not judged by rules" if facts.wholly_unjudged else "Judged by rules in part"
+        headline = (
+            part if headline.startswith("Noth") else f"{part}; {headline[0].lower() + headline[1:]}"
+        )
     return Conclusion(
         verdict=verdict,
         headline=headline,
@@ -128,17 +134,22 @@ def sentences(
     ran = sum(rule.health in RAN for rule in rules)
     first = (
         f"{count(events, 'event')} by {count(senders, 'sender')} were examined with "
-        f"{count(ran, 'rule')} and the anomaly model."
+        f"{count(ran, 'rule') if ran else 'no rule'} and the anomaly model."
     )
     if total:
         record = facts.findings.filter(pl.col("level") == FOR_THE_RECORD).height
         second = f"{count(total, 'finding')}: {pending:,} to decide"
         second += f", {record:,} for the record." if record else "."
+    elif facts.wholly_unjudged:
+        second = ""
+    elif facts.unjudged:
+        second = "Where rules looked, none was broken; no sender or resource stood out."
     elif events:
         second = "No rule was broken and no sender or resource stood out."
     else:
         second = "There was nothing for a rule or the model to examine."
-    return first, second, completeness.statement
+    unjudged = " ".join(capital(one.statement) for one in facts.unjudged)
+    return first, f"{unjudged} {second}".strip(), completeness.statement
 
 
 def level_counts(
@@ -193,14 +204,17 @@ def rules_figure(rules: tuple[RuleRow, ...]) -> TrustFigure:
     seen = Counter(rule.health for rule in rules)
     notes = {
         "could not run": seen["failed"],
+        "of other products": seen["elsewhere"],
         "lack a field": seen["partial"],
         "switched off": seen["off"],
     }
-    state = "bad" if seen["failed"] or not rules else "warn" if seen["partial"] else "good"
+    ran = sum(seen[word] for word in RAN)
+    state = "bad" if seen["failed"] or not ran else "warn" if seen["partial"] else "good"
     return TrustFigure(
         name="Rules run",
-        figure=f"{sum(seen[word] for word in RAN):,} of {len(rules):,}",
-        note=", ".join(f"{n:,} {word}" for word, n in notes.items() if n) or "all of them",
+        figure=f"{ran:,} of {len(rules):,}",
+        note=", ".join(f"{n:,} {word}" for word, n in notes.items() if n)
+        or ("all of them" if rules else "none was loaded"),
         state=state,
     )
 

@@ -42,7 +42,7 @@ __all__ = [
     "TrustFigure",
 ]
 
-SCHEMA_VERSION = "auditlens.report/3"
+SCHEMA_VERSION = "auditlens.report/4"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from auditlens.report.facts import Facts
 from auditlens.report.rule_rows import RAN
 from auditlens.report.rulebook import RuleRow
 from auditlens.report.sections import Evidence, FieldFill, SignOff
-from auditlens.report.wording import count, local
+from auditlens.report.wording import capital, count, local
 
 __all__ = ["EVIDENCE_NAMES", "evidence_states"]
 
@@ -60,7 +60,7 @@ def evidence_states(
         "E04": sufficiency(fields),
         "E05": time_basis(facts),
         "E06": review(signed),
-        "E07": detection(rules),
+        "E07": detection(facts, rules),
         "E08": (
             "present",
             f"{count(facts.findings.height, 'finding')}, each with both times and its type.",
@@ -126,7 +126,10 @@ def review(signed: SignOff) -> State:
     return "present", f"The review is {signed.status}."
 
 
-def detection(rules: tuple[RuleRow, ...]) -> State:
+def detection(facts: Facts, rules: tuple[RuleRow, ...]) -> State:
+    if facts.unjudged:
+        said = " ".join(capital(one.statement) for one in facts.unjudged)
+        return ("failed" if facts.wholly_unjudged else "partial"), said
     failed = sum(rule.health == "failed" for rule in rules)
     ran = sum(rule.health in RAN for rule in rules)
     if not ran:

@@ -21,6 +21,7 @@ from auditlens.report.identity import WITHHELD, check_mode, labels, veil_events,
 from auditlens.report.past import past_findings
 from auditlens.report.recorded import Recorded, recorded
 from auditlens.report.review import Review
+from auditlens.rules.logsource import Scope
 from auditlens.rules.samples import Samples, samples_of
 
 __all__ = ["Facts", "facts_of", "file_name"]
@@ -52,6 +53,7 @@ class Facts:
     sender_months: pl.DataFrame
     samples: Mapping[str, Samples]
     directory: Directory | None
+    scopes: tuple[Scope, ...]
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -68,6 +70,23 @@ class Facts:
     def named(self) -> bool:
         """Whether single senders may be told apart at all."""
         return self.identity != "aggregate"
+
+    @property
+    def unjudged(self) -> tuple[Scope, ...]:
+        """The log sources whose events of the period no rule looked at."""
+        return tuple(one for one in self.scopes if not one.judged)
+
+    @property
+    def wholly_unjudged(self) -> bool:
+        """Whether no rule looked at any event of the period."""
+        return bool(self.unjudged) and not any(one.rules and one.events for one in self.scopes)
+
+    @cached_property
+    def rules_elsewhere(self) -> int:
+        """How many rules that are on were made for other log sources than the log's."""
+        if "applies" not in self.health.columns:
+            return 0
+        return self.health.filter("enabled", ~pl.col("applies")).height
 
     @cached_property
     def run_id(self) -> str:
@@ -122,6 +141,7 @@ def facts_of(
         sender_months=months_of(audit.sender_days, identity, names),
         samples=samples_of(audit.rules.rules) if samples is None else samples,
         directory=getattr(audit, "directory", None),
+        scopes=tuple(getattr(audit, "scopes", ())),
     )
 
 

@@ -1,7 +1,7 @@
 """Control coverage: frameworks as data, statuses computed from the evidence.
 
 A framework is a YAML file in ``reports/frameworks``: clause ids, our own words, evidence ids.
-The five statuses say what the evidence shows; none of them says "compliant".
+The six statuses say what the evidence shows; none of them says "compliant".
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ from auditlens.report.recorded import Recorded
 from auditlens.report.sections import Clause, Evidence, Framework
 from auditlens.shipped import reports_folder
 
-__all__ = ["STATUSES", "ClauseRule", "Pack", "framework_tables", "load_pack", "pack_names"]
+__all__ = [
+    "NOT_ASSESSED",
+    "STATUSES",
+    "ClauseRule",
+    "Pack",
+    "framework_tables",
+    "load_pack",
+    "pack_names",
+]
 
 STATUSES = (
     "supported",
@@ -30,9 +38,14 @@ STATUSES = (
     "gap",
     "partly assessable",
     "not assessable from this log",
+    "not assessed",
 )
-IN_ORDER = (STATUSES[2], STATUSES[1], STATUSES[3], STATUSES[4], STATUSES[0])
+NOT_ASSESSED = STATUSES[5]
+"""No rule looked at the events, or at some of them, on whose judgement the clause rests."""
+IN_ORDER = (STATUSES[2], STATUSES[1], *STATUSES[5:], STATUSES[3], STATUSES[4], STATUSES[0])
 """The statuses as a table has them: what asks for a person first."""
+JUDGED = frozenset({"E07", "E08", "E09", "E10", "E11", "E13", "E14"})
+"""The evidence that means something only where rules looked at the events."""
 CLAUSE_KEYS = {"id", "words", "evidence", "days", "limit", "ceiling", "unless"}
 PACK_KEYS = {"id", "name", "note", "aliases", "clauses"}
 
@@ -152,7 +165,12 @@ def framework_tables(
     held = days_held(facts)
     return tuple(
         framework_table(
-            for_source(load_pack(name), facts.recorded), states, open_controls, held, len(pending)
+            for_source(load_pack(name), facts.recorded),
+            states,
+            open_controls,
+            held,
+            len(pending),
+            judged=not facts.unjudged,
         )
         for name in facts.frameworks
     )
@@ -180,14 +198,17 @@ def days_held(facts: Facts) -> int:
 
 
 def framework_table(
-    pack: Pack, states: dict[str, str], open_controls: Counter[str], held: int, pending: int
-) -> Framework:
+    pack: Pack, states: dict[str, str], open_controls: Counter[str], held: int, pending: int,
+    *, judged: bool = True,
+) -> Framework:  # fmt: skip
     clauses = []
     for rule in pack.clauses:
         open_here = sum(open_controls[f"{one}:{rule.clause}".casefold()] for one in pack.aliases)
         if "E08" in rule.evidence:
             open_here = max(open_here, pending)
         status = clause_status(rule, [states[one] for one in rule.evidence], open_here, held)
+        if not judged and status != STATUSES[4] and JUDGED.intersection(rule.evidence):
+            status = NOT_ASSESSED
         because = decided_by(rule, states, status)
         clauses.append(
             Clause(rule.clause, rule.words, status, rule.evidence, because, open_here, rule.limit)
@@ -203,8 +224,8 @@ def framework_table(
 
 
 def clause_status(rule: ClauseRule, states: list[str], open_here: int, held: int) -> str:
-    """One of the five statuses; the weakest evidence decides."""
-    supported, excepted, gap, partly, blind = STATUSES
+    """The status of a clause whose events were judged; the weakest evidence decides."""
+    supported, excepted, gap, partly, blind, _ = STATUSES
     if rule.ceiling == blind or not states or all(state == "absent" for state in states):
         return blind
     if "failed" in states or (rule.days is not None and held < rule.days):
@@ -216,7 +237,9 @@ def clause_status(rule: ClauseRule, states: list[str], open_here: int, held: int
 
 def decided_by(rule: ClauseRule, states: dict[str, str], status: str) -> tuple[str, ...]:
     """The evidence that keeps a clause from being supported; none where the log itself does."""
-    supported, excepted, gap, _, blind = STATUSES
+    supported, excepted, gap, _, blind, _ = STATUSES
+    if status == NOT_ASSESSED:
+        return tuple(one for one in rule.evidence if one in JUDGED)
     if status in (supported, excepted):
         return ()
     weak = {gap: ("failed",), blind: ("absent",)}.get(status, ("partial", "absent"))

@@ -30,6 +30,7 @@ CLAUSE_STATUS = {
     "supported with exceptions": (2, 2),
     "partly assessable": (2, 1),
     "gap": (3, 3),
+    "not assessed": (0, 2),
     "not assessable from this log": (0, 1),
 }
 """Status to OCSF ``compliance.status_id`` (0 unknown, 1 pass, 2 warning, 3 fail), severity."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditlens.report.content import Content
+from auditlens.report.frameworks import NOT_ASSESSED
 from auditlens.report.sections import Clause, Evidence, Framework
 from auditlens.report.stable_ids import stable_id
 
@@ -98,6 +99,8 @@ def finding(content: Content, framework: str, clause: Clause) -> dict[str, Any]:
     status: dict[str, Any] = {"state": "satisfied" if satisfied else "not-satisfied"}
     if not satisfied:
         why = "the review is not signed" if clause.status == "supported" else clause.limit
+        if clause.status == NOT_ASSESSED:
+            why = "no rule looked at the events"
         status["reason"] = "other"
         status["remarks"] = line(f"Evidence status: {clause.status}. {why}")
     return {

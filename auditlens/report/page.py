@@ -179,7 +179,14 @@ def by(rows: Iterable[Any], attribute: str) -> list[tuple[Any, list[Any]]]:
 
 TONES = {
     "good": ("present", "supported", "active", "complete", "hit", "quiet", "idle"),
-    "warn": ("partial", "partly assessable", "supported with exceptions", "off", "unprovable"),
+    "warn": (
+        "partial",
+        "partly assessable",
+        "supported with exceptions",
+        "not assessed",
+        "off",
+        "unprovable",
+    ),
     "bad": ("failed", "gap", "incomplete"),
 }
 TONE_OF = {word: tone for tone, words in TONES.items() for word in words}

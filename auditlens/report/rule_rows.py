@@ -13,7 +13,7 @@ from auditlens.rules.samples import NO_SAMPLES, Samples
 
 __all__ = ["RAN", "RULES_FILE", "rule_rows", "rule_summary"]
 
-HEALTH_ORDER = ("failed", "partial", "hit", "quiet", "idle", "off")
+HEALTH_ORDER = ("failed", "partial", "hit", "quiet", "idle", "off", "elsewhere")
 RULES_FILE = "rules.csv"
 """The file that has every rule whole."""
 RAN = ("partial", "hit", "quiet", "idle")
@@ -81,9 +81,11 @@ def rule_summary(facts: Facts, rows: tuple[RuleRow, ...]) -> RuleSummary:
 
 
 def health(row: dict[str, Any], rule: Any) -> str:
-    """One word: off, failed (blind to all it reads), partial (to some of it), or how it went."""
+    """One word: off, elsewhere, failed or partial (blind to what it reads), or how it went."""
     if not row["enabled"]:
         return "off"
+    if row.get("applies") is False:
+        return "elsewhere"
     missing = set(row["fields_missing"] or ())
     fields = set(getattr(rule, "fields", ()) or missing)
     if row["findings"] or row["hits"]:

@@ -9,8 +9,9 @@ __all__ = ["RuleRow", "RuleSummary"]
 
 @dataclass(frozen=True)
 class RuleRow:
-    """One rule, hit or not. ``health``: hit, quiet, idle, partial, failed or off.
+    """One rule, hit or not. ``health``: hit, quiet, idle, partial, failed, off or elsewhere.
 
+    ``elsewhere`` is a rule made for another log source than the log's.
     ``status`` is the rule's own word for how tried it is.
     ``precision_percent`` is the share of its findings ``decided`` in any period that were right.
     ``tests_match`` and ``tests_other`` count the samples beside the rule that must match and those

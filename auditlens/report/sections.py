@@ -21,6 +21,7 @@ __all__ = [
     "Method",
     "Profile",
     "Quarantine",
+    "Scope",
     "SenderMonth",
     "Series",
     "Share",
@@ -179,6 +180,21 @@ class FieldFill:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """One log source: its events in the period, and the rules that looked at them.
+
+    ``judged`` is false where no rule did; ``statement`` says it in words.
+    """
+
+    product: str
+    service: str
+    events: int
+    rules: int
+    judged: bool
+    statement: str
+
+
+@dataclass(frozen=True)
 class DayState:
     """One local day of the strip. ``state``: events, none (proven) or unknown."""
 
@@ -192,9 +208,10 @@ class Completeness:
     """The population page: what was pulled, what is missing, how we know.
 
     All of it rests on the records; when each was pulled is in ``collection.json``. ``duplicates``
-    are records that came twice in files, null of an archive. ``directory_at`` is when the list of
-    users, groups, tags and resources was pulled whose roles and marks the rules and the model
-    read; null when there was none.
+    are records that came twice in files, null of an archive. ``scopes`` has one entry a log source,
+    ``rules_elsewhere`` counts the rules made for other log sources than these. ``directory_at``
+    is when the list of users, groups, tags and resources was pulled whose roles and marks the
+    rules and the model read; null when there was none.
     """
 
     outcome: str
@@ -208,6 +225,8 @@ class Completeness:
     events_in_period: int
     unclassified: int
     unclassified_percent: float
+    scopes: tuple[Scope, ...]
+    rules_elsewhere: int
     duplicates: int | None
     changed: int
     changed_ids: tuple[str, ...]

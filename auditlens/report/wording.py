@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-__all__ = ["count", "figure", "local", "percent"]
+__all__ = ["capital", "count", "figure", "local", "percent"]
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """``1 event``, ``1,204 events``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def capital(sentence: str) -> str:
+    """A sentence with its first letter as a capital, the rest as it is."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def percent(part: float, whole: float) -> float:

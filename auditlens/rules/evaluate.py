@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from time import perf_counter
 
@@ -21,10 +21,11 @@ from auditlens.rules.episodes import (
     resting_on,
 )
 from auditlens.rules.habits import Calendar, Keyed, behaviour_hits
-from auditlens.rules.plan import BUDGET_SECONDS, scan_rules
+from auditlens.rules.logsource import LogSource, Scope, origins
+from auditlens.rules.plan import BUDGET_SECONDS, Hits, scan_rules
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
 from auditlens.rules.timeline import event_times, timeline
-from auditlens.rules.vocabulary import Rows, column_of, naming, places
+from auditlens.rules.vocabulary import Mask, Rows, column_of, naming, places
 from auditlens.rules.windows import anchors
 
 __all__ = ["HEALTH_SCHEMA", "RuleOutcome", "all_hits", "evaluate", "match_frame"]
@@ -40,6 +41,7 @@ HEALTH_SCHEMA: dict[str, pl.DataType] = {
     "status": pl.String(),
     "enabled": pl.Boolean(),
     "reason_off": pl.String(),
+    "applies": pl.Boolean(),
     "hits": pl.Int64(),
     "findings": pl.Int64(),
     "examined": pl.Int64(),
@@ -54,12 +56,14 @@ class RuleOutcome:
     """What the rules found.
 
     ``episodes``: one row an episode (see EPISODE_SCHEMA). ``health``: one row a rule, in the
-    order of the set: hits and episodes inside the period, rows examined, fields no event has,
-    and seconds spent (which never belong in a digest or a report).
+    order of the set: whether any event is of its log source, hits and episodes inside the
+    period, rows examined, fields no event has, and seconds spent (which never belong in a digest
+    or a report). ``scopes``: one entry a log source, with the rules that judged its events.
     """
 
     episodes: pl.DataFrame
     health: pl.DataFrame
+    scopes: tuple[Scope, ...] = ()
 
 
 @dataclass
@@ -72,6 +76,7 @@ class Pass:
     evidence: dict[str, Evidence]
     examined: dict[str, int]
     seconds: dict[str, float]
+    origins: tuple[tuple[LogSource | None, Rows | None], ...] = ()
     learning: dict[str, int] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     keyed: dict[tuple[str, ...], Keyed] = field(default_factory=dict)
@@ -108,11 +113,16 @@ def match_frame(
     return pl.DataFrame([names, pl.Series("row", rows, dtype=pl.UInt32)])
 
 
-def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, calendar: Calendar) -> Pass:
+def run(
+    rules: RuleSet, frame: pl.DataFrame, *, time: str | None, calendar: Calendar,
+    sources: Mapping[str, LogSource] | None = None,
+) -> Pass:  # fmt: skip
     """Match detections in one scan, then correlations and behaviours over their hits."""
     by_id = {rule.id: rule for rule in rules.rules}
     wanted = needed(rules)
-    scanned = scan_rules([by_id[one] for one in wanted], frame, calendar.timezone)
+    found = origins(frame, sources)
+    detections = [by_id[one] for one in wanted if isinstance(by_id[one].body, Detection)]
+    scanned = scan_origins(detections, frame, found, calendar.timezone)
     above = [one for one in wanted if not isinstance(by_id[one].body, Detection)]
     times = event_times(frame, time) if above else None
     done = Pass(
@@ -122,6 +132,7 @@ def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, calendar: Cale
         {},
         {rule_id: hits.examined for rule_id, hits in scanned.items()},
         {rule_id: hits.seconds for rule_id, hits in scanned.items()},
+        found,
     )
     done.stopped.update(rule_id for rule_id, hits in scanned.items() if hits.stopped)
     for rule_id in above:
@@ -131,6 +142,72 @@ def run(rules: RuleSet, frame: pl.DataFrame, *, time: str | None, calendar: Cale
         window_hits(by_id[rule_id], done, calendar)
         done.seconds[rule_id] = perf_counter() - start
     return done
+
+
+def scan_origins(
+    rules: Sequence[Rule],
+    frame: pl.DataFrame,
+    found: Sequence[tuple[LogSource | None, Rows | None]],
+    timezone: str,
+) -> dict[str, Hits]:
+    """Match each detection against the events of its own log source alone."""
+    pieces: dict[str, list[Hits]] = {rule.id: [] for rule in rules}
+    for source, rows in found:
+        part = frame if rows is None else frame[rows]
+        chosen = [one for one in rules if source is None or one.logsource.covers(source)]
+        for rule_id, hits in scan_rules(chosen, part, timezone).items():
+            whole = hits if rows is None else replace(hits, rows=rows[hits.rows])
+            pieces[rule_id].append(whole)
+    return {rule_id: merged(some) for rule_id, some in pieces.items()}
+
+
+def merged(pieces: Sequence[Hits]) -> Hits:
+    """The hits of one rule in several log sources as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    rows = [np.empty(0, dtype=np.int64), *(one.rows for one in pieces)]
+    return Hits(
+        np.sort(np.concatenate(rows)),
+        sum(one.examined for one in pieces),
+        sum(one.seconds for one in pieces),
+        any(one.stopped for one in pieces),
+    )
+
+
+def covering(rules: RuleSet, source: LogSource | None) -> frozenset[str]:
+    """Ids of the rules about events of this log source; of a window, if one of its rules is."""
+    ids = {
+        rule.id
+        for rule in rules.rules
+        if isinstance(rule.body, Detection) and (source is None or rule.logsource.covers(source))
+    }
+    above = [rule for rule in rules.rules if rule.references_to]
+    while more := {r.id for r in above if r.id not in ids and ids.intersection(r.references_to)}:
+        ids |= more
+    return frozenset(ids)
+
+
+def scopes_of(
+    rules: RuleSet, done: Pass, covered: Sequence[frozenset[str]],
+    within: Mask,
+) -> tuple[Scope, ...]:  # fmt: skip
+    """For each log source its events in the period, and how many rules judged them."""
+    scopes = []
+    for (source, rows), ids in zip(done.origins, covered, strict=True):
+        mine = [rule for rule in rules.rules if rule.id in ids]
+        on = sum(rule.enabled for rule in mine)
+        held = source or LogSource()
+        scopes.append(
+            Scope(
+                product=held.product or "",
+                service=held.service or "",
+                events=int((within if rows is None else within[rows]).sum()),
+                rules=on,
+                off=len(mine) - on,
+                named=sum(rule.product == held.product for rule in rules.rules),
+            )
+        )
+    return tuple(sorted(scopes, key=lambda one: (one.product, one.service)))
 
 
 def needed(rules: RuleSet) -> list[str]:
@@ -186,8 +263,13 @@ def evaluate(
     *,
     timezone: str = "UTC",
     holidays: Iterable[date] = (),
+    sources: Mapping[str, LogSource] | None = None,
 ) -> RuleOutcome:
     """Run every enabled rule over the events (history included) and return the period's episodes.
+
+    A rule sees the events of its log source alone. ``sources`` maps an event's ``generation`` to
+    its log source (None = those of the shipped profiles); events without a generation, and those
+    of a frame that never had one, are seen by every rule.
 
     ``events`` has the columns of EVENT_SCHEMA. An episode belongs to the period in which it
     ended: ``last_at`` in [start, end). ``holidays`` are local days without ordinary work, whose
@@ -196,7 +278,7 @@ def evaluate(
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
     frame = in_order(frame)
     calendar = Calendar(timezone, frozenset(holidays))
-    done = run(rules, frame, time="created_at", calendar=calendar)
+    done = run(rules, frame, time="created_at", calendar=calendar, sources=sources)
     pieces = []
     internal = rules.internal
     for rule in rules.rules:
@@ -206,7 +288,15 @@ def evaluate(
     empty = pl.DataFrame(schema=EPISODE_SCHEMA)
     episodes = pl.concat([empty, *pieces]).sort("first_at", "last_at", "rule_id", "subject_id",
                                                 "event_ids", nulls_last=True)  # fmt: skip
-    return RuleOutcome(episodes, health(rules, frame, done, episodes, period))
+    inside = frame.get_column("created_at").is_between(period.start, period.end, closed="left")
+    within = inside.to_numpy()
+    covered = [covering(rules, source) for source, _ in done.origins]
+    about = frozenset().union(*covered)
+    return RuleOutcome(
+        episodes,
+        health(rules, frame, done, episodes, within, about),
+        scopes_of(rules, done, covered, within),
+    )
 
 
 def in_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -216,13 +306,15 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def health(
-    rules: RuleSet, frame: pl.DataFrame, done: Pass, episodes: pl.DataFrame, period: Period
-) -> pl.DataFrame:
-    """Return one row a rule: what it looked at, what it found, what it could not see."""
-    inside = frame.get_column("created_at").is_between(period.start, period.end, closed="left")
-    within = inside.to_numpy()
+    rules: RuleSet, frame: pl.DataFrame, done: Pass, episodes: pl.DataFrame, within: Mask,
+    about: frozenset[str],
+) -> pl.DataFrame:  # fmt: skip
+    """Return one row a rule: what it looked at, what it found, what it could not see.
+
+    ``within`` marks the events of the period, ``about`` are the rules some event is for.
+    """
     counts = dict(episodes.group_by("rule_id").len().iter_rows())
-    missing = missing_fields(rules, frame)
+    missing = missing_fields([rule for rule in rules.rules if rule.id in about], frame)
     over = f"stopped: its patterns ran longer than {BUDGET_SECONDS:g} seconds, nothing was judged"
     rows = [
         {
@@ -234,11 +326,14 @@ def health(
             "status": rule.status,
             "enabled": rule.enabled,
             "reason_off": over if rule.id in done.stopped else rule.reason_off,
+            "applies": rule.id in about,
             "hits": int(within[done.hits[rule.id]].sum()) if rule.id in done.hits else 0,
             "findings": counts.get(rule.id, 0),
             "examined": done.examined.get(rule.id, 0),
             "learning": done.learning.get(rule.id, 0),
-            "fields_missing": [name for name in rule.fields if name in missing],
+            "fields_missing": [
+                name for name in rule.fields if name in missing and rule.id in about
+            ],
             "seconds": done.seconds.get(rule.id, 0.0),
         }
         for rule in rules.rules
@@ -246,9 +341,9 @@ def health(
     return pl.DataFrame(rows, schema=HEALTH_SCHEMA)
 
 
-def missing_fields(rules: RuleSet, frame: pl.DataFrame) -> frozenset[str]:
+def missing_fields(rules: Sequence[Rule], frame: pl.DataFrame) -> frozenset[str]:
     """Return the fields that rules read and no event has a value for."""
-    names = {name for rule in rules.rules for name in rule.fields}
+    names = {name for rule in rules for name in rule.fields}
     few = frame.head(SAMPLE)
     names = {name for name in names if not any_value(few, name)}
     inside = {name for name in names if places(frame, name)[-1] == "metadata"}

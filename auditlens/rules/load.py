@@ -1,7 +1,8 @@
-"""From files to a RuleSet: every fault of a folder is found, none is skipped."""
+"""From files to a RuleSet: every fault of a folder is found; none is skipped unless asked."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError, DocumentErrors, UsageError
 from auditlens.rules.condition import And
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS, Filter, parse_rule
-from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
+from auditlens.rules.rule import Behaviour, Detection, Rule, RuleSet
 from auditlens.rules.translate import join
 from auditlens.shipped import rules_folder
 
@@ -22,6 +23,7 @@ SKIPPED_FOLDERS = frozenset({"profiles"})
 SKIPPED_FILES = frozenset({"actions.yml"})
 
 Read = tuple[Document, Rule]
+Fault = tuple[Rule, DocumentError]
 
 
 def load_rules(
@@ -29,17 +31,23 @@ def load_rules(
     *,
     product: str = "secoda",
     placeholders: Mapping[str, Sequence[str]] | None = None,
+    skip_broken: bool = False,
 ) -> RuleSet:
     """Load rules from a file, a folder (searched deeply) or several; None = the shipped ones.
 
-    ``placeholders`` gives the values of ``%name%`` in rules with the ``expand`` modifier. Raises
-    DocumentErrors with every fault of every file, and UsageError when there is no rule at all.
+    An empty sequence gives a set without rules, for a log that no rule is about.
+    ``placeholders`` gives the values of ``%name%`` in rules with the ``expand`` modifier.
+    ``skip_broken`` leaves out broken documents, and what is built on them, and lists their faults
+    in ``RuleSet.skipped``. Raises DocumentErrors with every fault of every file (with
+    ``skip_broken``, when no rule is left), and UsageError when there is no rule at all.
     """
     if path is None:
         path = rules_folder() / product
         if not path.is_dir():
             raise UsageError(f"No rules are shipped for {product!r}", fix="Give a folder of rules")
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
+    if not paths:
+        return RuleSet(())
     documents: list[Document] = []
     errors: list[DocumentError] = []
     for file in rule_files(paths):
@@ -47,7 +55,9 @@ def load_rules(
             documents.extend(filled(read_documents(file, **YAML_KEYS)))
         except DocumentError as error:
             errors.append(error)
-    return load_documents(documents, placeholders=placeholders, errors=errors)
+    return load_documents(
+        documents, placeholders=placeholders, errors=errors, skip_broken=skip_broken
+    )
 
 
 def filled(documents: tuple[Document, ...]) -> tuple[Document, ...]:
@@ -86,8 +96,12 @@ def load_documents(
     *,
     placeholders: Mapping[str, Sequence[str]] | None = None,
     errors: Sequence[DocumentError] = (),
+    skip_broken: bool = False,
 ) -> RuleSet:
-    """Parse documents into rules, apply filters, and resolve what refers to what."""
+    """Parse documents into rules, apply filters, and resolve what refers to what.
+
+    ``errors`` are faults met before; ``skip_broken`` and what is raised as in load_rules.
+    """
     documents = tuple(documents)
     given = {name: tuple(values) for name, values in (placeholders or {}).items()}
     faults = list(errors)
@@ -103,17 +117,58 @@ def load_documents(
             filters.append(parsed)
         else:
             read.append((document, parsed))
-    faults.extend(doubles(read))
+    read, found = joined(list(told_apart(read)), skip_broken=skip_broken)
+    faults.extend(found)
     known = lookup(rule for _, rule in read)
-    read = [(document, rule) for document, rule in resolved(read, known, faults)]
-    read = filtered(read, filters, known, faults)
-    faults.extend(cycles(read))
-    if faults:
-        raise DocumentErrors(sorted(faults, key=lambda e: (str(e.path), e.line, e.column)))
+    filters, found = aimed(filters, known)
+    faults.extend(found)
+    faults.sort(key=lambda e: (str(e.path), e.line, e.column))
+    if faults and not (skip_broken and read):
+        raise DocumentErrors(faults)
     if not read:
         raise UsageError("There is no rule here", fix="A rule is a .yml file with 'detection:'")
     files = tuple(dict.fromkeys(document.path for document in documents))
-    return RuleSet(switched_off(tuple(rule for _, rule in read)), given, files)
+    rules = tuple(with_filters(rule, filters, known) for _, rule in read)
+    return RuleSet(switched_off(rules), given, files, tuple(faults))
+
+
+def told_apart(read: Sequence[Read]) -> Iterator[Read]:
+    """Give rules of one file that have neither id nor name ids of their own.
+
+    The first keeps the file's name, so that a file of one rule is not concerned; the others add
+    their titles.
+    """
+    taken: set[tuple[Path, str]] = set()
+    for document, rule in read:
+        name = rule.id
+        if {"id", "name"}.isdisjoint(document.data):
+            if (rule.path, name) in taken:
+                words = re.sub(r"[^a-z0-9]+", "-", rule.title.lower()).strip("-")
+                name = f"{name}-{words or 'rule'}"
+            while (rule.path, name) in taken:
+                name += "-again"
+        taken.add((rule.path, name))
+        yield document, rule if name == rule.id else replace(rule, id=name, name=name)
+
+
+def joined(read: list[Read], *, skip_broken: bool) -> tuple[list[Read], list[DocumentError]]:
+    """Replace references by ids; return the rules that stand, and the faults of the others.
+
+    With ``skip_broken`` what is built on a rule that does not stand does not stand either.
+    """
+    faulty = list(doubles(read))
+    while True:
+        if skip_broken:
+            out = {id(rule) for rule, _ in faulty}
+            read = [pair for pair in read if id(pair[1]) not in out]
+        known = lookup(rule for _, rule in read)
+        missing = list(dangling(read, known))
+        broken = {id(rule) for rule, _ in missing}
+        whole = [(doc, rule, with_ids(rule, known)) for doc, rule in read if id(rule) not in broken]
+        again = [*missing, *cycles(whole)]
+        faulty += again
+        if not skip_broken or not again:
+            return [(doc, rule) for doc, _, rule in whole], [error for _, error in faulty]
 
 
 def switched_off(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -141,8 +196,8 @@ def lookup(rules: Iterable[Rule]) -> dict[str, Rule]:
     return found | by_id
 
 
-def doubles(read: Sequence[Read]) -> Iterator[DocumentError]:
-    """Yield a fault for every id or name that two rules share."""
+def doubles(read: Sequence[Read]) -> Iterator[Fault]:
+    """Yield a fault for every id or name that a rule shares with one before it."""
     for attribute in ("id", "name"):
         first: dict[str, Rule] = {}
         for document, rule in read:
@@ -151,33 +206,29 @@ def doubles(read: Sequence[Read]) -> Iterator[DocumentError]:
                 continue
             if value in first:
                 other = first[value]
-                yield document.error(
+                yield rule, document.error(
                     f"the {attribute} {value} is also that of {other.path}:{other.line}", attribute,
                     fix=f"Give this rule {attribute} of its own",
                 )  # fmt: skip
             first.setdefault(value, rule)
 
 
-def resolved(
-    read: Sequence[Read], known: Mapping[str, Rule], faults: list[DocumentError]
-) -> Iterator[Read]:
-    """Replace references by ids; a reference to nothing is a fault."""
+def dangling(read: Sequence[Read], known: Mapping[str, Rule]) -> Iterator[Fault]:
+    """Yield a fault for every reference to nothing."""
     for document, rule in read:
-        body = rule.body
-        if isinstance(body, Detection):
-            yield document, rule
-            continue
-        block = "correlation" if isinstance(body, Correlation) else "behaviour"
-        missing = [ref for ref in body.rules if ref not in known]
-        faults.extend(unknown(document, ref, known, block) for ref in missing)
-        if not missing:
-            yield document, replace(rule, body=with_ids(body, known))
+        for ref in rule.references_to:
+            if ref not in known:
+                yield rule, unknown(document, ref, known, rule.kind)
 
 
-def with_ids(body: Correlation | Behaviour, known: Mapping[str, Rule]) -> Correlation | Behaviour:
+def with_ids(rule: Rule, known: Mapping[str, Rule]) -> Rule:
+    """The rule with its references as ids."""
+    body = rule.body
+    if isinstance(body, Detection):
+        return rule
     ids = tuple(known[ref].id for ref in body.rules)
     if isinstance(body, Behaviour):
-        return replace(body, rules=ids)
+        return replace(rule, body=replace(body, rules=ids))
     terms = tuple(
         (tuple(known[ref].id for ref in present), tuple(known[ref].id for ref in absent))
         for present, absent in body.terms
@@ -186,7 +237,7 @@ def with_ids(body: Correlation | Behaviour, known: Mapping[str, Rule]) -> Correl
         alias: {known[ref].id: name for ref, name in mapping.items() if ref in known}
         for alias, mapping in body.aliases.items()
     }
-    return replace(body, rules=ids, terms=terms, aliases=aliases)
+    return replace(rule, body=replace(body, rules=ids, terms=terms, aliases=aliases))
 
 
 def unknown(document: Document, ref: str, known: Mapping[str, Rule], block: str) -> DocumentError:
@@ -198,17 +249,17 @@ def unknown(document: Document, ref: str, known: Mapping[str, Rule], block: str)
     return document.error(f"no rule has the id or name '{ref}'", block, "rules", fix=fix)
 
 
-def filtered(
-    read: Sequence[Read],
-    filters: Sequence[Filter],
-    known: Mapping[str, Rule],
-    faults: list[DocumentError],
-) -> list[Read]:
-    """Join each filter's condition to the rules it names, or to all of its log source."""
-    for one in filters:
-        missing = [ref for ref in one.rules if ref not in known]
-        faults.extend(unknown(one.document, ref, known, "filter") for ref in missing)
-    return [(document, with_filters(rule, filters, known)) for document, rule in read]
+def aimed(
+    filters: Sequence[Filter], known: Mapping[str, Rule]
+) -> tuple[list[Filter], list[DocumentError]]:
+    """The filters all of whose rules are there, and the faults of the others."""
+    faults = [
+        unknown(one.document, ref, known, "filter")
+        for one in filters
+        for ref in one.rules
+        if ref not in known
+    ]
+    return [one for one in filters if all(ref in known for ref in one.rules)], faults
 
 
 def with_filters(rule: Rule, filters: Sequence[Filter], known: Mapping[str, Rule]) -> Rule:
@@ -228,17 +279,20 @@ def with_filters(rule: Rule, filters: Sequence[Filter], known: Mapping[str, Rule
     return rule
 
 
-def cycles(read: Sequence[Read]) -> Iterator[DocumentError]:
-    """Yield a fault for each rule that is built on itself, or on too long a chain."""
-    by_id = {rule.id: rule for _, rule in read}
-    for document, rule in read:
+def cycles(read: Sequence[tuple[Document, Rule, Rule]]) -> Iterator[Fault]:
+    """Yield a fault for each rule (as read, and with ids) built on itself or on a long chain."""
+    by_id = {rule.id: rule for _, _, rule in read}
+    for document, as_read, rule in read:
         level, depth = {rule.id}, 0
         while level and depth <= MAX_CHAIN:
             level = {ref for one in level if one in by_id for ref in by_id[one].references_to}
             depth += 1
             if rule.id in level:
-                yield document.error("the rule is built on itself", rule.kind, "rules")
+                yield as_read, document.error("the rule is built on itself", rule.kind, "rules")
                 break
         else:
             if level:
-                yield document.error(f"more than {MAX_CHAIN} rules in a chain", rule.kind, "rules")
+                yield (
+                    as_read,
+                    document.error(f"more than {MAX_CHAIN} rules in a chain", rule.kind, "rules"),
+                )

@@ -12,7 +12,8 @@ from auditlens.documents import Document
 from auditlens.errors import DocumentError
 from auditlens.rules.condition import Node
 from auditlens.rules.extras import check_keys, extras, text_lists
-from auditlens.rules.rule import Behaviour, Correlation, Detection, LogSource, Rule
+from auditlens.rules.logsource import LogSource
+from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
 from auditlens.rules.translate import Refused, condition_tree
 from auditlens.settings import LEVELS
 

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from auditlens.rules.compare import OverBudget
 from auditlens.rules.condition import And, Keyword, Match, Node, Not, Or, Reference, leaves, names
+from auditlens.rules.logsource import EVENT_MARKS
 from auditlens.rules.rule import Detection, Rule
-from auditlens.rules.scan import KEYWORD_MARKS, Scan
+from auditlens.rules.scan import Scan
 from auditlens.rules.translate import join
 from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, column_of, encode, places
 
@@ -128,7 +129,7 @@ def lifted(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> pl.DataFram
     Where records stay whole, most rules name such a field; with a column it tells the kind of
     an event. Only in the event table: elsewhere keywords would search the new column.
     """
-    if not set(frame.columns) >= KEYWORD_MARKS or frame.schema.get("metadata") != pl.String:
+    if not set(frame.columns) >= EVENT_MARKS or frame.schema.get("metadata") != pl.String:
         return frame
     columns: list[pl.Series] = []
     for name, rules in asked[:KIND_COLUMNS]:

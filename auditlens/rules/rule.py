@@ -9,14 +9,15 @@ from pathlib import Path
 
 import polars as pl
 
+from auditlens.errors import DocumentError
 from auditlens.rules.condition import Node, names
+from auditlens.rules.logsource import LogSource
 
 __all__ = [
     "REASON_WORDS",
     "Behaviour",
     "Correlation",
     "Detection",
-    "LogSource",
     "Rule",
     "RuleSet",
     "Threshold",
@@ -26,24 +27,6 @@ REASON_WORDS = frozenset(
     {"subject", "count", "value", "expected", "resources", "senders", "first", "last"}
 )
 """What a rule's reason template may name between braces."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogSource:
-    """Sigma's log source; a missing part means any."""
-
-    product: str | None = None
-    service: str | None = None
-    category: str | None = None
-
-    def covers(self, other: LogSource) -> bool:
-        """Say whether every part given here is the same in ``other``."""
-        pairs = (
-            (self.product, other.product),
-            (self.service, other.service),
-            (self.category, other.category),
-        )
-        return all(mine is None or mine == theirs for mine, theirs in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +97,7 @@ class Rule:
     controls: tuple[str, ...] = ()
     falsepositives: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
-    logsource: LogSource = LogSource()
+    logsource: LogSource = field(default_factory=LogSource)
     enabled: bool = True
     reason_off: str = ""
     reason: str = ""
@@ -158,11 +141,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Loaded rules in the order of their files, the placeholders that filled them, the files."""
+    """Loaded rules in the order of their files, the placeholders that filled them, the files.
+
+    ``skipped`` are the faults of the documents that were left out on request.
+    """
 
     rules: tuple[Rule, ...]
     placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    skipped: tuple[DocumentError, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rules)
@@ -181,6 +168,8 @@ class RuleSet:
         total = hashlib.sha256()
         for rule in sorted(self.rules, key=lambda rule: rule.id):
             total.update(f"{rule.id} {rule.digest} {rule.enabled}\n".encode())
+        for fault in self.skipped:
+            total.update(f"skipped {fault.path.name} {fault.line} {fault.message}\n".encode())
         for name, values in sorted(self.placeholders.items()):
             total.update(f"{name} {sorted(values)!r}\n".encode())
         return total.hexdigest()

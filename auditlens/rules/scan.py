@@ -30,15 +30,13 @@ from auditlens.rules.condition import (
     Wild,
     leaves,
 )
+from auditlens.rules.logsource import EVENT_MARKS
 from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, column_of, encode
 
-__all__ = ["KEYWORD_COLUMNS", "KEYWORD_MARKS", "Scan", "keyword_places"]
+__all__ = ["KEYWORD_COLUMNS", "Scan", "keyword_places"]
 
 KEYWORD_COLUMNS = ("content", "summary", "subject", "resource_title", "metadata")
 """Where keywords are searched in the event table; in other frames, every text column."""
-
-KEYWORD_MARKS = frozenset({"content", "resource_title"})
-"""By these columns the event table is known."""
 
 ALIKE_FROM = 8
 """So many plain texts are tried in one go; fewer are tried one by one, for other rules to reuse."""
@@ -187,7 +185,7 @@ class Scan:
 
 def keyword_places(columns: Mapping[str, bool]) -> tuple[str, ...]:
     """Say where keywords are searched, given each column's name and whether it holds text."""
-    if columns.keys() >= KEYWORD_MARKS:
+    if columns.keys() >= EVENT_MARKS:
         return tuple(name for name in KEYWORD_COLUMNS if columns.get(name))
     return tuple(name for name, is_text in columns.items() if is_text)
 

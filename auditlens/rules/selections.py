@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -67,6 +68,8 @@ def check_item(
                              *where)  # fmt: skip
     if any(isinstance(one, int | float) and abs(one) > LARGEST for one in values):
         raise document.error("a number beyond 2^53 would lose digits", *where, fix="Quote it")
+    if any(isinstance(one, float) and math.isnan(one) for one in values):
+        raise document.error("the value .nan is no number", *where, fix="Quote it")
     check_pattern(document, where, (key or "").split("|")[1:], values)
     if key is None and any(one is None or one == "" for one in values):
         raise document.error("a keyword cannot be empty", *where)
@@ -80,7 +83,9 @@ def check_pattern(
         return
     flags = "".join(sorted({FLAGS[one] for one in modifiers if one in FLAGS}))
     for value in values:
-        if isinstance(value, str) and (problem := check_regex(value, flags)):
+        if not isinstance(value, str):
+            raise document.error("a pattern of 're' is a text", *where, fix="Put it in quotes")
+        if problem := check_regex(value, flags):
             raise document.error(problem, *where)
 
 

@@ -115,7 +115,7 @@ def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:
         | {"signed_at": making.signed_at and making.signed_at.isoformat()},
         "provenance": dict(audit.provenance),
         "source": "archive" if audit.coverage.head else "files",
-        "shipped_rules": shipped_name(roots[0]),
+        "shipped_rules": shipped_name(roots[0]) if roots else "",
         "rules": {
             name: {"sha256": sha256_hex(text), "text": text if open_ else None}
             for name, text in texts.items()

@@ -48,7 +48,7 @@ class Originals:
         """Where the rules of today are; empty when the report had rules that are unnamed here."""
         if self.given is None and self.settings.rules is None and not record.shipped_rules:
             return ()
-        return rule_roots(self.settings, self.given, product=record.shipped_rules)
+        return rule_roots(self.settings, self.given, products=(record.shipped_rules,))
 
     def journal(self, record: Record) -> Journal:
         """The journal as it stood: what was added since is left aside."""
@@ -122,6 +122,8 @@ def rules_of(
     record: Record, settings: Settings, folder: Path, originals: Originals
 ) -> tuple[RuleSet, tuple[Path, ...]]:
     """The rules the record holds, written out to be read by the one reader there is."""
+    if not record.rule_folders:
+        return RuleSet(()), ()
     texts = {name: text for name, (_, text) in record.rules.items() if text is not None}
     roots = originals.rules(record) or (folder,)
     if texts:

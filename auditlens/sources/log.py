@@ -15,7 +15,7 @@ import polars as pl
 
 from auditlens.actions import classify
 from auditlens.coverage import Coverage
-from auditlens.events import EVENT_SCHEMA, empty_events, load_profile
+from auditlens.events import EVENT_SCHEMA, Profile, empty_events, load_profile
 from auditlens.period import zone
 from auditlens.sources.folders import LogFile, log_files
 from auditlens.sources.reading import Quarantine, read_file
@@ -29,10 +29,14 @@ CONTENT = [name for name in EVENT_SCHEMA if name not in OURS]
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """Events read from files (EVENT_SCHEMA, classified, sorted), and their coverage."""
+    """Events read from files (EVENT_SCHEMA, classified, sorted), and their coverage.
+
+    ``profile`` is the one they were read by, None where each file's was found by its content.
+    """
 
     events: pl.DataFrame
     coverage: Coverage
+    profile: Profile | None = None
 
 
 def read_events(
@@ -85,7 +89,7 @@ def read_log(
         changed_count=len(changed),
         gaps=days_without_events(events, timezone),
     )
-    return Log(events, coverage)
+    return Log(events, coverage, chosen)
 
 
 def without_duplicates(events: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
