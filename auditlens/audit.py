@@ -32,7 +32,7 @@ from auditlens.period import Period
 from auditlens.plots import Plots
 from auditlens.population import draw_events, draw_population, within
 from auditlens.provenance import describe_run, run_time
-from auditlens.rules import RuleSet, evaluate, load_rules
+from auditlens.rules import RuleOutcome, RuleSet, evaluate, load_rules
 from auditlens.rules.logsource import Scope, log_sources
 from auditlens.rules.roots import rule_roots
 from auditlens.settings import JOURNAL, Settings, beside
@@ -159,13 +159,9 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     earlier = signed_before(journal, period) if earlier is None else tuple(earlier)
     events, coverage = draw_population(source, period, settings)
     known = known_before(source, period, settings, directory)
-    if rules is None:
-        rules = rules_of(settings, events, source)
+    rules = rules_of(settings, events, source) if rules is None else rules
     marked = with_marks(events, known, marks_read(rules))
-    verdict = evaluate(
-        rules, marked, period, timezone=period.timezone, holidays=settings.holidays,
-        sources=log_sources(profiles_of(source)),
-    )  # fmt: skip
+    verdict = judged(rules, marked, period, settings, source)
     taught, last = lessons(journal, period), known.at(period.end)
     unusual = stand_outs(events, period, settings, seed, taught, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
@@ -195,6 +191,24 @@ def rules_of(
     """The rules of the settings; without them the shipped ones of the log's products."""
     roots = rule_roots(settings, products=products(events, source))
     return load_rules(roots, placeholders=settings.placeholders)
+
+
+def judged(
+    rules: RuleSet,
+    events: pl.DataFrame,
+    period: Period,
+    settings: Settings,
+    source: Archive | Log | pl.DataFrame,
+) -> RuleOutcome:
+    """What the rules say of the events, each of its own log source."""
+    return evaluate(
+        rules,
+        events,
+        period,
+        timezone=period.timezone,
+        holidays=settings.holidays,
+        sources=log_sources(profiles_of(source)),
+    )
 
 
 def profiles_of(source: Archive | Log | pl.DataFrame) -> tuple[Profile, ...]:
