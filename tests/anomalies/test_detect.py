@@ -152,6 +152,41 @@ def test_a_small_log_is_scored_with_the_bundled_forest(small):
     assert "the forest that comes with AuditLens" in outcome.model["notes"][0]
 
 
+@pytest.mark.parametrize(("left_out", "bundled"), [(1, True), (0, False)])
+def test_a_log_of_300_days_grows_its_own_forest(left_out, bundled, monkeypatch):
+    """Ten people on 30 days after the first fourteen; with one day less the bundled one serves."""
+    monkeypatch.setattr(
+        sys.modules["auditlens.anomalies.detect"],
+        "FOREST_SIZES",
+        {"sender-day": 5, "identity": 5, "resource-day": 5},
+    )
+    log = office(people=10, days=44)
+    last = (pl.col("sender_id") == "p09") & (pl.col("created_at").dt.date() == date(2026, 3, 31))
+    outcome = detect(log.filter(~last) if left_out else log, PERIOD)
+    assert len(outcome.sender_days.filter(state="scored")) == 300 - left_out
+    note = "Only 299 sender-days can be compared, so the forest that comes with AuditLens"
+    assert any(text.startswith(note) for text in outcome.model["notes"]) == bundled
+
+
+def test_the_period_ends_before_its_end_and_history_is_four_hundred_days():
+    """Midnight after the period is not in it; what is older than the history was never seen."""
+    start, moment = PERIOD.start, timedelta(microseconds=1)
+    rows = [
+        (start - timedelta(days=400), "within", "r", False),
+        (start - timedelta(days=400) - moment, "beyond", "r", False),
+        (start, "within", "r", False),
+        (start, "beyond", "r", False),
+        (PERIOD.end - moment, "within", "r", False),
+        (PERIOD.end, "within", "r", False),
+    ]
+    days = detect(events(rows), PERIOD).sender_days
+    assert days.select("day", "sender_id", "days_before").rows() == [
+        (date(2026, 3, 1), "beyond", 0),
+        (date(2026, 3, 1), "within", 1),
+        (date(2026, 3, 31), "within", 2),
+    ]
+
+
 def test_a_muted_family_lowers_the_score_and_is_named(small):
     """A reviewer's decision changes the ranking where it applies and says so."""
     mutes = [Mute("p03", family, date(2026, 4, 1)) for family in ("self", "novelty", "slow")]
