@@ -161,7 +161,8 @@ def own(counts: Sequence[str], family: str = "self") -> tuple[Feature, ...]:
         Feature(
             f"{count}_z",
             family,
-            f"log of {many(count)}, in robust spreads above the median of 28 own active days",
+            f"log of {many(count)}, in robust spreads above the 90th percentile of 28 own active "
+            "days",
             count,
         )
         for count in counts

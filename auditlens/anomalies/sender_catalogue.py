@@ -56,7 +56,7 @@ NOVELTY = (
         "remote_deep_z",
         "novelty",
         "log of resources beyond the second of each folder far from the work of sender and peers, "
-        "in robust spreads above the median of 28 own active days",
+        "in robust spreads above the 90th percentile of 28 own active days",
         "remote_one",
     ),
     *surprise(
