@@ -123,6 +123,28 @@ EVERYONES_STEPS = Case(
     ),
 )  # fmt: skip
 
+OTHER_STEPS = Case(
+    "neither what another did, nor a step from or to another kind, makes a step known",
+    """
+    0 ann 9:00 write plan
+    0 ann 9:10 auth  plan
+    1 bob 9:00 auth  plan
+    1 bob 9:10 read  plan
+    1 bob 9:20 auth  plan
+    2 bob 9:00 auth  plan
+    2 bob 9:10 write plan
+    """,
+    senders=(
+        Row("ann", "strange_steps", {0: 2}, "to write, to auth"),
+        Row("bob", "strange_steps", {1: 3, 2: 1}, "to auth, to read, to auth; auth to write"),
+        Row("bob", "step_mean",
+            {1: (mille(habit(0, 0, habit(0, 1, 2 / 5, weight=5), weight=5))
+                 + mille(habit(0, 0, habit(0, 0, 1 / 5, weight=5), weight=5))
+                 + mille(habit(0, 0, habit(0, 0, 2 / 5, weight=5), weight=5))) // 3},
+            "before were one write, one auth: 2 kinds; a start was followed by a write"),
+    ),
+)  # fmt: skip
+
 TWO_FOLDERS = Case(
     "ann works at home and bob far away, one event a day; on day 5 ann is once in each",
     """

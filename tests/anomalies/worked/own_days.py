@@ -210,3 +210,12 @@ RETURN = Case(
         Row("ann", "new_resources", {0: 1, 4: 0, 5: 1, 11: 2, 18: 3, 19: 0}, "things never had"),
     ),
 )  # fmt: skip
+
+ONE_AFTER_ANOTHER = Case(
+    "the last event of one person and the first of the next are not one sitting",
+    """
+    0 ann 9:40 read plan
+    0 bob 9:00 read plan
+    """,
+    senders=(Row("bob", "sessions", {0: 1}, "his first"), Row("ann", "sessions", {0: 1}, "hers")),
+)
