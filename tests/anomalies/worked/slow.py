@@ -111,6 +111,7 @@ FIVE_DAYS = Case(
         for who, count in (("exporter", "export"), ("sharer", "share"), ("marked", "sensitive"))
     )
     + (
+        Row("exporter", "passed_on", {14: 0, 15: 0}, "nothing, not less than nothing"),
         Row("passer", "passed_on", {14: 1, 15: 3, 20: 9}, "things exported and shared, less 1"),
         Row("exporter", "share_5", {15: 0, 20: 0}, "shares nothing"),
         Row("exporter", "share_5_surge", {15: 0, 20: 0}, "shares nothing"),

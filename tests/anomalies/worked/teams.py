@@ -99,20 +99,22 @@ FAR_AWAY = Case(
     29    ann   9:00 read apple/A
     21    a5    9:00 read plum*2/B
     22    a5    9:00 read pear*2/B
+    22    ann   9:00 read plum*2/C
+    22    ann   9:00 read fig/D
     """,
     senders=(
-        Row("ann", "remote_sum", {18: 0, 19: 3 * 1335 // 100, 20: 13, 21: 0},
-            "log of 19 / 5 (14 own days and 5 like everyone's), in tenths"),
+        Row("ann", "remote_sum", {18: 0, 19: 3 * 1335 // 100, 20: 13, 21: 0, 22: 3 * 1686 // 100},
+            "log of 19 / 5 (14 own days and 5 like everyone's), in tenths; later of 27 / 5"),
         Row("ann", "remote_sum_z",
             {18: 0, 19: count_spreads(40, 0), 20: count_spreads(13, 0), 21: 0},
             "40 where there was none; the third highest of 20 days is none"),
-        Row("ann", "remote_new_sum", {18: 0, 19: 40, 20: 0, 21: 0}, "the first time only"),
+        Row("ann", "remote_new_sum", {18: 0, 19: 40, 20: 0, 21: 0, 22: 50}, "the first time only"),
         Row("ann", "remote_new_sum_z", {18: 0, 19: count_spreads(40, 0), 20: 0},
             "40 where there was none"),
         Row("ann", "remote_share", {18: 0, 19: 1335, 20: 1335 // 2, 21: 0}, "one of two on day 20"),
         Row("ann", "remote_share_self",
             {18: 0, 19: spreads(1.335, 0), 20: spreads(0.667, 0), 21: 0}, "none before"),
-        Row("ann", "remote_resources", {18: 0, 19: 3, 20: 1, 21: 0, 28: 0, 29: 0},
+        Row("ann", "remote_resources", {18: 0, 19: 3, 20: 1, 21: 0, 22: 3, 28: 0, 29: 0},
             "two days in B make five of bob's team her colleagues; then B is near"),
         Row("ann", "remote_resources_z",
             {18: 0, 19: count_spreads(3, 0), 20: count_spreads(1, 0), 21: 0}, "none before"),
@@ -121,7 +123,7 @@ FAR_AWAY = Case(
         Row("ann", "return_remote_new", {18: 0, 19: 0}, "she was not away"),
         Row("a5", "return_remote_new", {13: 0, 21: 2, 22: 0}, "eight days after day 13"),
         Row("a5", "remote_new", {13: 0, 21: 2, 22: 2}, "new things of B on both days"),
-        Row("ann", "remote_one", {18: 0, 19: 3, 20: 1, 21: 0}, "the most of one folder"),
+        Row("ann", "remote_one", {18: 0, 19: 3, 20: 1, 21: 0, 22: 2}, "the most of one folder"),
         Row("ann", "remote_deep", {18: 0, 19: 1, 20: 0, 21: 0}, "beyond the second"),
         Row("ann", "remote_deep_z", {18: 0, 19: count_spreads(1, 0), 20: 0}, "none before"),
         Row("ann", "remote_deep_leap", {18: 0, 19: poisson(1, 0), 20: 0}, "none before"),
