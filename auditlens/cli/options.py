@@ -61,7 +61,7 @@ def audit_options(command: COMMAND) -> COMMAND:
             click.option("--fail-on", type=click.Choice(LEVELS),
                          help="Exit 1 on findings of this level or above."),
             click.option("--allow-gaps", is_flag=True,
-                         help="Exit 0 although the archive is known to be incomplete."),
+                         help="Exit 0 although the log is incomplete or partly unread."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -171,13 +171,14 @@ def make_audit(
 
 
 def exit_code(audit: Audit, *, allow_gaps: bool, findings: DataFrame | None = None) -> int:
-    """3 when the log is known to be incomplete or not judged by rules, 1 on findings, else 0.
+    """3 when the log is incomplete, partly unread or not judged by rules, 1 on findings, else 0.
 
-    ``allow_gaps`` forgives an incomplete log, never events that no rule looked at.
+    ``allow_gaps`` forgives an incomplete or partly unread log, never events that no rule looked at.
     ``findings`` are those that count (default: all of the audit); what an exception expects
     does not.
     """
-    if audit.coverage.outcome == "incomplete" and not allow_gaps:
+    lacking = audit.coverage.outcome == "incomplete" or audit.coverage.quarantined_count > 0
+    if lacking and not allow_gaps:
         return 3
     if audit.unjudged:
         return 3

@@ -75,7 +75,7 @@ def read_log(
     events = classify(events).sort("created_at", "id", "leaf")
     coverage = Coverage(
         outcome="unprovable",
-        statement=statement(events, files, quarantine.count),
+        statement=statement(events, files, quarantine),
         source=", ".join(file.name for file in files[:3]) + ", ..." * (len(files) > 3),
         first_at=events["created_at"].min(),  # type: ignore[arg-type]
         last_at=events["created_at"].max(),  # type: ignore[arg-type]
@@ -122,13 +122,17 @@ def canonical(row: tuple[Any, ...]) -> bytes:
     return msgspec.json.encode(values, order="sorted")
 
 
-def statement(events: pl.DataFrame, files: tuple[LogFile, ...], refused: int) -> str:
+def statement(events: pl.DataFrame, files: tuple[LogFile, ...], told: Quarantine) -> str:
     from_files = f"{len(files)} files" if len(files) > 1 else f"the file {files[0].name}"
-    left_out = f" {refused:,} records could not be read and are left out." if refused else ""
-    return (
-        f"{events.height:,} events were read from {from_files}; "
-        f"a file cannot prove what the server held.{left_out}"
-    )
+    read = f"{events.height:,} events were read from {from_files}"
+    parts = [f"{read}; a file cannot prove what the server held."]
+    if records := told.count - told.files:
+        parts.append(f"{records:,} records could not be read and are left out.")
+    if told.files:
+        parts.append(f"Of {told.files:,} files nothing could be read.")
+    if told.mended:
+        parts.append(f"{told.mended:,} records were read with damaged text in them replaced.")
+    return " ".join(parts)
 
 
 def days_without_events(events: pl.DataFrame, timezone: str) -> tuple[tuple[date, date], ...]:

@@ -69,12 +69,14 @@ FIELDS = frozenset({*EVENT_SCHEMA, "activity_type", "logged_at", "sender.id", "p
 class Quarantine:
     """Records that are no events: the first hundred, and the count of all.
 
-    ``mended`` counts records that are events although their text was damaged.
+    ``mended`` counts records that are events although their text was damaged, ``files`` files of
+    which nothing could be read; each of these counts as one record.
     """
 
     kept: list[Quarantined] = field(default_factory=list)
     count: int = 0
     mended: int = 0
+    files: int = 0
 
     def add(self, source: str, line: int, reason: str, excerpt: str = "") -> None:
         """Note one record; ``line`` counts from 1, in documents it is the position."""
@@ -118,6 +120,10 @@ class FileReader:
         """Frames of EVENT_SCHEMA, in the order of the file."""
         parts = self.parts()
         head = self.head(parts)
+        if b"\r" in head and b"\n" not in head and not head.startswith(b"PAR1"):
+            # Lines that end as on old Macs.
+            parts = (part.replace(b"\r", b"\n") for part in parts)
+            head = head.replace(b"\r", b"\n")
         if self.profile:
             known = FIELDS.union(*self.profile.columns.values())
         else:
@@ -295,7 +301,18 @@ def read_file(file: LogFile, profile: Profile | None, quarantine: Quarantine) ->
     """
     before = quarantine.count
     reader = FileReader(file, profile, quarantine)
-    frames = [frame for frame in reader.frames() if frame.height]
+    frames: list[pl.DataFrame] = []
+    if file.problem:
+        quarantine.add(file.name, 1, file.problem)
+        quarantine.files += 1
+        return frames
+    try:
+        frames.extend(frame for frame in reader.frames() if frame.height)
+    except UsageError as error:
+        if file.named:
+            raise
+        quarantine.add(file.name, reader.last + 1, error.message)
+        quarantine.files += not frames
     if not frames and file.named:
         reason = "it holds no record"
         if quarantine.count > before:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,35 +20,18 @@ import polars as pl
 
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA, conform, parse_timestamps
+from auditlens.sources.documents import MAX_RECORD
 from auditlens.sources.panic import panics_only_raised
 
 __all__ = ["Rows", "as_records", "csv_rows", "event_rows", "is_event_table", "parquet_frames"]
 
 MARKS = frozenset({"leaf", "sender_kind", "sender_email", "sender_name", "generation"})
 LEAF = "^[0-9a-f]{64}$"
+OPEN = "a quote is opened here and not closed where its cell ends"
+HIDING = "a quoted cell runs from here to line {} over lines that read as rows; check its quotes"
+DATED = re.compile(r"\d{4}-\d\d-\d\d|\d{10}")
 Rows = tuple[list[int], list[list[str]], list[tuple[int, str, str]]]
 """Line numbers, the cells at them, and refusals: line, reason, beginning."""
-
-
-class Stream(io.RawIOBase):
-    """Pieces of bytes as a stream to read from."""
-
-    def __init__(self, parts: Iterable[bytes]) -> None:
-        self.parts = iter(parts)
-        self.held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self.held:
-            part = next(self.parts, None)
-            if part is None:
-                return 0
-            self.held = part
-        size = min(len(buffer), len(self.held))
-        buffer[:size], self.held = self.held[:size], self.held[size:]
-        return size
 
 
 def is_event_table(columns: Iterable[str]) -> bool:
@@ -56,39 +41,121 @@ def is_event_table(columns: Iterable[str]) -> bool:
 
 
 def csv_rows(parts: Iterable[bytes], separator: str, width: int, size: int) -> Iterator[Rows]:
-    """Yield batches of rows below the header; rows of another width are refused."""
-    raw = io.BufferedReader(Stream(parts))
-    text = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, delimiter=separator)
-    next(reader, None)
-    cells = numbered_rows(reader)
-    while batch := list(islice(cells, size)):
-        good = [(line, row) for line, row, wrong in batch if not wrong and len(row) == width]
-        refused = [
-            (line, wrong or f"{len(row)} cells where the header has {width}", separator.join(row))
-            for line, row, wrong in batch
-            if wrong or len(row) != width
-        ]
+    """Yield batches of rows below the header; rows of another width are refused.
+
+    A quote that opens a cell and is not closed, or is closed in the middle of a later cell, costs
+    its own line: the lines after it are read as if it were not there.
+    """
+    cells = quoted_rows(parts, separator, width)
+    with long_cells():
+        next(cells, None)
+    while True:
+        with long_cells():
+            batch = list(islice(cells, size))
+        if not batch:
+            return
+        good = [(line, row) for line, row, wrong in batch if not wrong]
+        refused = [(line, wrong, separator.join(row)) for line, row, wrong in batch if wrong]
         yield [line for line, _ in good], [row for _, row in good], refused
 
 
-def numbered_rows(reader: Any) -> Iterator[tuple[int, list[str], str]]:
+class Lines:
+    """The lines of a text, each with its end, some of which can be handed back to be read again."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self.coming = text_lines(parts)
+        self.again: list[str] = []
+        self.taken: list[str] = []
+        self.size = 0
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self.size > MAX_RECORD:
+            raise StopIteration
+        line = self.again.pop() if self.again else next(self.coming)
+        self.taken.append(line)
+        self.size += len(line)
+        return line
+
+    def keep(self, count: int) -> None:
+        """Be done with the first lines of those taken; the others come again."""
+        self.number += count
+        self.again += reversed(self.taken[count:])
+        self.taken, self.size = [], 0
+
+
+def text_lines(parts: Iterable[bytes]) -> Iterator[str]:
+    rest = b""
+    for part in parts:
+        *found, rest = (rest + part).split(b"\n")
+        for line in found:
+            yield line.decode("utf-8", "replace") + "\n"
+        if len(rest) > MAX_RECORD:
+            yield rest.decode("utf-8", "replace")
+            rest = b""
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def quoted_rows(
+    parts: Iterable[bytes], separator: str, width: int
+) -> Iterator[tuple[int, list[str], str]]:
+    """Each row with its first line's number, its cells, and why it is none, if it is none."""
+    lines = Lines(parts)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
-        line = reader.line_num + 1
+        first = lines.number + 1
         try:
             row = next(reader)
+            wrong = "" if len(row) == width else f"{len(row)} cells where the header has {width}"
         except StopIteration:
-            return
+            if not lines.taken:
+                return
+            row, wrong = [], OPEN
         except csv.Error as error:
-            yield line, [], f"not a row of CSV ({error})"
-            continue
+            row, wrong = [], f"not a row of CSV ({error})"
+        count = len(lines.taken)
+        if wrong and count == 1:
+            row, wrong = forgiving(lines.taken[0], separator, width, wrong)
+        elif wrong:
+            row, wrong, count = [lines.taken[0].rstrip("\r\n")], OPEN, 1
+        elif count > 1 and hides_rows(lines.taken, separator, width):
+            yield first, [lines.taken[0].rstrip("\r\n")], HIDING.format(first + count - 1)
+        lines.keep(count)
         if any(cell.strip() for cell in row):
-            wrong = "" if all(map(encodable, row)) else "not UTF-8 text"
-            yield line, row, wrong
+            yield first, row, wrong
 
 
-def encodable(cell: str) -> bool:
-    return cell.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in cell)
+def forgiving(line: str, separator: str, width: int, wrong: str) -> tuple[list[str], str]:
+    """One line as a reader has it that forgives text after a closing quote."""
+    reader = csv.reader([line, "\n"], delimiter=separator)
+    try:
+        row = next(reader, [])
+    except csv.Error:
+        return [line.rstrip("\r\n")], wrong
+    if reader.line_num > 1:
+        return [line.rstrip("\r\n")], OPEN
+    if len(row) == width:
+        return row, ""
+    return row, f"{len(row)} cells where the header has {width}"
+
+
+def hides_rows(taken: list[str], separator: str, width: int) -> bool:
+    """Whether lines after the first, which a quoted cell runs over, read as rows themselves."""
+    return any(line.count(separator) == width - 1 and DATED.search(line) for line in taken[1:])
+
+
+@contextmanager
+def long_cells() -> Iterator[None]:
+    """Allow cells as long as a record; the limit is the process's, and is put back."""
+    before = csv.field_size_limit(MAX_RECORD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def parquet_frames(file: Path | io.BytesIO, name: str, size: int) -> Iterator[pl.DataFrame]:

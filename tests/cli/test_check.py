@@ -111,3 +111,38 @@ def test_unusable_input_is_one_line_with_the_fix(run, arguments, told):
 def test_a_wrong_command_gets_the_nearest_name(run):
     """A typing error is answered with the command that was meant."""
     assert "Did you mean 'check'?" in run("chekc").output
+
+
+def test_a_folder_of_something_else_is_no_clean_log(run, tmp_path):
+    """A folder of settings files named by mistake: no event, seven unread files, exit 3."""
+    for number in range(7):
+        (tmp_path / f"{number}.json").write_text('{"name": "x", "version": 1}')
+    done = run("check", tmp_path, "--period", PERIOD)
+    assert done.exit_code == 3
+    assert "0 events" in done.stdout
+    assert "7 records could not be read" in done.stdout
+
+
+@pytest.mark.parametrize("more", ["rubbish\n", '{"id": "x"}\n', '{"id": "x", "created'])
+def test_input_that_is_partly_unread_is_exit_3(run, log_file, tmp_path, more):
+    """One line that is no event is counted on the first screen and in the exit code."""
+    path = tmp_path / "log.ndjson"
+    path.write_text(log_file.read_text() + more)
+    done = run("check", path, "--period", PERIOD)
+    assert done.exit_code == 3
+    assert "1 records quarantined" in done.stdout
+    assert run("check", path, "--period", PERIOD, "--allow-gaps").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["cut-emoji.ndjson", "nan.ndjson"])
+def test_a_damaged_text_hides_no_deletion(run, shared_data, name):
+    """Half an emoji or NaN in a record changes no finding."""
+    cases = shared_data / "cases"
+    found = []
+    for path in (cases / name, cases / "cut-emoji-control.ndjson"):
+        done = run("check", path, "--period", "2026-10", "--fail-on", "low", "--json")
+        assert done.exit_code == 1
+        rows = json.loads(done.stdout)["findings"]
+        found.append([(row["rule_id"], row["level"], row["event_count"]) for row in rows])
+    assert found[0] == found[1]
+    assert found[0]
