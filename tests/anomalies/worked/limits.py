@@ -44,6 +44,26 @@ JUST_FAR = Case(
     ),
 )  # fmt: skip
 
+JUST_NEAR = Case(
+    "a thousandth less is not far",
+    """
+    0-11 ann  9:00 read apple/A
+    12   ann  9:00 read banana/B
+    0    a1,a2,a3,a4,a5,a6,a7,a8,a9,a10 9:00 read apple/A
+    1    a1,a2,a3          9:00 read apple/A
+    0-5  b1,b2,b3,b4,b5,b6 9:00 read banana/B
+    6    b1,b2,b3,b4,b5    9:00 read banana/B
+    14   ann  9:00 read berry/B
+    """,
+    senders=(
+        Row("ann", "remote_share",
+            {14: round(1000 * log((43 / 70) / ((1 + 5 * 43 / 70) / (13 + 5))))},
+            "everyone: 42 of 67 folder-days, (42 + 1) / (67 + 2 + 1); she: 1 of 13; 999"),
+        Row("ann", "remote_resources", {12: 0, 14: 0}, "999 is not far"),
+        Row("ann", "remote_one", {12: 0, 14: 0}, "999 is not far"),
+    ),
+)  # fmt: skip
+
 TOP_OF_ALL = Case(
     "a leap is measured from the highest day of anyone, people and services apart",
     """

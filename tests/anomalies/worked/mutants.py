@@ -103,6 +103,7 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(code, vars(module))
 
 
+GOES: list[tuple[int, ...]] = []
 LAST: list[tuple[str, tuple[int, ...]]] = []
 KILLED: dict[tuple[str, tuple[int, ...]], int] = {}
 """Cases, whole or in goes, and when one noticed a change last."""
@@ -124,7 +125,7 @@ def noticed(tests: Sequence[str]) -> str:
         log = importlib.import_module("tests.anomalies.worked.log")
         cases = {case.name: case for case in worked.ALL}
         # What noticed the last changes will mostly notice the next one.
-        for name, cuts in sorted(product(cases, ((), (5, 8))), key=lambda it: -KILLED.get(it, 0)):
+        for name, cuts in sorted(product(cases, GOES), key=lambda it: -KILLED.get(it, 0)):
             LAST[:] = [(name, cuts)]
             senders, resources = cases[name].frames(cuts=cuts)
             seen = log.wrong(cases[name].senders, senders, "sender_id")
@@ -155,10 +156,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*")
     parser.add_argument("--tests", nargs="+", default=[])
+    parser.add_argument("--whole", action="store_true", help="count each log in one go only")
     parser.add_argument("--every", type=int, default=1, help="only every n-th change")
     wanted = parser.parse_args(arguments)
     folder = Path(importlib.util.find_spec(PACKAGE).origin).parent
     warnings.simplefilter("error")
+    GOES[:] = [()] if wanted.whole else [(), (5, 8)]
     before = noticed(wanted.tests)
     assert not before, before
     total = survived = 0

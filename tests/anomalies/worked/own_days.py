@@ -211,6 +211,24 @@ RETURN = Case(
     ),
 )  # fmt: skip
 
+BESIDE_THE_OTHERS = Case(
+    "the day of each of four people beside the middle of all",
+    """
+    0-4 ann,bob,cid,dot 9:00 read plan x3
+    5   ann 9:00 read plan x31
+    5   bob 9:00 read plan x15
+    5   cid 9:00 read plan x7
+    5   dot 9:00 read plan x3
+    6   ann,bob,cid 9:00 read plan
+    """,
+    senders=(
+        Row("ann", "day_z", {4: 0, 5: 1.5 * log(2) / 0.25, 6: log(2 / 32) / 0.25 - log(2 / 16) / 0.25},
+            "32, 16, 8 and 4 times log: the middle is between 16 and 8; then bob is in the middle"),
+        Row("dot", "day_z", {4: 0, 5: -1.5 * log(2) / 0.25}, "as far below"),
+        Row("cid", "day_z", {6: log(2 / 8) / 0.25 - log(2 / 16) / 0.25}, "above bob"),
+    ),
+)  # fmt: skip
+
 ONE_AFTER_ANOTHER = Case(
     "the last event of one person and the first of the next are not one sitting",
     """

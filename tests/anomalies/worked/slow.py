@@ -89,7 +89,11 @@ FIVE_DAYS = Case(
         {day} passer   9:00 share  p*{count + 1}/P
         """.strip()
         for day, count in {**dict.fromkeys(range(15), 1), 15: 3, 16: 3, 20: 9}.items()
-    ),
+    )
+    + """
+        0-14 once 9:00 read   plan
+        15   once 9:00 export plan
+    """,
     senders=tuple(
         Row(
             who,
@@ -113,6 +117,8 @@ FIVE_DAYS = Case(
     + (
         Row("exporter", "passed_on", {14: 0, 15: 0}, "nothing, not less than nothing"),
         Row("passer", "passed_on", {14: 1, 15: 3, 20: 9}, "things exported and shared, less 1"),
+        Row("once", "export_5_surge", {14: 0, 15: poisson(1, 0)}, "one where there was none"),
+        Row("once", "export_5_sum", {14: 0, 15: 1}, "one in five days"),
         Row("exporter", "share_5", {15: 0, 20: 0}, "shares nothing"),
         Row("exporter", "share_5_surge", {15: 0, 20: 0}, "shares nothing"),
         Row("exporter", "export_5_leap", {14: 0, 15: poisson(7, 5)}, "as the surge"),
