@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from auditlens.anomalies import FeatureState
 from tests.anomalies.worked import ALL
 from tests.anomalies.worked.log import Case, Row, wrong
 
@@ -69,11 +70,29 @@ def test_every_value_is_the_one_worked_out_by_hand(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_days_counted_in_three_goes_have_the_same_values(name):
-    """What is kept of the first five and eight days is all that later ones need."""
+    """What is kept of the first five and eight days is all that later ones need, also in 1970."""
     case = CASES[name]
     senders, resources = case.frames(cuts=(5, 8))
     assert wrong(case.senders, senders, "sender_id") == {}
     assert wrong(case.resources, resources, "resource_id") == {}
+
+
+@pytest.mark.parametrize("name", list(CASES)[:3])
+def test_features_are_rounded_to_six_places(name):
+    """So that a model does not depend on the order of adding."""
+    for frame in counted(name).values():
+        floats = frame.select(pl.col(pl.Float64))
+        assert floats.width > 10
+        assert floats.equals(floats.select(pl.all().round(6)))
+
+
+def test_a_log_of_nothing_has_no_days():
+    """Neither of senders nor of resources, and another day can be counted after it."""
+    case = CASES[next(iter(CASES))]
+    empty = FeatureState().advance(case.events().clear())
+    assert (len(empty.sender_days), len(empty.resource_days)) == (0, 0)
+    after = empty.state.advance(case.events())
+    assert wrong(case.senders, after.sender_days, "sender_id") == {}
 
 
 def test_the_docs_name_125_features():

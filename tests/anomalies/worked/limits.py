@@ -23,6 +23,26 @@ SELDOM = Case(
     ),
 )
 
+TWO_PLACES = Case(
+    "a thing met in two folders or as two types on a day is of the last of them by name",
+    """
+    0 ann 9:00 read plan/home x60
+    1 ann 9:00 read new/home
+    1 ann 9:00 read new/zoo
+    0 bob 9:00 read apple/A as fruit
+    0 bob 9:00 read beet/B  as root x9
+    7 bob 9:00 read chard/C as fruit
+    7 bob 9:00 read chard/C as root
+    8 bob 9:00 read chard/C as fruit x2
+    """,
+    senders=(Row("ann", "alien_resources", {0: 1, 1: 1}, "the zoo is foreign, home is not"),),
+    resources=(
+        Row("apple", "type_events", {0: 0}, "no week before"),
+        Row("chard", "type_events", {7: log(3 / 10), 8: log(3 / 10)},
+            "a root, and from then on; roots had 9 a day, fruits 1"),
+    ),
+)  # fmt: skip
+
 JUST_FAR = Case(
     "a folder where everyone is e times as often as she is far, to the thousandth",
     """

@@ -18,6 +18,9 @@ from auditlens.events import conform
 MONDAY = date(2026, 3, 2)
 """Day 0 of every log."""
 
+FIRST_MONDAY = date(1970, 1, 5)
+"""Another one, whose number is so small that no arithmetic on days is right by its size alone."""
+
 LINE = re.compile(
     r"(?P<days>[\d,-]+) +(?P<who>[\w,]+) +(?P<time>[\d:.]+) +(?P<group>\w+)(:(?P<event>\w+))?"
     r"(?: +(?P<thing>\w+)(\*(?P<things>\d+))?(/(?P<folder>\w+))?)?(?: +as +(?P<type>\w+))?"
@@ -65,18 +68,25 @@ class Case:
         )
 
     def frames(self, *, cuts: tuple[int, ...] = ()) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Its sender-days and resource-days; counted in several goes where there are ``cuts``."""
+        """Its sender-days and resource-days.
+
+        With ``cuts`` it is counted in several goes, and as if it had begun on FIRST_MONDAY.
+        """
         circles = pl.DataFrame(
             list(self.circles.items()), schema=["sender_id", "circle"], orient="row"
         )
         events, state, days = self.events(), FeatureState(), []
         number = (events["created_at"].dt.date() - MONDAY).dt.total_days()
+        sooner = MONDAY - FIRST_MONDAY if cuts else timedelta()
+        events = events.with_columns(pl.col("created_at") - sooner)
         for low, high in pairwise((0, *cuts, 10_000)):
             part = events.filter(number.is_between(low, high, closed="left"))
             new = state.advance(part, circles=circles if self.circles else None)
             state = new.state
             days.append((new.sender_days, new.resource_days))
-        senders, resources = (pl.concat(each) for each in zip(*days, strict=True))
+        senders, resources = (
+            pl.concat(each).with_columns(pl.col("day") + sooner) for each in zip(*days, strict=True)
+        )
         return senders.sort("sender_id", "day"), resources.sort("resource_id", "day")
 
 

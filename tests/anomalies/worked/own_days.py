@@ -88,6 +88,9 @@ LONG_HABIT = Case(
     28                                   ann 9:00 export plan
     29                                   ann 9:00 export plan x7
     30-31                                ann 9:00 export plan x12
+    0-8                                  bob 9:00 export list
+    9                                    bob 9:00 export list x5
+    10                                   bob 9:00 export list x9
     """,
     senders=(
         Row(
@@ -103,6 +106,8 @@ LONG_HABIT = Case(
         ),
         Row("ann", "export_leap", {27: 0, 29: 0, 30: poisson(12, 9), 31: 0},
             "7 are below the highest day (9), 12 above it, and then 12 is the highest"),
+        Row("bob", "export_leap", {9: 0, 10: poisson(9, 5)},
+            "nine days are too few for a highest one; of ten 5 is the highest"),
     ),
 )  # fmt: skip
 
@@ -195,7 +200,8 @@ RETURN = Case(
     19  ann  9:00 read   plan
     """,
     senders=(
-        Row("ann", "gap_days", {0: 0, 4: 1, 5: 1, 11: 6, 18: 7, 19: 1}, "days since the last"),
+        Row("ann", "gap_days",
+            {0: 0, 1: 1, 4: 1, 5: 1, 11: 6, 18: 7, 19: 1}, "days since the last"),
         Row("ann", "new_taken", {4: 0, 5: 1, 11: 2, 18: 3, 19: 0},
             "exports and shares of what the sender never had; the plan is known"),
         Row("ann", "return_new_taken", {4: 0, 5: 0, 11: 0, 18: 3, 19: 0},
@@ -222,10 +228,11 @@ BESIDE_THE_OTHERS = Case(
     6   ann,bob,cid 9:00 read plan
     """,
     senders=(
-        Row("ann", "day_z", {4: 0, 5: 1.5 * log(2) / 0.25, 6: log(2 / 32) / 0.25 - log(2 / 16) / 0.25},
+        Row("ann", "day_z",
+            {4: 0, 5: 1.5 * log(2) / 0.25, 6: (log(2 / 32) - log(2 / 16)) / 0.25},
             "32, 16, 8 and 4 times log: the middle is between 16 and 8; then bob is in the middle"),
         Row("dot", "day_z", {4: 0, 5: -1.5 * log(2) / 0.25}, "as far below"),
-        Row("cid", "day_z", {6: log(2 / 8) / 0.25 - log(2 / 16) / 0.25}, "above bob"),
+        Row("cid", "day_z", {6: (log(2 / 8) - log(2 / 16)) / 0.25}, "above bob"),
     ),
 )  # fmt: skip
 

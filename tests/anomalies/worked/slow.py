@@ -93,6 +93,9 @@ FIVE_DAYS = Case(
     + """
         0-14 once 9:00 read   plan
         15   once 9:00 export plan
+        0-14 lots 9:00 read   plan
+        15   lots 9:00 export plan x9
+        16   lots 9:00 read   plan
     """,
     senders=tuple(
         Row(
@@ -118,6 +121,8 @@ FIVE_DAYS = Case(
         Row("exporter", "passed_on", {14: 0, 15: 0}, "nothing, not less than nothing"),
         Row("passer", "passed_on", {14: 1, 15: 3, 20: 9}, "things exported and shared, less 1"),
         Row("once", "export_5_surge", {14: 0, 15: poisson(1, 0)}, "one where there was none"),
+        Row("lots", "export_5", {14: 0, 15: 5 / 5, 16: 5 / 5},
+            "log(10) / .25 is 9.2 spreads; more than 5 count as 5"),
         Row("once", "export_5_sum", {14: 0, 15: 1}, "one in five days"),
         Row("exporter", "share_5", {15: 0, 20: 0}, "shares nothing"),
         Row("exporter", "share_5_surge", {15: 0, 20: 0}, "shares nothing"),
