@@ -140,6 +140,17 @@ ONE_IN_300 = Case(
     ),
 )  # fmt: skip
 
+ONE_IN_299 = Case(
+    "of 299 days of people not one is left out",
+    """
+    3-27 p1,p2,p3,p4,p5,p6,p7,p8,p9,p10,p11 9:00 read plan
+    3-26 p12 9:00 read plan
+    5    p1 9:00 delete     plan x4
+    28   p2 9:00 delete     plan x9
+    """,
+    senders=(Row("p2", "top_delete", {28: 4}, "299 less 299 / 300 is more than 298"),),
+)
+
 FOUR_WEEKS = Case(
     "the high days are those of the 28 days before Monday",
     f"""
@@ -172,10 +183,12 @@ TWELVE_WEEKS = Case(
     0  cid  9:00 read list/far
     90 ann  9:00 read plan/home
     91 bob  9:00 read plan/home
+    84 cid  9:00 read list/far
     """,
     senders=(
         Row("ann", "own_unlike", {0: 1000, 90: 0}, "Sunday of week 12"),
         Row("bob", "own_unlike", {0: 1000, 91: 1000}, "Monday of week 13"),
+        Row("cid", "other_margin", {0: 0, 84: -1000}, "just as ever, and nobody else is like it"),
     ),
 )
 

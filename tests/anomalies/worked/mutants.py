@@ -1,6 +1,6 @@
 """Break the code of the features, one small change at a time, and list what no table notices.
 
-    python -m tests.anomalies.worked.mutants [MODULE ...] [--tests FILE ...]
+    python -m tests.anomalies.worked.mutants [MODULE ...] [--whole] [--tests FILE ...]
 
 Each comparison becomes its neighbour (``==`` and ``!=``, ``<`` and ``<=``, ``>`` and ``>=``), each
 minimum a maximum and back, each number one more and one less. MODULE is the name of a module of
@@ -157,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*")
     parser.add_argument("--tests", nargs="+", default=[])
     parser.add_argument("--whole", action="store_true", help="count each log in one go only")
+    parser.add_argument("--again", type=Path, help="only what survived in this earlier output")
     parser.add_argument("--every", type=int, default=1, help="only every n-th change")
     wanted = parser.parse_args(arguments)
     folder = Path(importlib.util.find_spec(PACKAGE).origin).parent
@@ -168,6 +169,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in wanted.modules or MODULES:
         path = folder / f"{module}.py"
         here = list(mutants(path.read_text(encoding="utf-8")))[:: wanted.every]
+        if wanted.again:
+            before = wanted.again.read_text(encoding="utf-8").splitlines()
+            here = [each for each in here if f"SURVIVES {module} {each[0]}" in before]
         left = 0
         for what, tree in here:
             finder = Changed(f"{PACKAGE}.{module}", path, tree)
