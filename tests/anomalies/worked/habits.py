@@ -232,6 +232,22 @@ MIDNIGHT = Case(
     ),
 )  # fmt: skip
 
+BEFORE_MIDNIGHT = Case(
+    "and 23 o'clock that of midnight; Saturday's midnight is a Saturday's",
+    """
+    0-3 ann  0:00 read plan
+    4   ann 23:00 read plan
+    5   ann  0:00 read plan
+    12  ann  0:00 read plan
+    """,
+    senders=(
+        Row("ann", "hour_mean",
+            {4: mille(habit(2, 4, 3 / 52)), 5: mille(1 / 48), 12: mille(habit(1, 1, 2 / 49))},
+            "half of four days; no Saturday before; one"),
+        Row("ann", "odd_hour_events", {4: 0, 5: 0, 12: 0}, "2 of 4 days, none of 0, 1 of 1"),
+    ),
+)  # fmt: skip
+
 ODD_HOURS = Case(
     "the hour beside one used once is odd from the ninth day of that kind on",
     """

@@ -189,6 +189,7 @@ TWELVE_WEEKS = Case(
         Row("ann", "own_unlike", {0: 1000, 90: 0}, "Sunday of week 12"),
         Row("bob", "own_unlike", {0: 1000, 91: 1000}, "Monday of week 13"),
         Row("cid", "other_margin", {0: 0, 84: -1000}, "just as ever, and nobody else is like it"),
+        Row("cid", "resembles", {0: None, 84: None}, "nobody"),
     ),
 )
 
@@ -215,11 +216,16 @@ FIVE_PEERS = Case(
     """
     0 p1,p2,p3,p4,p5,p6 9:00 read plan/home
     0 q1,q2,q3,q4,q5    9:00 read list/far
+    6 p2 9:00 read sunday/home
+    7 p3 9:00 read monday/home
     7 p1 9:00 read plan/home
     7 q1 9:00 read list/far
+    7 p4 9:00 read sunday/home
+    8 p4 9:00 read monday/home
     """,
     senders=(
-        Row("p1", "peer_resource_mean", {7: mille((5 + 7 / 14) / 11)}, "five had it; 6 of 11"),
+        Row("p1", "peer_resource_mean", {7: mille((5 + 7 / 16) / 11)}, "five had it; 6 of 12"),
+        Row("p4", "foreign_resources", {7: 0, 8: 1}, "had by a colleague before this week, in it"),
         Row("q1", "peer_resource_mean", {7: 0}, "four are too few"),
     ),
 )

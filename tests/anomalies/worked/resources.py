@@ -81,6 +81,8 @@ FRUIT = Case(
             "1, 0 and 2 against 6 of two first days"),
         Row("apple", "type_strangers", {6: 0, 7: log(2 / 7), 9: log(1 / 7), 10: log(3 / 7)},
             "1, 0 and 2 against 6"),
+        Row("pear", "new_senders", {9: 0}, "everyone is new to it, and the folder is her own"),
+        Row("pear", "strangers", {9: 0}, "the folder is her own"),
         Row("pear", "events_z", {9: log(33 / 11) / 0.5},
             "a new thing is compared with its type, with a spread of a half"),
         Row("pear", "events_leap", {9: poisson(32, 10)}, "against its type alone"),
