@@ -30,7 +30,7 @@ from auditlens.explanation import Explanation, explain_finding
 from auditlens.findings import LEVELS, build_findings
 from auditlens.period import Period
 from auditlens.plots import Plots
-from auditlens.population import draw_events, draw_population, within
+from auditlens.population import draw_events, draw_population, log_given, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleOutcome, RuleSet, evaluate, load_rules
 from auditlens.rules.logsource import Scope, log_sources
@@ -134,7 +134,7 @@ class Audit:
 
 
 def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
-    source: Archive | Log | pl.DataFrame,
+    source: object,
     rules: RuleSet | None = None,
     *,
     period: Period | str,
@@ -147,13 +147,15 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
 ) -> Audit:
     """Check one period of a log against rules and model.
 
-    ``source`` is an archive, what ``read_log`` gives, or a frame with event columns; events
-    before the period form the baselines. ``rules`` default to those of the settings, these to the
-    shipped ones of the log's product. ``period`` is a Period or its text. ``journal``, ``earlier``
-    and ``directory`` default to what stands beside or in the archive. Raises UsageError (period,
-    frame), DocumentErrors (journal, rules) and IntegrityError (archive, sign-off).
+    ``source`` is an archive, what ``read_log`` gives, a path of either, or a table with event
+    columns (Polars, pandas, PyArrow, DuckDB); events before the period form the baselines.
+    ``rules`` default to those of the settings, these to the shipped ones of the log's product.
+    ``period`` is a Period or its text. ``journal``, ``earlier`` and ``directory`` default to what
+    stands beside or in the archive. Raises UsageError (period, source), DocumentErrors (journal,
+    rules) and IntegrityError (archive, sign-off).
     """
     settings, run_at = settings or Settings(), run_time(now)
+    source = log_given(source, settings)
     period = period_of(period, settings)
     journal = journal_of(source, settings, journal)
     earlier = signed_before(journal, period) if earlier is None else tuple(earlier)

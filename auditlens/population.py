@@ -5,23 +5,78 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 
 from auditlens.actions import classify
 from auditlens.archive import Archive
 from auditlens.coverage import Coverage
+from auditlens.errors import UsageError
 from auditlens.events import conform
 from auditlens.period import Period
 from auditlens.settings import Settings
-from auditlens.sources import Log
+from auditlens.sources import Log, read_log
 
-__all__ = ["draw_events", "draw_population", "input_digest", "within"]
+__all__ = ["Given", "draw_events", "draw_population", "input_digest", "log_given", "within"]
 
 DIGEST_ROWS = 100_000
 """Lines joined and hashed at a time."""
 
 FRAME = "The events came as a frame, so nothing can say what the server held."
+
+
+Given = Archive | Log | pl.DataFrame
+"""What an audit reads its events from."""
+
+
+def log_given(source: object, settings: Settings) -> Given:
+    """The log behind whatever a caller hands over.
+
+    Args:
+        source: an Archive or Log, the path of an archive, of a file or folder of logs (or several
+            such paths), or a table with event columns: a frame of Polars (lazy too), pandas or
+            PyArrow, a DuckDB relation, or another that Narwhals knows.
+        settings: their time zone is that in which a log's days without events are counted.
+
+    Returns:
+        An Archive, a Log or a Polars frame; columns of a frame are checked when it is read.
+
+    Raises:
+        UsageError: ``source`` is nothing of these, or cannot be read.
+    """
+    if isinstance(source, Archive | Log | pl.DataFrame):
+        return source
+    if isinstance(source, str | Path):
+        if Path(source, "evidence").is_dir():
+            return Archive(source)
+        return read_log(source, timezone=settings.timezone)
+    if isinstance(source, list | tuple) and all(isinstance(one, str | Path) for one in source):
+        return read_log(source, timezone=settings.timezone)
+    return table_given(source)
+
+
+def table_given(source: object) -> pl.DataFrame:
+    """A table of any library as a Polars frame."""
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(source)  # type: ignore[call-overload]
+    except TypeError:
+        raise UsageError(
+            f"No log can be read from a {type(source).__name__}",
+            fix="Give an Archive, a path, or a frame of Polars, pandas, PyArrow or DuckDB",
+        ) from None
+    try:
+        table = frame.collect("polars") if isinstance(frame, nw.LazyFrame) else frame
+        # A column of Python objects, as pandas has them, may mix what no other column can.
+        loose = [name for name, dtype in table.schema.items() if dtype == nw.Object]
+        objects = [pl.Series(name, table[name].to_list(), pl.Object) for name in loose]
+        whole: pl.DataFrame = table.drop(loose).to_polars().with_columns(objects)
+    except (pl.exceptions.PolarsError, nw.exceptions.NarwhalsError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise UsageError(f"The frame cannot be read ({reason})", fix="Collect it first") from None
+    return whole.select(name for name in table.columns)
 
 
 def draw_population(

@@ -55,7 +55,8 @@ def sync(
     outcome = pull(store, source, verbose=verbose, quiet=quiet)
     listings = pull_directory(store, source, quiet=quiet) if directory else None
     tell(outcome, status_now(store, settings), listings, as_json=as_json)
-    ctx.exit(3 if outcome.outcome == "incomplete" else 0)
+    lacking = outcome.outcome == "incomplete" or bool(listings and listings["problems"])
+    ctx.exit(3 if lacking else 0)
 
 
 def pull(store: Archive, source: SecodaSource, *, verbose: bool, quiet: bool) -> SyncOutcome:
@@ -117,7 +118,7 @@ class Pages:
 
 
 def pull_directory(store: Archive, source: SecodaSource, *, quiet: bool) -> dict[str, Any]:
-    """Pull the directory; what fails is told and spoils nothing."""
+    """Pull the directory; what fails is told, and the log is kept all the same."""
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import note, progress
     from auditlens.monthly.directory import problems_told

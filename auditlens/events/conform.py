@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from typing import Any
 
+import msgspec
 import polars as pl
 
 from auditlens.errors import UsageError
@@ -13,23 +16,27 @@ from auditlens.events.timestamps import parse_timestamps
 
 __all__ = ["conform"]
 
+PARTS = msgspec.json.Encoder(enc_hook=str)
+
 
 def conform(frame: pl.DataFrame) -> pl.DataFrame:
     """Return ``frame`` as an event table (EVENT_SCHEMA); other columns are dropped.
 
-    Needs ``id`` and ``created_at``. Missing columns become null, ``sender_kind`` is derived,
-    and a missing ``leaf`` is the hash of the row's JSON text. Raises UsageError when a needed
-    column is missing or a time cannot be read.
+    Needs ``id`` and ``created_at``. Missing columns become null, ``sender_kind`` is derived, and a
+    missing ``leaf`` is the hash of the row's JSON text. Structs and lists in a column of text
+    become JSON text with their keys. A row without id is named by its leaf. Raises UsageError,
+    with the column's name, when one is missing or of a type that cannot be read.
     """
-    for name in ("id", "created_at"):
-        if name not in frame.columns:
-            raise UsageError(
-                f"The frame has no column '{name}'",
-                fix="Rename your columns to those of the event table (docs/reference.md)",
-            )
+    if lacking := [name for name in ("id", "created_at") if name not in frame.columns]:
+        raise UsageError(
+            f"The frame has no column {' and no column '.join(map(repr, lacking))}",
+            fix="Rename your columns to those of the event table (docs/reference.md)",
+        )
     frame = frame.with_columns(times(frame["created_at"]))
     if unread := frame["created_at"].null_count():
         raise UsageError(f"{unread} rows have no readable created_at", fix="Use RFC 3339 times")
+    texts = [name for name in frame.columns if name == "performer_type" or is_text(name)]
+    frame = frame.with_columns(text(frame[name]) for name in texts)
     missing = [name for name in (*EVENT_SCHEMA, "performer_type") if name not in frame.columns]
     filled = frame.with_columns(
         pl.lit(None, EVENT_SCHEMA.get(name, pl.String())).alias(name) for name in missing
@@ -38,14 +45,51 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("sender_kind").fill_null(sender_kind()),
         pl.col("generation").fill_null("frame"),
         pl.col("source").fill_null(""),
-        pl.col("id").cast(pl.String),
     )
     filled = filled.with_columns(leaves(filled))
+    named = pl.lit("sha256:") + pl.col("leaf").bin.encode("hex")
+    filled = filled.with_columns(pl.coalesce("id", named).alias("id"))
     return filled.select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
+
+
+def is_text(name: str) -> bool:
+    return EVENT_SCHEMA.get(name) == pl.String()
+
+
+def text(column: pl.Series) -> pl.Series:
+    """A column of text, whatever it came as. Raises UsageError with its name."""
+    if column.dtype == pl.String:
+        return column
+    if column.dtype.is_nested() or column.dtype == pl.Object:
+        return pl.Series(column.name, [json_text(value) for value in column.to_list()], pl.String)
+    try:
+        return column.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        raise unreadable(column, "text") from None
+
+
+def json_text(value: Any) -> str | None:
+    """One value as text: a text as it is, what is built of parts as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, dict | list | tuple):
+        return PARTS.encode(value).decode("utf-8", "replace")
+    return str(value)
+
+
+def unreadable(column: pl.Series, wanted: str) -> UsageError:
+    return UsageError(
+        f"The column '{column.name}' is {column.dtype} and cannot be read as {wanted}",
+        fix=f"Convert it to {wanted}, or leave it out",
+    )
 
 
 def times(column: pl.Series) -> pl.Series:
     """Read the time column, whatever it holds."""
+    if column.dtype == pl.Object:
+        column = text(column)
     if column.dtype == pl.String:
         return parse_timestamps(column).alias("created_at")
     if isinstance(column.dtype, pl.Datetime):
@@ -63,9 +107,29 @@ def related(frame: pl.DataFrame) -> pl.Expr:
     dtype = pl.List(pl.String)
     if "related_ids" not in frame.columns:
         return pl.lit(None, dtype).alias("related_ids")
-    if frame.schema["related_ids"] == pl.String:
-        return pl.col("related_ids").str.json_decode(dtype)
-    return pl.col("related_ids").cast(dtype)
+    column = frame["related_ids"]
+    if column.dtype == pl.Object:
+        column = text(column)
+    if column.dtype == pl.String:
+        lists = [listed(value) for value in column.to_list()]
+        return pl.lit(pl.Series("related_ids", lists, dtype))
+    try:
+        return pl.lit(column.cast(dtype))
+    except pl.exceptions.PolarsError:
+        raise unreadable(column, "a list of texts") from None
+
+
+def listed(value: str | None) -> list[str] | None:
+    """A list of ids from its JSON text; any other text is one id."""
+    if value is None:
+        return None
+    try:
+        found = msgspec.json.decode(value)
+    except (msgspec.MsgspecError, RecursionError):
+        return [value]
+    if not isinstance(found, list):
+        return None if found is None else [value]
+    return [one for one in map(json_text, found) if one is not None]
 
 
 def leaves(frame: pl.DataFrame) -> pl.Series:
@@ -73,8 +137,10 @@ def leaves(frame: pl.DataFrame) -> pl.Series:
     column = frame["leaf"]
     if column.dtype == pl.Binary and not column.null_count():
         return column
-    if column.dtype == pl.String and not column.null_count():
-        return column.str.decode("hex", strict=False).alias("leaf")
+    if column.dtype == pl.String:
+        read = column.str.decode("hex", strict=False).alias("leaf")
+        if not read.null_count():
+            return read
     names = [name for name in EVENT_SCHEMA if name not in ("leaf", "action", "action_group")]
     rows = frame.select(pl.struct(names).struct.json_encode().alias("row"))["row"]
     digests = [hashlib.sha256(row.encode()).digest() for row in rows.to_list()]

@@ -163,9 +163,11 @@ def sync_directory(job: Job, source: Source, run: LastRun) -> None:
         job.tell("this source has no directory")
         return
     run.directory = pull_directory(job.archive, source.directory(), job.now)
-    for line in (directory_told(run.directory), problems_told(run.directory)):
-        if line:
-            job.tell(line)
+    if line := directory_told(run.directory):
+        job.tell(line)
+    if line := problems_told(run.directory):
+        job.tell(line)
+        run.worsen(3, line)
 
 
 def verify(job: Job, run: LastRun) -> None:

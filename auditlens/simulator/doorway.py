@@ -123,7 +123,7 @@ class Doorway(BaseHTTPRequestHandler):
         """The body for a path, or Refusal."""
         if path == "/healthcheck":
             return b'{"status": "OK"}'
-        short = path.removeprefix(PREFIX)
+        short = self.known(path.removeprefix(PREFIX))
         generation = AUDIT.get(short)
         self.admit(audit=generation is not None)
         if generation is not None and generation in self.simulated.feeds:
@@ -131,6 +131,12 @@ class Doorway(BaseHTTPRequestHandler):
         if short in self.simulated.directory:
             return self.directory_page(short, path, query)
         raise Refusal(HTTPStatus.NOT_FOUND, "Not found.")
+
+    def known(self, short: str) -> str:
+        """The path of an endpoint as it is kept: every one answers with a slash and without."""
+        bare = short.rstrip("/")
+        paths = (*AUDIT, *self.simulated.directory)
+        return next((each for each in paths if each.rstrip("/") == bare), short)
 
     @property
     def key(self) -> str | None:

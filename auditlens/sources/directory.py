@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 from auditlens.errors import KeyRefused, SourceError
 from auditlens.pages import Listing
+from auditlens.sources.address import Address
 from auditlens.sources.envelope import Envelope, read_envelope
 from auditlens.sources.exchange import Answer
 from auditlens.sources.patience import PageFault
@@ -41,6 +43,7 @@ class SecodaDirectory:
 
     def __init__(self, source: SecodaSource) -> None:
         self.source = source
+        self.slashed: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"SecodaDirectory({self.source.url!r})"
@@ -114,7 +117,41 @@ class SecodaDirectory:
         return envelope
 
     def get(self, endpoint: str, number: int, query: Mapping[str, str]) -> Answer:
-        return self.source.exchange.get(endpoint, {**query, "page": str(number)})
+        """Ask for a page; where the server wants a slash at the end of the path, with it.
+
+        Some servers redirect to it. What is asked then is our own address with a slash, never the
+        one that the server sent; any other redirect is not followed.
+        """
+        asked = self.slashed.get(endpoint, endpoint)
+        whole = {**query, "page": str(number)}
+        answer = self.source.exchange.get(asked, whole)
+        address = self.source.address
+        if asked == endpoint and adds_slash(answer, address, endpoint, whole):
+            self.slashed[endpoint] = f"{endpoint}/"
+            answer = self.source.exchange.get(f"{endpoint}/", whole)
+        return answer
+
+
+def adds_slash(answer: Answer, address: Address, endpoint: str, query: Mapping[str, str]) -> bool:
+    """Whether an answer redirects for good, to the same origin, path and query, with a slash."""
+    if answer.status not in (301, 308) or endpoint.endswith("/") or not answer.location:
+        return False
+    try:
+        target = urlsplit(answer.location)
+        port = target.port
+    except ValueError:
+        return False
+    usual = {"https": 443, "http": 80}[address.scheme]
+    here = (address.scheme, address.host.strip("[]"), address.port or usual)
+    there = (target.scheme, target.hostname, port or usual)
+    same = there == here if target.netloc or target.scheme else True
+    return (
+        same
+        and "@" not in target.netloc
+        and target.path == f"{address.path}{endpoint}/"
+        and dict(parse_qsl(target.query, keep_blank_values=True)) in ({}, dict(query))
+        and not target.fragment
+    )
 
 
 def told(error: SourceError, endpoint: str) -> str:

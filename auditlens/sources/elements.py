@@ -1,18 +1,19 @@
 """The elements of JSON arrays and the members of JSON objects, as exact bytes.
 
 msgspec splits well-formed text at full speed. What it refuses whole for the sake of one record (a
-lone surrogate, deep nesting) is split by its brackets, so that the record's neighbours are kept.
+lone surrogate, NaN, a byte that is no UTF-8) is split by its brackets, so that the record's
+neighbours are kept, and the record's own bytes are handed over as they are.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NoReturn
 
 import msgspec
+
+from auditlens.events.lenient import NO_JSON, mended
 
 __all__ = ["Pieces", "array_elements", "object_members", "split"]
 
@@ -20,7 +21,6 @@ MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
 MEMBER = re.compile(rb'\s*("(?:[^"\\]++|\\.)*+")\s*:(.*)', re.DOTALL)
 ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-MAX_DEPTH = 2_000
 ANY = msgspec.json.Decoder()
 
 
@@ -72,11 +72,11 @@ def without_nothing(
 def array_elements(text: bytes) -> tuple[bytes, ...]:
     """The elements of a JSON array. Raises ValueError when it is not valid JSON.
 
-    An element with a lone surrogate or nested too deeply is handed over as it is.
+    An element that is JSON only once mended is handed over as it is.
     """
     try:
         return tuple(bytes(raw) for raw in ARRAY.decode(text))
-    except (msgspec.MsgspecError, RecursionError):
+    except NO_JSON:
         pieces = checked(text, b"[", b"]")
     for part in pieces:
         check(part)
@@ -90,14 +90,14 @@ def object_members(text: bytes, *, unchecked: Collection[str] = ()) -> dict[str,
     """
     try:
         return {name: bytes(raw) for name, raw in OBJECT.decode(text).items()}
-    except (msgspec.MsgspecError, RecursionError):
+    except NO_JSON:
         pieces = checked(text, b"{", b"}")
     members: dict[str, bytes] = {}
     for part in pieces:
         match = MEMBER.fullmatch(part)
         if match is None:
             raise ValueError("no member of an object")
-        name = json.loads(match[1])
+        name = msgspec.json.decode(mended(match[1]), type=str)
         if name not in unchecked:
             check(match[2])
         members[name] = match[2].strip()
@@ -113,26 +113,8 @@ def checked(text: bytes, opening: bytes, closing: bytes) -> tuple[bytes, ...]:
 
 
 def check(part: bytes) -> None:
-    """Refuse what is not JSON; what is JSON but beyond msgspec passes."""
+    """Refuse what is no JSON; what is read once mended passes, as it is."""
     try:
         ANY.decode(part)
-    except RecursionError:
-        check_depth(part)
-    except msgspec.MsgspecError:
-        try:
-            json.loads(part, parse_constant=no_constant)
-        except RecursionError:
-            check_depth(part)
-
-
-def check_depth(part: bytes) -> None:
-    depth = 0
-    for match in MARK.finditer(part):
-        mark = part[match.start()]
-        depth += (mark in b"[{") - (mark in b"]}")
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested deeper than {MAX_DEPTH:,} levels")
-
-
-def no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    except NO_JSON:
+        ANY.decode(mended(part))

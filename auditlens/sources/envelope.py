@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from auditlens.events.lenient import NO_JSON, mended
 from auditlens.sources.address import Key, shown
 from auditlens.sources.elements import array_elements, object_members
+from auditlens.sources.forms import BOM
 from auditlens.sources.patience import PageFault
 
 __all__ = ["Envelope", "read_envelope"]
@@ -38,16 +40,18 @@ class Envelope:
 def read_envelope(body: bytes, number: int, *, where: str, key: Key) -> Envelope:
     """Read page ``number``.
 
-    Raises PageFault for anything but whole, valid JSON with a list of records.
+    A record may hold NaN, half an emoji or bytes that are no UTF-8: its bytes are handed over as
+    they came, and so are its neighbours. Raises PageFault for anything but whole JSON with a list
+    of records.
     """
+    body = body.removeprefix(BOM)
     start = body[:256].lstrip(b" \t\r\n")[:1]
     try:
-        body.decode("utf-8")
         if start == b"[":
             return Envelope("array", array_elements(body))
         if start == b"{":
             return from_object(object_members(body, unchecked=("results",)), number, where, key)
-    except (ValueError, RecursionError):
+    except NO_JSON:
         pass
     raise not_json(body, where, key)
 
@@ -83,7 +87,7 @@ def nested(members: Mapping[str, bytes], name: str) -> dict[str, bytes]:
 
 
 def value(members: Mapping[str, bytes], name: str) -> Any:
-    return msgspec.json.decode(members[name]) if name in members else ABSENT
+    return msgspec.json.decode(mended(members[name])) if name in members else ABSENT
 
 
 def whole_number(found: Any) -> int | None:

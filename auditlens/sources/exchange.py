@@ -1,6 +1,6 @@
 """One GET: the only module that speaks HTTP, and the only one that imports httpx.
 
-Redirects are not followed, no address the server sends is ever asked, and nothing is taken from
+No redirect is followed here, no address the server sends is ever asked, and nothing is taken from
 the environment but the certificate store (``SSL_CERT_FILE``, ``SSL_CERT_DIR``). Certificates are
 always checked. A page has a deadline for all of it, since a read timeout alone lets a server
 drip one byte at a time for ever.

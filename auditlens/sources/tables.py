@@ -184,13 +184,12 @@ def event_rows(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[int]]
     untimed = frame["created_at"].is_null()
     try:
         events = conform(frame.filter(~untimed))
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, UsageError) as error:
         raise UsageError(
             f"{name} is no event table of ours ({str(error).splitlines()[0][:80]})",
             fix="Write it again from read_events",
         ) from None
-    named = pl.coalesce("id", pl.lit("sha256:") + pl.col("leaf").bin.encode("hex"))
-    return events.with_columns(named.alias("id")), untimed.arg_true().to_list()
+    return events, untimed.arg_true().to_list()
 
 
 def as_records(columns: list[str], rows: Iterable[Iterable[Any]]) -> list[bytes]:

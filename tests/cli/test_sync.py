@@ -41,11 +41,11 @@ def test_the_directory_comes_with_the_log_and_is_verified_with_it(run, server, w
     assert "directory/000001-users.ndjson.zst" in spoilt.stderr
 
 
-def test_a_directory_that_fails_is_one_line_and_the_log_is_complete(run, server):
-    """Endpoints that are not there spoil nothing."""
+def test_a_directory_that_fails_is_told_and_the_log_is_complete(run, server):
+    """Listings that are not there are one line and exit 3; the log is whole all the same."""
     server.directory.clear()
     done = run("sync", "--directory", "--archive", "a")
-    assert done.exit_code == 0
+    assert done.exit_code == 3
     assert "Complete" in done.stdout
     assert "directory" not in done.stdout
     assert done.stderr.count("\n") == 1

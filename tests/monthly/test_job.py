@@ -97,16 +97,16 @@ def test_the_directory_comes_too_when_asked(reported, monkeypatch):
     assert not Archive(reported.archive).directory()
     done = reported.run(settings={"directory": True})
     assert done.directory["rows"] == {"users": 1}
-    assert done.exit_code == 0
+    assert done.exit_code == 3  # the other listings are not there
     assert reported.last_run()["directory"]["at"] == "2025-11-05T00:00:00Z"
     assert Archive(reported.archive).directory().pulls[0].users["id"].to_list() == ["u-1"]
     assert any(line.startswith("directory: 1 users, sealed ") for line in reported.told)
 
 
 def test_a_directory_that_fails_holds_no_month_back(reported):
-    """It is told, in words and in last-run.json; the month comes out with exit code 0."""
+    """It is told, in words, in last-run.json and by exit code 3; the month comes out."""
     done = reported.at(2025, 12, 5).run(settings={"directory": True})
-    assert (done.months, done.exit_code) == (["2025-11"], 0)
+    assert (done.months, done.exit_code) == (["2025-11"], 3)
     assert set(done.directory["problems"]) >= {"users", "groups"}
     assert "not there (404)" in reported.last_run()["directory"]["problems"]["users"]
     assert any("the directory is not whole" in line for line in reported.told)

@@ -417,3 +417,15 @@ def test_a_client_that_goes_away_leaves_no_trace(workspace, capfd):
         assert len(ask(slow, CURRENT)["results"]) == 100
         sleep(0.2)
     assert capfd.readouterr().err == ""
+
+
+PATHS = ("user", "auth/group", "auth/teams", "tag", "resource/catalog",
+         "notification/workspace", "activity_log/audit_logs")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_answers_with_a_slash_and_without(server, path):
+    """Public clients ask in either form."""
+    both = [ask(server, f"/api/v1/{path}{end}", page=1)["results"] for end in ("", "/")]
+    assert both[0] == both[1]
+    assert both[0]

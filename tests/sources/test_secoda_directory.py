@@ -1,6 +1,7 @@
 """The directory over HTTP: one header, one origin, whole listings or none."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 
@@ -100,3 +101,77 @@ def test_a_stop_is_heeded(server, make_source):
     source.stop()
     with pytest.raises(Interrupted):
         source.directory().listings()
+
+
+def to_slash(asked, status, location):
+    """A redirect for every path without a slash at its end, a page for the others."""
+    if asked.path.endswith("/"):
+        return paged(asked)
+    return Reply(status=status, headers={"Location": location(asked)})
+
+
+LOCATIONS = {
+    "path": lambda base: lambda asked: asked.path + "/",
+    "path and query": lambda base: lambda asked: f"{asked.path}/?{urlencode(asked.query)}",
+    "whole address": lambda base: lambda asked: f"{base}{asked.path}/?{urlencode(asked.query)}",
+    "address without query": lambda base: lambda asked: f"{base}{asked.path}/",
+    "host in capitals": lambda base: (
+        lambda asked: f"{base.replace('localhost', 'LOCALHOST')}{asked.path}/"
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [301, 308])
+@pytest.mark.parametrize("kind", LOCATIONS)
+def test_a_redirect_to_the_slash_is_taken_once(server, make_source, kind, status):
+    """Every listing comes whole; a path is asked without its slash no more than once."""
+    base = server.url.replace("127.0.0.1", "localhost")
+    server.respond = lambda asked: to_slash(asked, status, LOCATIONS[kind](base))
+    found = by_name(make_source(base))
+    assert all(len(one.records) == 5 and not one.problem for one in found.values())
+    bare = [asked.path for asked in server.asked if not asked.path.endswith("/")]
+    assert sorted(bare) == sorted(path for path in ENDPOINTS.values() if path[-1] != "/")
+    assert all(asked.headers["authorization"] == f"Bearer {KEY}" for asked in server.asked)
+
+
+ELSEWHERE = {
+    "another host": "https://example.org/api/v1/user/",
+    "another port": "http://127.0.0.1:1/api/v1/user/",
+    "another scheme": "https://127.0.0.1/api/v1/user/",
+    "a host alone": "//example.org/api/v1/user/",
+    "a user name": "http://me@127.0.0.1/api/v1/user/",
+    "another path": "/api/v1/users/",
+    "two slashes": "/api/v1/user//",
+    "a longer path": "/api/v1/user/1/",
+    "dots": "/api/v1/x/../user/",
+    "another query": "/api/v1/user/?page=2",
+    "a relative path": "user/",
+    "no address": "http://[",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_no_other_redirect_is_followed(server, make_source, kind):
+    """The listing failed and says so; the address sent is asked by nobody."""
+    server.respond = lambda asked: (
+        paged(asked) if asked.path != ENDPOINTS["users"]
+        else Reply(status=301, headers={"Location": ELSEWHERE[kind]})
+    )  # fmt: skip
+    found = by_name(make_source())
+    assert "redirect" in found["users"].problem
+    assert {asked.path for asked in server.asked} == set(ENDPOINTS.values())
+
+
+@pytest.mark.parametrize("status", [302, 303, 307])
+def test_a_passing_redirect_is_not_followed(server, make_source, status):
+    """Only a redirect for good says where a listing is."""
+    server.respond = lambda asked: to_slash(asked, status, lambda one: one.path + "/")
+    assert "redirect" in by_name(make_source())["users"].problem
+
+
+def test_a_slash_that_redirects_to_itself_ends(server, make_source):
+    """One redirect is taken, and no second."""
+    server.respond = lambda asked: Reply(status=301, headers={"Location": asked.path + "/"})
+    assert all("redirect" in one.problem for one in by_name(make_source()).values())
+    assert len(server.asked) == 2 * len(ENDPOINTS) - 1
