@@ -45,18 +45,31 @@ class Line:
 @examples(
     "doctor",
     "doctor --json",
+    "doctor --shape answers.json",
 )
 @click.command()
 @archive_option
+@click.option(
+    "--shape",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what the server's answers look like, without any value.",
+)
+@click.option("--kinds", is_flag=True, help="In --shape, name kinds of event instead of hashes.")
 @json_option
 @click.pass_context
-def doctor(ctx: click.Context, /, archive: Path | None, as_json: bool) -> None:
+def doctor(
+    ctx: click.Context, /, archive: Path | None, shape: Path | None, kinds: bool, as_json: bool
+) -> None:
     """Test key, server, archive and settings; say what to do about each failure."""
     from importlib.metadata import version
 
     from auditlens.cli.terminal import print_json, visible
 
     settings = settings_of(archive=archive)
+    if shape is not None:
+        write_shape(settings, shape, kinds=kinds)
+        return
     lines = examined(settings)
     code = max((line.code for line in lines if not line.ok), default=0)
     here = {
@@ -77,6 +90,26 @@ def doctor(ctx: click.Context, /, archive: Path | None, as_json: bool) -> None:
             click.echo(f"  {'':<13} {visible(line.fix)}")
     click.echo(f"{here['version']}, settings: {visible(here['settings'])}")
     ctx.exit(code)
+
+
+def write_shape(settings: Settings, path: Path, *, kinds: bool) -> None:
+    """Ask the server and write what its answers look like. Raises UsageError and SourceError."""
+    from auditlens.canonical import json_document
+    from auditlens.files import put
+    from auditlens.settings import find_key
+    from auditlens.sources import SecodaSource
+    from auditlens.sources.shape import answer_shapes
+
+    key, _ = find_key(settings)
+    source = SecodaSource(settings.api_url or None, key or None, api=settings.api)
+    found = answer_shapes(source, kinds=kinds)
+    put(path, json_document(found))
+    answers = found["answers"]
+    good = sum(one.get("status") == 200 for one in answers)
+    click.echo(
+        f"{path}: what {len(answers)} answers look like, {good} of them with records; "
+        "it holds no value of them. Read it before you send it."
+    )
 
 
 def examined(settings: Settings) -> list[Line]:
