@@ -265,6 +265,7 @@ CIRCLES = Case(
     """,
     senders=(
         Row("p1", "usual_events", {0: -1, 7: 1}, "five of the group"),
+        Row("p1", "resources", {0: 0, 7: 1}, "a login is of no thing"),
         Row("late", "usual_events", {7: -1, 14: 1}, "nobody's colleague in the first week"),
     ),
     circles={

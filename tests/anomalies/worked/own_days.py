@@ -244,3 +244,31 @@ ONE_AFTER_ANOTHER = Case(
     """,
     senders=(Row("bob", "sessions", {0: 1}, "his first"), Row("ann", "sessions", {0: 1}, "hers")),
 )
+
+COUNTS = Case(
+    "a day of seven events, and the next of one",
+    """
+    0 ann  9:00 auth
+    0 ann  9:00 read   plan*3/home as table
+    0 ann 10:00 write  plan1/home  as table x2
+    0 ann 11:00 system plan1/far   as view
+    1 ann  9:00 read   plan1/home  as table
+    """,
+    senders=(
+        Row("ann", "events", {0: 7, 1: 1}, "1 + 3 + 2 + 1"),
+        Row("ann", "resources", {0: 3, 1: 1}, "three plans; a login is of no thing"),
+        Row("ann", "containers", {0: 3, 1: 1}, "home, far, and that of no folder"),
+        Row("ann", "kinds", {0: 4, 1: 1}, "login, read, change, system"),
+        Row("ann", "active_hours", {0: 3, 1: 1}, "nine, ten, eleven"),
+        Row("ann", "auth", {0: 1, 1: 0}, "one login"),
+        Row("ann", "read", {0: 3, 1: 1}, "three"),
+        Row("ann", "write", {0: 2, 1: 0}, "two"),
+        Row("ann", "system", {0: 1, 1: 0}, "one"),
+        Row("ann", "new_types", {0: 3, 1: 0}, "table, view, unknown"),
+        Row("ann", "new_kinds", {0: 4, 1: 0}, "all of the first day"),
+        Row("ann", "new_containers", {0: 3, 1: 0}, "all of the first day"),
+        Row("ann", "new_resources", {0: 3, 1: 0}, "all of the first day"),
+        Row("ann", "new_resource_share", {0: 1000, 1: 0}, "all of the first day"),
+        Row("ann", "foreign_share", {0: 1000, 1: 0}, "all of the first day"),
+    ),
+)  # fmt: skip

@@ -26,6 +26,8 @@ FRUIT = Case(
     8   ann   9:00 export avocado/A as fruit
     9   ann   9:00 read   apple/A as fruit
     9   ann   9:00 read   pear/A as fruit x32
+    8   solo  9:00 read   fig/A as fruit
+    9   ann   9:00 read   fig/A as fruit
     10  bob,b1,b2 9:00 read apple/A as fruit
     11  ann   9:00 read   apple/A as fruit
     """,
@@ -56,11 +58,11 @@ FRUIT = Case(
             "no colleague of bob's, and everyone's share: 46 of 114 times, 4 things"),
         Row("apple", "audience_mean",
             {6: 0, 7: (mille((0 + 47 / 119) / 11) + mille((5 + 47 / 119) / 11)) // 2,
-             9: mille((5 + 69 / 163) / 11)},
+             9: mille((5 + 69 / 165) / 11)},
             "bob and ann; five of ann's colleagues had it"),
         Row("apple", "audience_self",
-            {6: 0, 7: spreads(2.019, 0), 9: 0, 10: spreads(3.433, 2.019)},
-            "days of 0 before; without newcomers none; then three without colleagues: 70/197/11"),
+            {6: 0, 7: spreads(2.019, 0), 9: 0, 10: spreads(3.448, 2.019)},
+            "days of 0 before; without newcomers none; then three without colleagues: 70/200/11"),
         Row("apple", "usual_events", {6: -1, 7: 10}, "19 of 20 days: six have 10"),
         Row("apple", "type_events", {6: 0, 7: log(23 / 11), 9: log(2 / 11), 10: log(4 / 11)},
             "22, 1 and 3 against 10"),
@@ -81,6 +83,7 @@ FRUIT = Case(
             "1, 0 and 2 against 6 of two first days"),
         Row("apple", "type_strangers", {6: 0, 7: log(2 / 7), 9: log(1 / 7), 10: log(3 / 7)},
             "1, 0 and 2 against 6"),
+        Row("fig", "strangers", {8: 1, 9: 1}, "A is foreign to solo; no colleague of ann's had it"),
         Row("pear", "new_senders", {9: 0}, "everyone is new to it, and the folder is her own"),
         Row("pear", "strangers", {9: 0}, "the folder is her own"),
         Row("pear", "events_z", {9: log(33 / 11) / 0.5},
