@@ -34,12 +34,15 @@ TWO_PLACES = Case(
     7 bob 9:00 read chard/C as fruit
     7 bob 9:00 read chard/C as root
     8 bob 9:00 read chard/C as fruit x2
+    7 bob 9:00 read leek/C as fruit
+    7 cat 9:00 read leek/C as root
     """,
     senders=(Row("ann", "alien_resources", {0: 1, 1: 1}, "the zoo is foreign, home is not"),),
     resources=(
         Row("apple", "type_events", {0: 0}, "no week before"),
         Row("chard", "type_events", {7: log(3 / 10), 8: log(3 / 10)},
             "a root, and from then on; roots had 9 a day, fruits 1"),
+        Row("leek", "type_events", {7: log(3 / 10)}, "a root to cat, so a root"),
     ),
 )  # fmt: skip
 
@@ -222,10 +225,18 @@ FIVE_PEERS = Case(
     7 q1 9:00 read list/far
     7 p4 9:00 read sunday/home
     8 p4 9:00 read monday/home
+    0 p2 9:00 read mango/market
+    9 p4 9:00 read nut/market
     """,
     senders=(
-        Row("p1", "peer_resource_mean", {7: mille((5 + 7 / 16) / 11)}, "five had it; 6 of 12"),
-        Row("p4", "foreign_resources", {7: 0, 8: 1}, "had by a colleague before this week, in it"),
+        Row("p1", "peer_resource_mean", {7: mille((5 + 7 / 18) / 11)}, "five had it; 6 of 13"),
+        Row("p4", "alien_resources", {9: 0}, "one colleague was in that folder"),
+        Row(
+            "p4",
+            "foreign_resources",
+            {7: 0, 8: 1, 9: 1},
+            "had by a colleague before this week, in it",
+        ),
         Row("q1", "peer_resource_mean", {7: 0}, "four are too few"),
     ),
 )

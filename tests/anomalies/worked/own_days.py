@@ -75,6 +75,7 @@ ONE_ACTION_EACH = Case(
         ),
         Row("share", "events_z", {4: 0, 5: count_spreads(3, 1), 6: 0, 7: 0}, "1 is never too many"),
         Row("share", "days_before", {0: 0, 1: 1, 7: 7}, "earlier days of it"),
+        Row("share", "events_leap", {5: poisson(3, 1)}, "five days are enough for a highest one"),
         Row("share", "idle_days", {0: 0, 1: 1, 7: 1}, "days since it was touched"),
     ),
 )  # fmt: skip

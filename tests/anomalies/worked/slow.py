@@ -95,6 +95,7 @@ FIVE_DAYS = Case(
         15   once 9:00 export plan
         0-14 lots 9:00 read   plan
         15   lots 9:00 export plan x9
+        15   giver 9:00 share given*3
         16   lots 9:00 read   plan
     """,
     senders=tuple(
@@ -119,6 +120,8 @@ FIVE_DAYS = Case(
     )
     + (
         Row("exporter", "passed_on", {14: 0, 15: 0}, "nothing, not less than nothing"),
+        Row("taker", "passed_on", {15: 0, 20: 0}, "exported only"),
+        Row("giver", "passed_on", {15: 0}, "shared only"),
         Row("passer", "passed_on", {14: 1, 15: 3, 20: 9}, "things exported and shared, less 1"),
         Row("once", "export_5_surge", {14: 0, 15: poisson(1, 0)}, "one where there was none"),
         Row("lots", "export_5", {14: 0, 15: 5 / 5, 16: 5 / 5},

@@ -204,6 +204,7 @@ LIKENESS = Case(
             {7: 1000 - round(1000 * sqrt(2) * log(8) * log(13 / 7) / sqrt(
                 2 * (log(8) * log(13 / 7)) ** 2 + (log(2) * log(13 / 2)) ** 2))},
             "apple and A on 7 days, by 6 of 12 people; avocado on one day, by one"),
+        Row("a1", "resembles", {7: "a2"}, "of those most alike, the first"),
         Row("a1", "other_margin", {6: 0, 7: 1000 - 814}, "the others have no avocado: 1000"),
     ),
 )  # fmt: skip
