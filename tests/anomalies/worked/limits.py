@@ -286,6 +286,24 @@ CIRCLES = Case(
     },
 )  # fmt: skip
 
+THINGS_BEFORE_GROUPS = Case(
+    "who shares her things is nearer than who shares her group",
+    """
+    0 ann,x0,x1,x2,x3,x4,x5,x6,x7,x8,x9 9:00 read plan/home
+    0 y0,y1,y2,y3,y4,y5,y6,y7,y8,y9     9:00 read list/far
+    7 ann 9:00 read plan/home
+    """,
+    senders=(
+        Row("ann", "peer_resource_mean", {7: mille((10 + 12 / 24) / 11)},
+            "the ten of the plan: alike by 1 / 1.25, those of the group by .25 / 1.25"),
+    ),
+    circles={
+        "ann": "left",
+        **{f"y{n}": "left" for n in range(10)},
+        **{f"x{n}": "right" for n in range(10)},
+    },
+)  # fmt: skip
+
 EVERYBODYS_CIRCLE = Case(
     "a group of all twelve makes nobody a colleague",
     """

@@ -132,6 +132,7 @@ KNOWN = {
     ),
     "no leap is larger than that above nothing": ("relative top >= 0",),
     "a sum of nothing lies above no other": ("slow sums[rows] > 0",),
+    "only its square counts": ("peers 0.5 - 1: CIRCLES = 0.5",),
     "any negative number says that there are no peers": (
         "likeness np.full(len(pairs[key]), -1",
         "likeness np.where(week.known[place.s[rows]]",

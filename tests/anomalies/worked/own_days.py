@@ -261,6 +261,7 @@ COUNTS = Case(
         Row("ann", "containers", {0: 3, 1: 1}, "home, far, and that of no folder"),
         Row("ann", "kinds", {0: 4, 1: 1}, "login, read, change, system"),
         Row("ann", "active_hours", {0: 3, 1: 1}, "nine, ten, eleven"),
+        Row("ann", "sessions", {0: 3, 1: 1}, "an hour apart"),
         Row("ann", "auth", {0: 1, 1: 0}, "one login"),
         Row("ann", "read", {0: 3, 1: 1}, "three"),
         Row("ann", "write", {0: 2, 1: 0}, "two"),
