@@ -2,7 +2,7 @@
 
 from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS, empty_events
 from auditlens.events.conform import conform
-from auditlens.events.decode import NO_OBJECT, Decoded, Rejected, decode_records
+from auditlens.events.decode import NO_OBJECT, UNTIMED, Decoded, Rejected, decode_records
 from auditlens.events.profile import Profile, detect_profile, load_profile, shipped_profiles
 from auditlens.events.timestamps import parse_timestamps
 
@@ -10,6 +10,7 @@ __all__ = [
     "EVENT_SCHEMA",
     "NO_OBJECT",
     "SENDER_KINDS",
+    "UNTIMED",
     "Decoded",
     "Profile",
     "Rejected",

@@ -15,11 +15,14 @@ from auditlens.events.secoda import secoda_rows
 from auditlens.events.sender import sender_kind
 from auditlens.events.timestamps import parse_timestamps
 
-__all__ = ["NO_OBJECT", "Decoded", "Rejected", "decode_records"]
+__all__ = ["NO_OBJECT", "UNTIMED", "Decoded", "Rejected", "decode_records"]
 
 EXCERPT = 80
 NO_OBJECT = "not a JSON object"
 """How the reason begins for a record that is no JSON object."""
+
+UNTIMED = "no readable time of the event (created_at)"
+"""The reason for a record without a time."""
 
 Rows = tuple[list[int], pl.DataFrame, dict[int, str]]
 """Positions kept, their columns, and why the others are not."""
@@ -78,7 +81,7 @@ def decode_records(
     )
     unread = frame["created_at"].is_null()
     for row in unread.arg_true().to_list():
-        refused[kept[row]] = "no readable time of the event (created_at)"
+        refused[kept[row]] = UNTIMED
     if unread.any():
         frame = frame.filter(~unread)
     if frame["id"].null_count():

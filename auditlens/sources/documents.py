@@ -48,6 +48,7 @@ CUT = "the document is cut off, or a bracket or quote in it is missing"
 STRAY = "no JSON stands here"
 LONG = f"longer than {MAX_RECORD >> 20} MiB"
 
+Places = npt.NDArray[np.intp]
 Wrong = tuple[bytes, str]
 """A text that is no record, and why."""
 
@@ -82,16 +83,28 @@ class Scanner:
         text = self.held + chunk
         found: list[bytes] = []
         start, offset = 0, len(self.held)
-        for at, mark, depth in self.marks(chunk):
-            place = at + offset
+        places, marks, depths = self.marks(chunk)
+        at = 0
+        while at < places.size:
             if self.level == 0:
-                start = self.outside(text, start, place, mark, depth, found)
-            elif mark == COMMA and depth == self.level:
+                start = self.outside(
+                    text, start, int(places[at]) + offset, int(marks[at]), int(depths[at]), found
+                )
+                at += 1
+                continue
+            # All elements up to the end of the list, or of what has come of it, at once.
+            over = np.flatnonzero((depths[at:] < self.level) & (marks[at:] != COMMA))
+            until = at + int(over[0]) if over.size else places.size
+            here = slice(at, until)
+            commas = places[here][(marks[here] == COMMA) & (depths[here] == self.level)] + offset
+            for place in commas.tolist():
                 self.end(text[start:place], found)
                 start = place + 1
-            elif mark in CLOSE and depth == self.level - 1:
+            at = until
+            if over.size:
+                place = int(places[until]) + offset
                 self.end(text[start:place], found)
-                start, self.level = place + 1, 0
+                start, self.level, at = place + 1, 0, until + 1
         self.held = text[start:]
         if self.level == 0 and not (self.inside and not self.page):
             # What a page says beside its list is not held; its end may still name another list.
@@ -135,7 +148,7 @@ class Scanner:
         """Give up the record in hand, and keep its place."""
         self.dropped, self.held = self.dropped or self.held[:STEP], b""
 
-    def marks(self, chunk: bytes) -> Iterator[tuple[int, int, int]]:
+    def marks(self, chunk: bytes) -> tuple[Places, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         """Brackets and commas that may start or end a record: place, byte, and depth after it."""
         text = np.frombuffer(chunk, np.uint8)
         quotes = np.flatnonzero(text == QUOTE)
@@ -153,13 +166,9 @@ class Scanner:
             self.depth = int(depths[-1])
         self.quoted = bool((quotes.size + self.quoted) % 2)
         near = depths <= 2
-        return zip(
-            places[near].tolist(), text[places[near]].tolist(), depths[near].tolist(), strict=True
-        )
+        return places[near], text[places[near]], depths[near]
 
-    def real_quotes(
-        self, text: npt.NDArray[np.uint8], quotes: npt.NDArray[np.intp]
-    ) -> npt.NDArray[np.intp]:
+    def real_quotes(self, text: npt.NDArray[np.uint8], quotes: Places) -> Places:
         """The quotes that no backslash escapes."""
         slashes = text == BACKSLASH
         if not (self.escaped or slashes.any()):
@@ -171,7 +180,7 @@ class Scanner:
         run = quotes - before - 1
         last = int(others[-1]) if others.size else first
         self.escaped = (text.size - last - 1) % 2 == 1
-        real: npt.NDArray[np.intp] = quotes[run % 2 == 0]
+        real: Places = quotes[run % 2 == 0]
         return real
 
     def between(self, text: bytes) -> None:

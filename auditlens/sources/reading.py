@@ -16,6 +16,7 @@ from auditlens.errors import UsageError
 from auditlens.events import (
     EVENT_SCHEMA,
     NO_OBJECT,
+    UNTIMED,
     Profile,
     Rejected,
     decode_records,
@@ -83,6 +84,12 @@ class Quarantine:
         self.count += 1
         if len(self.kept) < KEPT:
             self.kept.append(Quarantined(source, line, reason, excerpt))
+
+    def add_many(self, times: int, source: str, line: int, reason: str, excerpt: str) -> None:
+        """Note the same record so many times, ``line`` being that of the first."""
+        for _ in range(min(times, KEPT - len(self.kept))):
+            self.kept.append(Quarantined(source, line, reason, excerpt))
+        self.count += times
 
 
 @dataclass
@@ -157,6 +164,10 @@ class FileReader:
         waiting: list[bytes] = []
         size = 0
         for pieces, wrong in read_documents(parts):
+            if empty := pieces.count(b"{}"):
+                self.quarantine.add_many(empty, self.file.name, self.last + 1, UNTIMED, "{}")
+                self.last += empty
+                pieces = [piece for piece in pieces if piece != b"{}"]  # noqa: PLW2901
             waiting += pieces
             size += sum(map(len, pieces))
             if len(waiting) >= BATCH or size > BATCH_BYTES or wrong:
@@ -218,8 +229,7 @@ class FileReader:
         """Rows that are events already; those without a time are refused."""
         events, untimed = event_rows(frame, self.file.name)
         for row in untimed:
-            reason = "no readable time of the event (created_at)"
-            self.quarantine.add(self.file.name, numbers[row], reason)
+            self.quarantine.add(self.file.name, numbers[row], UNTIMED)
         return events
 
     def decoded(
