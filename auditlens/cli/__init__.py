@@ -38,8 +38,14 @@ docs/errors.md explains the code at the end of each error, such as [AL-201]."""
     cls=CommandTable, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.option("--no-color", is_flag=True, help="No colors; the variable NO_COLOR says the same.")
+@click.option(
+    "--trust",
+    metavar="SHA256",
+    multiple=True,
+    help="Trust the settings file with these bytes; 'auditlens config trust' prints the digits.",
+)
 @click.version_option(package_name="auditlens", message="%(version)s")
-def auditlens(no_color: bool) -> None:
+def auditlens(no_color: bool, trust: tuple[str, ...]) -> None:
     """Turn a data catalog's audit log into a compliance report people can trust."""
 
 
@@ -95,8 +101,9 @@ def crashed(error: BaseException) -> NoReturn:
         from traceback import format_exception
 
         from auditlens.cli.terminal import note
+        from auditlens.sources.address import Key
 
-        note("".join(format_exception(error)).rstrip())
+        note(Key(os.environ.get("SECODA_API_KEY", "")).redact("".join(format_exception(error))))
     fail(f"{told} [{told.code}]", told.exit_code)
 
 

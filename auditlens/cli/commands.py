@@ -12,7 +12,7 @@ __all__ = ["COMMANDS", "CommandTable", "Unread"]
 COMMANDS = {
     "check": "Check a period against rules and model.",
     "completion": "Print the completion script of bash, zsh, fish or PowerShell.",
-    "config": "Show which settings hold here, and where each comes from.",
+    "config": "Show which settings hold here; trust a settings file.",
     "demo": "Simulate a workspace, sync it and write its report.",
     "doctor": "Test key, server, archive and settings.",
     "evaluate": "Measure what the model and the rules find of planted incidents.",

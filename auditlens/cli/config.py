@@ -1,4 +1,4 @@
-"""``auditlens config show``: which settings hold here, and where each comes from."""
+"""``auditlens config``: which settings hold here, and which files may move a secret."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import click
 
 from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, settings_of
+from auditlens.cli.terminal import visible
+from auditlens.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:
     from auditlens.settings import Settings, Target
@@ -23,10 +25,11 @@ HEARTBEATS = ("heartbeat", "heartbeat_start", "heartbeat_fail")
 
 @examples(
     "config show --origin",
+    "config trust",
 )
 @click.group()
 def config() -> None:
-    """Show which settings hold here."""
+    """Show which settings hold here, and trust a settings file."""
 
 
 @examples(
@@ -47,12 +50,118 @@ def show(origin: bool, as_json: bool) -> None:
     rows = shown_settings(settings)
     if as_json:
         beside = {"key": key_place(settings), "warnings": list(settings.unknown)}
+        beside["not_trusted"] = sorted(settings.withheld)
         print_json({"settings": rows, "file": settings.path, **beside})
         return
     columns = ("setting", "value", "from") if origin else ("setting", "value")
     lines = [(name, written(row["value"]), row["origin"]) for name, row in rows.items()]
     lines.append(("(the key)", "not shown", key_place(settings)))
     table(columns, [line[: len(columns)] for line in lines])
+
+
+@examples(
+    "config trust",
+    "config trust ../auditlens.toml",
+    "config trust --list",
+)
+@config.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--list", "as_list", is_flag=True, help="Show the files that you have trusted.")
+@json_option
+def trust(file: Path | None, as_list: bool, as_json: bool) -> None:
+    """Let a settings file say where secrets go and what is run; by default the nearest.
+
+    What is trusted are its bytes: a file that changes has to be trusted again. The list stands
+    in your own folder of settings.
+    """
+    from auditlens.cli.terminal import print_json
+    from auditlens.settings import SettingsFile, is_own, trust_file
+
+    if as_list:
+        list_trusted(as_json=as_json)
+        return
+    path = named(file)
+    found = SettingsFile(path)
+    guarded = guarded_told(found.values())
+    if is_own(path, os.environ):
+        raise UsageError(f"{path} is your own file, which needs no trust")
+    made = trust_file(path, found.sha256, os.environ)
+    if as_json:
+        told = {"file": made.path, "sha256": made.sha256, "trusted_at": made.trusted_at}
+        print_json({**told, "settings": guarded})
+        return
+    click.echo(f"{made.sha256}  {made.path}")
+    for line in guarded or ["It sets nothing that moves a secret."]:
+        click.echo(f"  {visible(line)}")
+
+
+@examples(
+    "config untrust ../auditlens.toml",
+)
+@config.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def untrust(file: Path | None) -> None:
+    """Take a settings file, by default the nearest, off the list of those you trust."""
+    from auditlens.settings import forget_file
+
+    path = named(file)
+    if not forget_file(path, os.environ):
+        raise UsageError(f"{path} is not on the list", fix="See 'auditlens config trust --list'")
+    click.echo(path)
+
+
+def named(file: Path | None) -> Path:
+    """The settings file meant: the one given, else the nearest."""
+    from auditlens.settings import FILE_NAME, find_file
+
+    path = file or find_file(Path.cwd())
+    if path is None:
+        raise UsageError("There is no settings file here", fix="Name one, or run 'auditlens init'")
+    if path.name not in (FILE_NAME, "pyproject.toml"):
+        raise UsageError(f"No settings are read from {path}", fix=f"Name an {FILE_NAME}")
+    return path
+
+
+def list_trusted(*, as_json: bool) -> None:
+    """Each file with the time it was trusted, and whether it still is as it was then."""
+    from auditlens.cli.terminal import moment, print_json, table
+    from auditlens.settings import SettingsFile, trusted_files
+
+    rows = []
+    for path, one in sorted(trusted_files(os.environ).items()):
+        try:
+            state = "trusted" if SettingsFile(path).sha256 == one.sha256 else "changed since"
+        except DocumentError:
+            state = "not readable"
+        rows.append((path, one.sha256, one.trusted_at, state))
+    if as_json:
+        names = ("file", "sha256", "trusted_at", "state")
+        print_json({"files": [dict(zip(names, row, strict=True)) for row in rows]})
+        return
+    shown = [(moment(at), state, sha256[:12], path) for path, sha256, at, state in rows]
+    table(("trusted at", "state", "sha256", "file"), shown, whole=("file",))
+
+
+def guarded_told(values: Mapping[str, Any]) -> list[str]:
+    """Each setting of a file that moves a secret, with where to; no secret is among them."""
+    from auditlens.settings import GUARDED
+
+    told = []
+    for name in sorted(values.keys() & GUARDED.keys()):
+        if name == "notify":
+            told += [f"notify.{one.name}: {receiver(one)}" for one in values[name].values()]
+        else:
+            told.append(f"{name}: {written(plain(name, values[name]))}")
+    return told
+
+
+def receiver(target: Target) -> str:
+    """A receiver's kind, addresses and names of variables."""
+    parts = [target.kind]
+    for key, value in sorted(target.options.items()):
+        shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+        parts.append(f"{key} {veiled(shown) if key == 'url' else shown}")
+    return "; ".join(parts)
 
 
 def shown_settings(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -112,7 +221,11 @@ def key_place(settings: Settings) -> str:
         return "SECODA_API_KEY"
     if settings.key_command:
         return "key_command"
-    return "key_file" if settings.key_file else "nowhere: set SECODA_API_KEY"
+    if settings.key_file:
+        return "key_file"
+    if settings.withheld.keys() & {"key_command", "key_file"}:
+        return "nowhere: the file that names it is not trusted"
+    return "nowhere: set SECODA_API_KEY"
 
 
 def written(value: Any) -> str:

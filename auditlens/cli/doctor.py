@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from auditlens.cli.examples import examples
-from auditlens.cli.options import archive_option, json_option, settings_of
+from auditlens.cli.options import SERVER, archive_option, json_option, settings_of
 from auditlens.errors import AuditLensError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SECONDS = 4.0
 
 PAGE_SECONDS = 3.0
 FIRST = "Put right first what failed beside it"
-SERVER = ("TLS", "reachable", "role", "API", "page cap", "oldest event", "clock")
+ANSWERS = ("TLS", "reachable", "role", "API", "page cap", "oldest event", "clock")
 Result = TypeVar("Result")
 
 
@@ -66,7 +66,7 @@ def doctor(
 
     from auditlens.cli.terminal import print_json, visible
 
-    settings = settings_of(archive=archive)
+    settings = settings_of(needs=SERVER, archive=archive)
     if shape is not None:
         write_shape(settings, shape, kinds=kinds)
         return
@@ -119,7 +119,7 @@ def examined(settings: Settings) -> list[Line]:
     look = begin(lambda: archive_line(settings))
     if ask is None:
         server = [Line(name, ok=False, found="not asked", fix="Set the key first")
-                  for name in SERVER]  # fmt: skip
+                  for name in ANSWERS]  # fmt: skip
     else:
         late = Line("reachable", ok=False, found=f"nothing within {SECONDS:g} s",
                     fix="Check the network and SECODA_API_URL", code=3)  # fmt: skip
@@ -210,7 +210,7 @@ def failed(probe: Probe) -> list[Line]:
 def with_unknown(known: list[Line]) -> list[Line]:
     """All lines about the server; what could not be looked at says so."""
     found = {line.name: line for line in known}
-    return [found.get(name) or Line(name, ok=False, found="not known", code=0) for name in SERVER]
+    return [found.get(name) or Line(name, ok=False, found="not known", code=0) for name in ANSWERS]
 
 
 def cap_line(probe: Probe) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 
 from auditlens.cli.examples import examples
 from auditlens.cli.starters import RULES, SETTINGS, starter_files
-from auditlens.errors import UsageError
+from auditlens.errors import AuditLensError, UsageError
 
 __all__ = ["init"]
 
@@ -71,9 +72,20 @@ def init(
         files[FILE_NAME] = settings_text(api_url, timezone, reviewer, own_rules=own_rules)
         for name, text in files.items():
             write_new(folder / name, text.encode())
+        trusted(path)
         click.echo("Next: export SECODA_API_KEY, then run 'auditlens doctor'", err=True)
     if schedule and schedule != "none":
         write_schedule(schedule, folder)
+
+
+def trusted(path: Path) -> None:
+    """Trust the settings just written; where no list can be kept, say what will be asked for."""
+    from auditlens.settings import SettingsFile, trust_file
+
+    try:
+        trust_file(path, SettingsFile(path).sha256, os.environ)
+    except AuditLensError as error:
+        click.echo(f"warning: {path} is not trusted yet: {error}", err=True)
 
 
 def said(
@@ -137,12 +149,32 @@ def write_schedule(kind: str, folder: Path) -> None:
     """Write the files of one schedule; none when one of them is there already."""
     from auditlens.monthly.schedules import schedule_files
 
-    files = schedule_files(kind, folder)
+    files = schedule_files(kind, folder, trust=trusted_hash(folder))
     for name in files:
         if (folder / name).exists():
             raise UsageError(f"{folder / name} exists already", fix="Edit it, or remove it first")
     for name, data in files.items():
         write_new(folder / name, data)
+
+
+def trusted_hash(folder: Path) -> str:
+    """The hash of the folder's settings file; empty when it moves no secret.
+
+    Raises UntrustedError when it does and the user has not trusted it.
+    """
+    from auditlens.settings import GUARDED, SettingsFile, load_settings, require_trusted
+    from auditlens.settings.trust import TRUST_VARIABLE
+
+    # Only what the file itself says counts here: a variable of today's shell is not there at night.
+    kept = {name: text for name, text in os.environ.items() if name == TRUST_VARIABLE
+            or not name.startswith(("AUDITLENS_", "SECODA_"))}  # fmt: skip
+    held = load_settings(folder, kept)
+    if held.path is None:
+        return ""
+    file = SettingsFile(held.path)
+    guarded = file.values().keys() & GUARDED.keys()
+    require_trusted({name: one for name, one in held.withheld.items() if one.path == held.path})
+    return file.sha256 if guarded else ""
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -38,7 +38,7 @@ def notify(
     """
     from auditlens.cli.terminal import print_json, visible
 
-    settings = settings_of(archive=archive)
+    settings = settings_of(needs=("notify",), archive=archive)
     if not settings.notify:
         raise UsageError(
             "The settings name nobody to notify", fix="Add a table [notify.NAME] to auditlens.toml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from auditlens.errors import UsageError
-from auditlens.settings import LEVELS, Settings, load_settings
+from auditlens.settings import LEVELS, Settings, load_settings, require_trusted, withheld_told
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditlens.sources import Log
 
 __all__ = [
+    "SERVER",
     "archive_option",
     "audit_options",
     "json_option",
@@ -100,14 +101,26 @@ def making_of(options: dict[str, Any]) -> Making:
     return Making(**taken, delete_by=last_day.date().isoformat() if last_day else "")
 
 
-def settings_of(**given: Any) -> Settings:
-    """Settings with the flags that were given laid over them."""
+SERVER = ("api_url", "key_file", "key_command")
+"""What a command that asks the server uses of the guarded settings."""
+
+
+def settings_of(*, needs: Collection[str] = (), **given: Any) -> Settings:
+    """Settings with the flags that were given laid over them.
+
+    Raises UntrustedError when one of ``needs`` stands in a file that the user has not trusted;
+    what else does not count for that reason is told.
+    """
     from auditlens.cli.terminal import note
 
-    settings = load_settings()
-    for warning in settings.unknown:
+    root = click.get_current_context().find_root()
+    settings = load_settings(trust=root.params.get("trust") or ())
+    said = {name: value for name, value in given.items() if value is not None}
+    withheld = {name: one for name, one in settings.withheld.items() if name not in said}
+    require_trusted(withheld, needs)
+    for warning in (*settings.unknown, *withheld_told(withheld)):
         note(f"warning: {warning}")
-    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+    return replace(settings, withheld=withheld, **said)
 
 
 def opened(settings: Settings, *, must_exist: bool = True) -> Archive:

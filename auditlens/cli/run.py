@@ -12,7 +12,7 @@ import click
 from auditlens.cli.examples import examples
 from auditlens.cli.options import archive_option, json_option, quiet_option, settings_of
 from auditlens.errors import UsageError
-from auditlens.settings import FORMS, IDENTITIES, LEVELS
+from auditlens.settings import FORMS, GUARDED, IDENTITIES, LEVELS
 
 if TYPE_CHECKING:
     from auditlens.monthly.last_run import LastRun
@@ -96,7 +96,7 @@ def run(
 
     if period != "last" and not re.fullmatch(r"\d{4}-\d{2}", period, re.ASCII):
         raise UsageError(f"{period!r} is no month", fix="Write 2026-10, or last")
-    settings = settings_of(reports=out, also=also or None, **given)
+    settings = settings_of(needs=GUARDED, reports=out, also=also or None, **given)
     if given["rules"] is not None:
         settings = replace(settings, own_rules=None)
     for url in (settings.heartbeat, settings.heartbeat_start, settings.heartbeat_fail):

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditlens.cli.examples import examples
-from auditlens.cli.options import archive_option, json_option, opened, quiet_option, settings_of
+from auditlens.cli.options import (
+    SERVER,
+    archive_option,
+    json_option,
+    opened,
+    quiet_option,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from auditlens.archive import Archive, ArchiveStatus, Progress, SyncOutcome
@@ -48,7 +55,7 @@ def sync(
     from auditlens.settings import find_key
     from auditlens.sources import SecodaSource
 
-    settings = settings_of(archive=archive, api=api, api_url=api_url)
+    settings = settings_of(needs=SERVER, archive=archive, api=api, api_url=api_url)
     key, _ = find_key(settings)
     source = SecodaSource(settings.api_url or None, key or None, api=settings.api)
     store = opened(settings, must_exist=False)

@@ -39,7 +39,7 @@ from auditlens.population import draw_population
 from auditlens.provenance import run_time
 from auditlens.report.folder import MANIFEST, write_folder
 from auditlens.rules.roots import roots_read
-from auditlens.settings import Settings
+from auditlens.settings import Settings, require_trusted
 from auditlens.signoff.making import Making, files_of
 from auditlens.signoff.record import make_record
 
@@ -105,6 +105,7 @@ def run_job(job: Job) -> LastRun:
     Raises LockHeld, at once and without a trace, when another run has the folder; UsageError,
     IntegrityError, DocumentErrors and Interrupted as its steps do.
     """
+    require_trusted(job.settings.withheld, ("notify",))
     job.shelf.prepare(job.settings.archive)
     with lock(job.out):
         run = LastRun(started=job.now(), compared=dict(compared_before(job.out)))

@@ -3,6 +3,10 @@
 None holds a secret: the key stands in ``auditlens.env`` (0600, yours to write), in the secrets of
 the service that runs the job, or in the user's environment. ``@FOLDER@`` and ``@PYTHON@`` in a
 template become the folder of the settings and this Python, quoted as the format needs.
+
+A command carries the SHA-256 of the settings file where that file says where secrets go: an edit
+of the file moves nothing until somebody puts the new digits here. ``-P`` keeps Python from
+importing a module that lies in the folder.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ __all__ = ["SCHEDULES", "schedule_files"]
 CRON = """\
 # Daily at 03:17. Append these lines with 'crontab -e'. auditlens.env (0600) holds the lines
 # SECODA_API_URL=... and SECODA_API_KEY=...
-17 3 * * * cd @FOLDER@ && set -a && . ./auditlens.env && set +a && @PYTHON@ -m auditlens run --quiet
+17 3 * * * cd @FOLDER@ && set -a && . ./auditlens.env && set +a && @PYTHON@ @RUN@
 """
 
 SERVICE = """\
@@ -37,7 +41,7 @@ After=network-online.target
 Type=oneshot
 WorkingDirectory=@PLAIN_FOLDER@
 EnvironmentFile=@PLAIN_FOLDER@/auditlens.env
-ExecStart=@PYTHON@ -m auditlens run --quiet
+ExecStart=@PYTHON@ @RUN@
 UMask=0077
 NoNewPrivileges=true
 PrivateTmp=true
@@ -81,7 +85,7 @@ jobs:
           python-version: "3.13"
       - run: pip install auditlens
       - name: Sync, verify, report, notify
-        run: auditlens run
+        run: auditlens @TRUST@run
         env:
           SECODA_API_KEY: ${{ secrets.SECODA_API_KEY }}
       - name: Keep the archive and the reports
@@ -126,7 +130,7 @@ TRY_AGAIN = (3, 6)
 @task(retries=4, retry_delay=timedelta(minutes=30))
 def run_auditlens():
     """Exit codes 3 (source incomplete) and 6 (another run) pass by themselves; others do not."""
-    command = [sys.executable, "-m", "auditlens", "run"]
+    command = [sys.executable, "-P", "-m", "auditlens", @WORDS@"run"]
     code = subprocess.run(command, cwd=FOLDER, check=False).returncode
     if code in TRY_AGAIN:
         raise RuntimeError(f"auditlens exited with {code}; it is tried again")
@@ -153,7 +157,7 @@ FROM python:3.13-slim
 RUN pip install --no-cache-dir auditlens
 WORKDIR /data
 ENTRYPOINT ["auditlens"]
-CMD ["run", "--quiet"]
+CMD [@WORDS@"run", "--quiet"]
 """
 
 COMPOSE = """\
@@ -169,7 +173,7 @@ services:
     volumes:
       - .:/data
     entrypoint: ["/bin/sh", "-c"]
-    command: ["while true; do auditlens run --quiet; sleep 86400; done"]
+    command: ["while true; do auditlens @TRUST@run --quiet; sleep 86400; done"]
 """
 
 IGNORED = """\
@@ -205,7 +209,7 @@ WINDOWS = """\
   <Actions>
     <Exec>
       <Command>@PYTHON@</Command>
-      <Arguments>-m auditlens run --quiet</Arguments>
+      <Arguments>@RUN@</Arguments>
       <WorkingDirectory>@FOLDER@</WorkingDirectory>
     </Exec>
   </Actions>
@@ -250,8 +254,16 @@ SCHEDULES: Mapping[str, Schedule] = {
 }
 
 
-def schedule_files(kind: str, folder: Path, python: str = sys.executable) -> dict[str, bytes]:
+def schedule_files(
+    kind: str, folder: Path, python: str = sys.executable, *, trust: str = ""
+) -> dict[str, bytes]:
     """The files of one schedule by name, for the settings in ``folder``.
+
+    Args:
+        kind: One of SCHEDULES.
+        folder: Where the settings file is.
+        python: The interpreter that runs it.
+        trust: SHA-256 (hex) of the settings file; empty when it moves no secret.
 
     Raises UsageError for a kind that is not in SCHEDULES or a folder no line can hold.
     """
@@ -265,6 +277,9 @@ def schedule_files(kind: str, folder: Path, python: str = sys.executable) -> dic
         "@FOLDER@": chosen.quote(place),
         "@PLAIN_FOLDER@": plain_systemd(place),
         "@PYTHON@": chosen.quote(python),
+        "@RUN@": "-P -m auditlens @TRUST@run --quiet",
+        "@TRUST@": f"--trust {trust} " if trust else "",
+        "@WORDS@": f'"--trust", "{trust}", ' if trust else "",
     }
     made = {}
     for name, template in chosen.files.items():

@@ -17,6 +17,8 @@ from auditlens.notify.post import SECONDS, place_of, post
 from auditlens.notify.undelivered import Undelivered
 from auditlens.notify.wording import BODIES, check_answer, mail_of
 from auditlens.settings import Target
+from auditlens.settings.targets import OURS
+from auditlens.sources.address import Key
 from auditlens.sources.patience import parse_retry_after
 
 __all__ = ["PAUSES", "Manner", "Sent", "deliver", "send_waiting"]
@@ -170,4 +172,9 @@ def secret(target: Target, key: str, environ: Mapping[str, str]) -> str:
         raise Undelivered(f"{variable} is not set or empty", fix="Export it")
     if not value.isprintable():
         raise Undelivered(f"{variable} holds a control character", fix="Set it again")
+    held = (environ.get(ours, "").strip() for ours in OURS)
+    if any(Key(one).stands_in(value) for one in held if one):
+        raise Undelivered(
+            f"{variable} holds a secret of AuditLens", fix="Give each receiver a secret of its own"
+        )
     return value

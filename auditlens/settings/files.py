@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from auditlens.canonical import sha256_hex
 from auditlens.errors import AuditLensError, DocumentError
-from auditlens.files import read_text
+from auditlens.files import read
 from auditlens.settings.known import NAMES, PATHS
+from auditlens.settings.syntax import MAX_BYTES, brief, parse_toml
 from auditlens.settings.targets import read_targets
 from auditlens.settings.values import checked, suggestion
 
@@ -21,9 +22,6 @@ __all__ = ["FILE_NAME", "SettingsFile", "find_file", "has_table"]
 FILE_NAME = "auditlens.toml"
 PROJECT = "pyproject.toml"
 TABLE = "tool.auditlens"
-LARGEST = 1 << 20
-"""Bytes a settings file may have; a larger one is no settings file."""
-PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def find_file(start: Path) -> Path | None:
@@ -33,7 +31,8 @@ def find_file(start: Path) -> Path | None:
     has a table ``[tool.auditlens]``.
     """
     for folder in (start, *start.parents):
-        if (path := folder / FILE_NAME).is_file():
+        # What stands there but is no readable file is told when it is read.
+        if os.path.lexists(path := folder / FILE_NAME):
             return path
         if has_table(folder):
             return folder / PROJECT
@@ -42,25 +41,18 @@ def find_file(start: Path) -> Path | None:
 
 def has_table(folder: Path) -> bool:
     """Whether the folder's ``pyproject.toml`` holds settings of ours."""
+    path = folder / PROJECT
     try:
-        text = read_text(folder / PROJECT, most=LARGEST)
-        if "auditlens" not in text:
+        raw = read(path, most=MAX_BYTES, follow=True)
+        if b"auditlens" not in raw:
             return False
-        return "auditlens" in tomllib.loads(text).get("tool", {})
-    except tomllib.TOMLDecodeError:
+        tool = parse_toml(raw, path).get("tool")
+        return isinstance(tool, dict) and "auditlens" in tool
+    except DocumentError:
         # One that says it is ours is read all the same, so that its fault is told.
-        return f"[{TABLE}" in text
-    except (OSError, UnicodeDecodeError, AuditLensError):
+        return f"[{TABLE}".encode() in raw
+    except (OSError, AuditLensError):
         return False
-
-
-def toml_fault(path: Path, told: str) -> DocumentError:
-    """The error for text that is no TOML, with the place the parser names."""
-    found = PLACE.search(told)
-    line, column = (int(found[n] or 0) for n in (1, 2)) if found else (0, 0)
-    fix = "Write name = value, and put text between quotes"
-    message = f"is not valid TOML: {PLACE.sub('', told)}"
-    return DocumentError(message, path=path, line=line, column=column, fix=fix)
 
 
 @dataclass(frozen=True)
@@ -75,25 +67,26 @@ class SettingsFile:
         return TABLE if self.path.name == PROJECT else ""
 
     @cached_property
-    def text(self) -> str:
-        """The whole file. Raises DocumentError when it is not readable text."""
+    def raw(self) -> bytes:
+        """The bytes of the file, read once. Raises DocumentError when it is no regular file."""
         try:
-            return read_text(self.path, most=LARGEST)
+            return read(self.path, most=MAX_BYTES, follow=True)
         except OSError as error:
             raise DocumentError(f"cannot be read ({error.strerror})", path=self.path) from None
         except AuditLensError as error:
             reason = error.message.removeprefix(f"{self.path} ")
             raise DocumentError(reason, path=self.path, fix=error.fix) from None
-        except UnicodeDecodeError:
-            raise DocumentError("is not UTF-8 text", path=self.path) from None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of its bytes: what trust in it rests on."""
+        return sha256_hex(self.raw)
 
     def parsed(self) -> Mapping[str, Any]:
         """The settings as TOML has them. Raises DocumentError for what is no TOML."""
-        try:
-            data = tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
-            raise toml_fault(self.path, str(error)) from None
-        held = data["tool"]["auditlens"] if self.table else data
+        held: Any = parse_toml(self.raw, self.path)
+        for name in self.table.split(".") if self.table else ():
+            held = held.get(name) if isinstance(held, dict) else None
         if not isinstance(held, dict):
             raise DocumentError(f"[{TABLE}] must be a table", path=self.path)
         return held
@@ -104,7 +97,7 @@ class SettingsFile:
         data = self.parsed()
         for name in data:
             if name not in NAMES:
-                raise self.fault(name, f"'{name}' is no setting", fix=suggestion(name))
+                raise self.fault(name, f"{brief(name)} is no setting", fix=suggestion(name))
         for name, value in data.items():
             if name == "notify":
                 found[name] = read_targets(value, self.target_fault)
@@ -118,11 +111,15 @@ class SettingsFile:
         """The error for one setting, with the line it stands in."""
         return DocumentError(message, path=self.path, line=self.line_of(name), fix=fix)
 
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.raw.decode("utf-8", "replace").split("\n")
+
     def line_of(self, name: str) -> int:
         """Line in which a setting stands; 0 when it cannot be told."""
         inside = not self.table
         above = f"{self.table}." if self.table else ""
-        for number, line in enumerate(self.text.splitlines(), 1):
+        for number, line in enumerate(self.lines, 1):
             bare = line.split("#")[0].strip()
             if bare.startswith("["):
                 head = bare.strip("[] ").replace(" ", "")
@@ -140,7 +137,7 @@ class SettingsFile:
 
     def target_fault(self, target: str, key: str, message: str) -> DocumentError:
         """The error for one key of one table ``[notify.NAME]``, with the line it stands in."""
-        lines = [line.split("#")[0].strip() for line in self.text.splitlines()]
+        lines = [line.split("#")[0].strip() for line in self.lines]
         above = f"{self.table}." if self.table else ""
         heads = (f'[{above}notify.{target}]', f'[{above}notify."{target}"]', f"[{above}notify]",
                  "notify")  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.files import open_regular
 from auditlens.settings.known import Settings
+from auditlens.settings.trust import require_trusted
 
 __all__ = ["find_key"]
 
@@ -22,11 +23,12 @@ def find_key(settings: Settings, environ: Mapping[str, str] | None = None) -> tu
     """The key and where it came from, in words; both empty when there is none.
 
     Raises UsageError for a file that others may read, and a command that fails; no message holds
-    what either gave.
+    what either gave. Raises UntrustedError when a file that is not trusted names either.
     """
     environ = os.environ if environ is None else environ
     if key := environ.get(VARIABLE):
         return key, f"from the environment variable {VARIABLE}"
+    require_trusted(settings.withheld, ("key_command", "key_file"))
     if settings.key_command:
         return from_command(settings.key_command, environ), "from the command key_command"
     if settings.key_file is not None:

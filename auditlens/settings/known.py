@@ -9,8 +9,10 @@ from datetime import date
 from pathlib import Path
 
 from auditlens.settings.targets import Target
+from auditlens.settings.trust import TRUST_VARIABLE, Withheld
 
 __all__ = [
+    "DEFAULTS",
     "FORMS",
     "IDENTITIES",
     "JOURNAL",
@@ -32,6 +34,7 @@ OTHER_VARIABLES = frozenset(
         "AUDITLENS_PAGE_DEADLINE",
         "AUDITLENS_RETRY_BUDGET",
         "AUDITLENS_TRACEBACK",
+        TRUST_VARIABLE,
     }
 )
 JOURNAL = "triage.yml"
@@ -53,8 +56,9 @@ class Settings:
     events, ``identity`` and ``also`` are how the monthly report is made. ``key_file`` and
     ``key_command`` say where the key is when the environment has none. The three heartbeats are
     asked at the start, after a good end and after a bad one. ``notify`` are the receivers by name.
-    ``origins`` says where each value came from: ``file:line`` or a variable; ``unknown`` tells of
-    what looks like a setting and sets nothing.
+    ``origins`` says where each value came from: ``file:line`` or a variable. ``withheld`` are the
+    settings that would move a secret and stand in a file that is not trusted: they keep their
+    defaults. ``unknown`` tells of what looks like a setting and sets nothing.
     """
 
     archive: Path = Path("archive")
@@ -89,6 +93,7 @@ class Settings:
     notify: Mapping[str, Target] = field(default_factory=dict)
     path: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    withheld: Mapping[str, Withheld] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
 
     @property
@@ -115,5 +120,6 @@ def beside(archive: Path, name: str) -> Path:
 NAMES = tuple(
     item.name
     for item in dataclasses.fields(Settings)
-    if item.name not in ("path", "origins", "unknown")
+    if item.name not in ("path", "origins", "withheld", "unknown")
 )
+DEFAULTS = {name: getattr(Settings(), name) for name in NAMES}

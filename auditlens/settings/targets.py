@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditlens.settings.syntax import brief
+
 __all__ = ["KINDS", "Target", "read_targets"]
 
 Fault = Callable[[str, str, str], Exception]
@@ -22,6 +24,8 @@ ALLOWED = ("loopback", "private", "link-local")
 LEVELS = ("informational", "low", "medium", "high", "critical")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+OURS = frozenset({"SECODA_API_KEY", "AUDITLENS_IDENTITY_KEY"})
+"""Variables with secrets of our own, which no receiver may have."""
 EVERY = {"kind": True, "tell": False, "level": False, "allow": False}
 KINDS: Mapping[str, Mapping[str, bool]] = {
     "slack": {"url_env": True},
@@ -68,19 +72,19 @@ def read_targets(data: Any, fault: Fault) -> dict[str, Target]:
 
 def read_target(name: str, table: Any, fault: Fault) -> Target:
     if not isinstance(table, dict):
-        raise fault(name, "", f"'{name}' must be a table: [notify.{name}]")
+        raise fault(name, "", f"{brief(name)} must be a table: [notify.NAME]")
     if not NAME.fullmatch(name):
-        raise fault(name, "", f"{name!r} is no name; use a-z, 0-9, '-' and '_', at most 40")
+        raise fault(name, "", f"{brief(name)} is no name; use a-z, 0-9, '-' and '_', at most 40")
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        found = "is missing" if kind is None else f"is {kind!r}"
+        found = "is missing" if kind is None else f"is {brief(kind)}"
         raise fault(name, "kind", f"'kind' {found}; use one of {', '.join(KINDS)}")
     keys = {**EVERY, **KINDS[kind]}
     for key in table:
         if key not in keys:
             near = difflib.get_close_matches(key, keys, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(keys)}"
-            raise fault(name, key, f"'{key}' is no key of kind {kind!r}; {hint}")
+            raise fault(name, key, f"{brief(key)} is no key of kind {kind!r}; {hint}")
     held = {key: checked(name, key, value, fault) for key, value in table.items()}
     for key, needed in keys.items():
         if needed and key not in table:
@@ -99,15 +103,15 @@ def checked(name: str, key: str, value: Any, fault: Fault) -> Any:
     """One value in its type."""
     if key == "port":
         if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65_536:
-            raise fault(name, key, f"'port' must be a number from 1 to 65535, not {value!r}")
+            raise fault(name, key, f"'port' must be a number from 1 to 65535, not {brief(value)}")
         return value
     if key in ("to", "allow"):
         if not isinstance(value, list) or not all(is_line(one) for one in value) or not value:
             raise fault(name, key, f"'{key}' must be a list of texts")
         if key == "allow" and (wrong := [one for one in value if one not in ALLOWED]):
-            raise fault(name, key, f"'allow' names {wrong[0]!r}; use {', '.join(ALLOWED)}")
+            raise fault(name, key, f"'allow' names {brief(wrong[0])}; use {', '.join(ALLOWED)}")
         if key == "to" and (wrong := [one for one in value if not is_mailbox(one)]):
-            raise fault(name, key, f"{wrong[0]!r} is no e-mail address")
+            raise fault(name, key, f"{brief(wrong[0])} is no e-mail address")
         return tuple(value)
     if not is_line(value):
         raise fault(name, key, f"'{key}' must be one line of text")
@@ -117,11 +121,13 @@ def checked(name: str, key: str, value: Any, fault: Fault) -> Any:
 def checked_line(name: str, key: str, value: str, fault: Fault) -> str:
     """One value that is text: a choice, a variable's name, an address of mail."""
     if key in CHOICES and value not in CHOICES[key]:
-        raise fault(name, key, f"'{key}' is {value!r}; use one of {', '.join(CHOICES[key])}")
+        raise fault(name, key, f"'{key}' is {brief(value)}; use one of {', '.join(CHOICES[key])}")
     if key.endswith("_env") and not VARIABLE.fullmatch(value):
         raise fault(name, key, f"'{key}' names an environment variable; the secret stands in it")
+    if key.endswith("_env") and value.upper() in OURS:
+        raise fault(name, key, f"'{key}' names {value}, which is no receiver's secret")
     if key == "sender" and not is_mailbox(value):
-        raise fault(name, key, f"{value!r} is no e-mail address")
+        raise fault(name, key, f"{brief(value)} is no e-mail address")
     return value
 
 

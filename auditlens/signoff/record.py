@@ -39,7 +39,8 @@ FOLDERS = ("rules", "own-rules")
 """What the roots of rules are called in a record, in their order."""
 
 PRIVATE = (
-    "archive", "rules", "own_rules", "directory", "journal", "path", "origins", "unknown",
+    "archive", "rules", "own_rules", "directory", "journal", "path", "origins", "withheld",
+    "unknown",
     "api_url", "api", "fail_on", "reviewer", "reports", "outbox", "grace_days", "key_file",
     "key_command", "identity", "also", "heartbeat", "heartbeat_start", "heartbeat_fail", "notify",
 )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import NoReturn
 from urllib.parse import quote, urlencode
 
 from auditlens.errors import UsageError
+from auditlens.sources.written import written_forms
 
 __all__ = ["Address", "Key", "read_address", "read_key", "shown"]
 
@@ -28,6 +29,8 @@ KEY = re.compile(r"[\x21-\x7e]+")
 EXAMPLE = "Set SECODA_API_URL, for example to https://api.secoda.co or https://YOUR.domain"
 MAKE_KEY = "Make one in Secoda under Settings > API and set SECODA_API_KEY"
 SHOWN = 80
+LEAST = 8
+"""Characters of a key that is looked for inside other text."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,11 @@ class Key:
 
     def redact(self, text: str) -> str:
         """Return ``text`` with every occurrence of the key replaced, however it is written."""
-        for form in (self._text, quote(self._text, safe="")):
-            text = re.sub(re.escape(form), "[key]", text, flags=re.IGNORECASE)
-        return text
+        return written_forms(self._text).sub("[key]", text) if self._text else text
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a text is the key or holds it, however it is written; chance is left out."""
+        return text == self._text or (len(self._text) >= LEAST and self.redact(text) != text)
 
 
 def read_key(text: str | None) -> Key:

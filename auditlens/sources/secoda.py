@@ -82,6 +82,8 @@ class SecodaSource:
         address = read_address(given.get("SECODA_API_URL") if self.url is None else self.url)
         self.url = address.text
         self.secret = read_key(given.get("SECODA_API_KEY") if key is None else key)
+        if self.secret.stands_in(address.text):
+            raise UsageError("The address holds the key", fix="Write the address without it")
         if not self.max_page_bytes > 0:
             raise UsageError("max_page_bytes must be above 0")
         self.query: Query = read_query(

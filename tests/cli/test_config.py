@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from auditlens.canonical import sha256_hex
 from auditlens.settings import NAMES
 
 FILE = """\
@@ -32,6 +33,7 @@ def settled(tmp_path, monkeypatch):
     own = 'key_command = ["vault", "read", "pass-word-5"]\nseed = 7\ntimezone = "UTC"\n'
     (tmp_path / "home" / "auditlens" / "auditlens.toml").write_text(own)
     (tmp_path / "auditlens.toml").write_text(FILE)
+    monkeypatch.setenv("AUDITLENS_TRUST", sha256_hex(FILE))
     monkeypatch.delenv("APPDATA", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AUDITLENS_FAIL_ON", "high")

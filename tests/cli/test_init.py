@@ -15,7 +15,7 @@ def test_without_a_terminal_the_defaults_are_taken(run, tmp_path):
     """And the file is one that every command reads."""
     done = run("init")
     assert done.exit_code == 0, done.output
-    settings = load_settings(tmp_path, {})
+    settings = load_settings(tmp_path)
     assert (settings.api_url, settings.timezone) == ("https://api.secoda.co", "UTC")
     assert "auditlens.env" in (tmp_path / ".gitignore").read_text().splitlines()
 
@@ -48,7 +48,7 @@ def test_four_questions_are_asked_on_a_terminal(run, tmp_path, monkeypatch):
     done = CliRunner().invoke(init, ["--folder", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert len(asked) == 4
-    assert load_settings(tmp_path, {}).reviewer == 'Ana "A" Birch'
+    assert load_settings(tmp_path).reviewer == 'Ana "A" Birch'
 
 
 def test_a_wrong_answer_is_asked_for_again(run, tmp_path, monkeypatch):
@@ -63,7 +63,7 @@ def test_a_wrong_answer_is_asked_for_again(run, tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     for told in ("Use https://", "No time zone is called 'Mars'", "called 'sometimes'"):
         assert told in done.output
-    settings = load_settings(tmp_path, {})
+    settings = load_settings(tmp_path)
     assert (settings.api_url, settings.timezone) == ("https://x.test", "Europe/Paris")
     assert settings.reviewer == "Rita"
     assert (tmp_path / "auditlens.cron").is_file()
@@ -113,7 +113,7 @@ def test_a_rule_and_a_journal_come_to_start_from(run, tmp_path):
 
     done = run("init")
     assert "rules/our_night_deletion.yml" in done.stdout.splitlines()
-    found = load_rules(rule_roots(load_settings(tmp_path, {})))
+    found = load_rules(rule_roots(load_settings(tmp_path)))
     assert len(found.rules) == len(load_rules().rules) + 1
     assert not found["our_night_deletion"].enabled
     own = load_rules(tmp_path / "rules")
@@ -142,7 +142,7 @@ def test_what_is_there_is_left_alone(run, tmp_path):
     assert run("init").stdout == "auditlens.toml\n"
     assert [one.name for one in (tmp_path / "rules").iterdir()] == ["linting.yml"]
     assert (tmp_path / "triage.yml").read_text() == "# mine\n"
-    assert load_settings(tmp_path, {}).own_rules is None
+    assert load_settings(tmp_path).own_rules is None
     assert run("rules", "list").exit_code == 0
 
 

@@ -43,6 +43,7 @@ def ready(run, answers, tmp_path, monkeypatch):
     """Settings with one receiver, and one message that waits."""
     text = '[notify.team]\nkind = "slack"\nurl_env = "HOOK"\nallow = ["loopback"]\n'
     (tmp_path / "auditlens.toml").write_text(text)
+    assert run("config", "trust").exit_code == 0
     monkeypatch.setenv("HOOK", answers["url"])
     monkeypatch.setattr("auditlens.notify.sending.PAUSES", ())
     shelf = tmp_path / "reports-out" / "2026-10"

@@ -16,6 +16,7 @@ from threading import Thread
 
 import pytest
 
+from auditlens.canonical import sha256_hex
 from auditlens.monthly.job import Job, run_job
 from auditlens.monthly.shelf import Shelf
 from auditlens.notify import Manner
@@ -164,6 +165,7 @@ class Office:
             "SECODA_API_URL": self.server.url,
             "SECODA_API_KEY": self.server.key,
             "AUDITLENS_RETRY_BUDGET": "1",
+            "AUDITLENS_TRUST": sha256_hex(settings),
         }
         command = [sys.executable, "-m", "auditlens", "run", *more]
         return subprocess.Popen(

@@ -15,10 +15,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from auditlens.canonical import sha256_hex
 from auditlens.cli.init import SCHEDULES as OFFERED
 from auditlens.cli.init import init
 from auditlens.errors import UsageError
 from auditlens.monthly.schedules import SCHEDULES, schedule_files
+from auditlens.settings import UntrustedError
 
 TASK = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
 
@@ -75,7 +77,7 @@ def test_systemd_reads_the_service_and_the_timer(tmp_path):
     parsed.read_string(files["auditlens.timer"].replace("[Unit]", "[Timer's unit]"))
     assert parsed["Timer"]["Persistent"] == "true"
     assert parsed["Service"]["Type"] == "oneshot"
-    assert parsed["Service"]["ExecStart"].endswith("-m auditlens run --quiet")
+    assert parsed["Service"]["ExecStart"].endswith("run --quiet")
     if not shutil.which("systemd-analyze"):
         return
     units = [str(tmp_path / name) for name in files]
@@ -93,7 +95,7 @@ def test_the_workflow_is_started_by_hand_and_at_an_odd_minute(tmp_path):
     minute = int(parsed["on"]["schedule"][0]["cron"].split()[0])
     assert minute % 5
     steps = parsed["jobs"]["run"]["steps"]
-    assert any(step.get("run") == "auditlens run" for step in steps)
+    assert any(step.get("run", "").startswith("auditlens --trust ") for step in steps)
     assert any(step.get("uses", "").startswith("actions/upload-artifact@") for step in steps)
     assert parsed["concurrency"]["cancel-in-progress"] is False
 
@@ -129,7 +131,8 @@ def test_the_dag_tries_again_what_passes_by_itself(tmp_path, monkeypatch, code, 
     except (Fail, RuntimeError) as error:
         assert type(error).__name__ == raised  # noqa: PT017 - either class may be the right one
     ((command,), options) = calls[0]
-    assert command[-3:] == ["-m", "auditlens", "run"]
+    assert command[1:5] == ["-P", "-m", "auditlens", "--trust"]
+    assert command[-1] == "run"
     assert Path(options["cwd"]) == tmp_path.absolute()
     assert space["FOLDER"] == str(tmp_path.absolute())
 
@@ -138,7 +141,7 @@ def test_the_container_runs_daily_and_keeps_its_data_outside(tmp_path):
     """A file of the key is named, not copied into the image."""
     files = written("container", tmp_path)
     service = yaml.safe_load(files["compose.yml"])["services"]["auditlens"]
-    assert "auditlens run" in service["command"][0]
+    assert "run --quiet" in service["command"][0]
     assert service["env_file"] == "auditlens.env"
     assert service["volumes"] == [".:/data"]
     assert files["Dockerfile"].startswith("FROM python:")
@@ -163,7 +166,7 @@ def test_an_odd_folder_is_quoted_for_windows_and_systemd():
     assert ET.fromstring(task).findtext(f".//{TASK}WorkingDirectory") == str(odd.absolute())
     service = schedule_files("systemd", odd, "/a b/python")["auditlens.service"].decode()
     assert "100%%" in service
-    assert 'ExecStart="/a b/python" -m' in service
+    assert 'ExecStart="/a b/python" -P -m' in service
 
 
 def test_a_schedule_joins_settings_that_are_there_and_replaces_nothing(tmp_path):
@@ -181,3 +184,52 @@ def test_no_file_holds_a_key(kind, tmp_path, monkeypatch):
     """Even when one stands in the environment."""
     monkeypatch.setenv("SECODA_API_KEY", "hidden-key-1234")
     assert all("hidden-key-1234" not in text for text in written(kind, tmp_path).values())
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_a_schedule_carries_the_hash_of_the_settings(tmp_path, kind):
+    """So a later edit of the file cannot say where the key goes; a harmless file needs none."""
+    files = written(kind, tmp_path)
+    sha256 = sha256_hex((tmp_path / "auditlens.toml").read_bytes())
+    assert any(sha256 in text for text in files.values())
+    harmless = schedule_files(kind, tmp_path).values()
+    assert not any(b"trust" in text for text in harmless)
+    assert not any("trust".encode("utf-16-le") in text for text in harmless)
+
+
+def crontab_command(folder: Path) -> str:
+    """What cron would hand to a shell."""
+    (line,) = [x for x in (folder / "auditlens.cron").read_text().splitlines() if x[0] != "#"]
+    return line.split(maxsplit=5)[5]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a crontab has a POSIX shell")
+@pytest.mark.parametrize("edit", ["address", "receiver", "comment"])
+def test_an_edit_of_the_folder_moves_no_scheduled_key(tmp_path, monkeypatch, edit):
+    """Run as cron does it, by a user whose list of trusted files is not there."""
+    written("cron", tmp_path)
+    path = tmp_path / "auditlens.toml"
+    more = {"address": path.read_text().replace("a.test", "b.test"),
+            "receiver": path.read_text() + '[notify.x]\nkind = "slack"\nurl_env = "X"\n',
+            "comment": path.read_text() + "#"}  # fmt: skip
+    path.write_text(more[edit])
+    (tmp_path / "auditlens.env").write_text("SECODA_API_KEY=k3y\n")
+    (tmp_path / "json.py").write_text("raise SystemExit('a module of the folder ran')\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nobody"))
+    done = subprocess.run(
+        ["/bin/sh", "-c", crontab_command(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "[AL-204]" in done.stderr
+    assert not (tmp_path / "archive").exists()
+
+
+@pytest.mark.parametrize("variable", ["", "SECODA_API_URL", "AUDITLENS_API_URL"])
+def test_no_schedule_is_written_for_a_file_that_is_not_trusted(tmp_path, monkeypatch, variable):
+    """It would trust what nobody read; a variable of this shell changes nothing in that."""
+    (tmp_path / "auditlens.toml").write_text('api_url = "https://b.test"\n')
+    if variable:
+        monkeypatch.setenv(variable, "https://a.test")
+    done = CliRunner().invoke(init, ["--folder", str(tmp_path), "--schedule", "cron"])
+    assert isinstance(done.exception, UntrustedError)
+    assert not (tmp_path / "auditlens.cron").exists()

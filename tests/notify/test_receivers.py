@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -205,3 +207,32 @@ def test_an_address_that_cannot_be_used_is_not_shown(url, receiver):
     with pytest.raises(Undelivered, match="address cannot be used") as told:
         deliver(target("slack", receiver), message(), {"HOOK": url})
     assert url not in str(told.value)
+
+
+LOGS_KEY = "sk-4f9A/bC+dE3_xyz~07"
+
+
+@pytest.mark.parametrize("ours", ["SECODA_API_KEY", "AUDITLENS_IDENTITY_KEY"])
+@pytest.mark.parametrize(
+    ("kind", "variable"),
+    [("slack", "HOOK"), ("teams", "HOOK"), ("webhook", "HOOK"), ("webhook", "SIGN"),
+     ("pagerduty", "ROUTING"), ("jira", "TOKEN"), ("email", "PASSWORD")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "form", ["{0}", " {0}\n", "x{0}y", "https://h.example/{0}?a=b", "{1}", "{2}"]
+)
+def test_no_receiver_gets_a_secret_of_ours(kind, variable, ours, form, receiver, sink, environ):
+    """Whatever the variable is called that holds it, alone, inside other text or in base64."""
+    coded = base64.b64encode(LOGS_KEY.encode()).decode()
+    held = form.format(LOGS_KEY, coded, LOGS_KEY.encode().hex())
+    told = environ | {variable: held, ours: LOGS_KEY}
+    if kind == "email":
+        aim = replace(mailbox(sink), options=mailbox(sink).options | {
+            "user": "a", "password_env": variable})  # fmt: skip
+    else:
+        aim = target(kind, receiver, **({"secret_env": "SIGN"} if kind == "webhook" else {}))
+    with pytest.raises(Undelivered, match=f"{variable} holds a secret of AuditLens") as fault:
+        deliver(aim, message(), told)
+    assert receiver.heard == []
+    assert sink.mails == []
+    assert LOGS_KEY not in str(fault.value)

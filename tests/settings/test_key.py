@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from auditlens.errors import DocumentError, UsageError
-from auditlens.settings import Settings, find_key, load_settings
+from auditlens.errors import UsageError
+from auditlens.settings import Settings, UntrustedError, find_key, load_settings
 
 
 def printing(text: str, code: int = 0) -> tuple[str, ...]:
@@ -68,12 +68,13 @@ def test_a_missing_or_empty_file_is_told(tmp_path):
         find_key(Settings(key_file=tmp_path / "empty"), {})
 
 
-def test_a_command_is_taken_from_the_users_own_settings_alone(tmp_path):
-    """A folder that came from elsewhere cannot have anything run."""
+def test_a_command_of_a_folder_counts_only_when_its_file_is_trusted(tmp_path):
+    """A folder that came from elsewhere cannot have anything run; the user's own file can."""
     (tmp_path / "auditlens.toml").write_text('key_command = ["evil"]\n')
-    with pytest.raises(DocumentError, match=r"toml:1: 'key_command' is read from your own"):
-        load_settings(tmp_path, {})
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with pytest.raises(UntrustedError, match=r"key_command \(line 1\)"):
+        find_key(load_settings(tmp_path, environ), environ)
     own = tmp_path / "config" / "auditlens" / "auditlens.toml"
     own.parent.mkdir(parents=True)
     (tmp_path / "auditlens.toml").rename(own)
-    assert load_settings(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "config")}).key_command
+    assert load_settings(tmp_path, environ).key_command

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditlens.errors import DocumentError, UsageError
-from auditlens.settings import load_settings
+from auditlens.settings import SettingsFile, load_settings
 
 
 def write(folder: Path, text: str) -> Path:
@@ -52,7 +52,7 @@ def test_lists_and_tables_have_their_types(tmp_path: Path):
         ("fail_on = 'huge'", "use one of informational"),
         ("holidays = ['soon']", "write 2026-12-25"),
         ("placeholders = 3", "table of lists"),
-        ("seed = ", "auditlens.toml: is not valid TOML: Invalid value"),
+        ("seed = ", "auditlens.toml:1: is not valid TOML: Invalid value"),
         ("\nseed = 1\ntimezone = Mars", "auditlens.toml:3:12: is not valid TOML: .*between quotes"),
         ("frameworks = 'soc2'", "must be a list"),
         ("archive = 3", "must be text"),
@@ -135,8 +135,7 @@ def test_two_files_in_one_folder_are_not_mixed(tmp_path: Path):
     [
         ("seeds = 4", "pyproject.toml:6: 'seeds' is no setting. Did you mean 'seed'"),
         ("timezone = 'Mars'", "pyproject.toml:6: .*No time zone"),
-        ("seed =", "pyproject.toml: is not valid TOML"),
-        ("key_command = ['x']", "pyproject.toml:6: 'key_command' is read from your own settings"),
+        ("seed =", "pyproject.toml:6: is not valid TOML"),
         ("[tool.auditlens.notify.team]\nkind = 'slack'\nurl = 'x'",
          r"pyproject.toml:8: \[tool.auditlens.notify.team\]: 'url' is no key"),
         ("[tool.auditlens.notify.team]\nkind = 'x'", "pyproject.toml:7: .*'kind' is 'x'"),
@@ -160,8 +159,9 @@ GOOD = '[notify.team]\nkind = "slack"\nurl_env = "SLACK_URL"\n'
 
 def test_receivers_are_read_from_their_tables(tmp_path: Path):
     """With what each may be told, and without any secret."""
-    write(tmp_path, GOOD + 'tell = "levels"\nlevel = "high"\nallow = ["private"]\n')
-    (one,) = load_settings(tmp_path, {}).notify.values()
+    path = write(tmp_path, GOOD + 'tell = "levels"\nlevel = "high"\nallow = ["private"]\n')
+    trust = [SettingsFile(path).sha256]
+    (one,) = load_settings(tmp_path, {}, trust=trust).notify.values()
     assert (one.name, one.kind, one.tell, one.level) == ("team", "slack", "levels", "high")
     assert (one.allow, dict(one.options)) == (("private",), {"url_env": "SLACK_URL"})
 
@@ -200,3 +200,16 @@ def test_the_forms_of_a_report_are_those_the_report_has():
     from auditlens.settings import FORMS
 
     assert set(FORMS) == set(report.FORMS)
+
+
+@pytest.mark.parametrize("variable", ["SECODA_API_KEY", "secoda_api_key", "AUDITLENS_IDENTITY_KEY"])
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("slack", "url_env"), ("teams", "url_env"), ("webhook", "url_env"), ("webhook", "secret_env"),
+     ("pagerduty", "key_env"), ("jira", "token_env"), ("email", "password_env")],
+)  # fmt: skip
+def test_a_secret_of_ours_is_no_receivers(tmp_path: Path, kind: str, key: str, variable: str):
+    """A trusted file may not name it either."""
+    write(tmp_path, f'[notify.team]\nkind = "{kind}"\n{key} = "{variable}"\n')
+    with pytest.raises(DocumentError, match=f"toml:3: .*'{key}' names {variable}, which is no"):
+        load_settings(tmp_path, {})
