@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,45 +52,66 @@ def load_settings(
         UsageError: A fault in the environment, or in the list of trusted files.
     """
     environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    withheld: dict[str, Withheld] = {}
-    unknown: list[str] = []
     hashes = given_hashes(environ, trust)
     nearest = find_file((start or Path.cwd()).resolve())
     own = own_file(environ)
+    found = Found()
     if nearest and nearest.name == FILE_NAME and has_table(nearest.parent):
-        unknown.append(f"{nearest.with_name(PROJECT)} sets nothing: {FILE_NAME} is beside it")
+        found.unknown.append(f"{nearest.with_name(PROJECT)} sets nothing: {FILE_NAME} is beside it")
     for path in (own, nearest):
         if path and (path == nearest or path.is_file()):
-            file = SettingsFile(path)
-            found = file.values()
-            places = {name: file.origin_of(name) for name in found}
-            guarded = found.keys() & GUARDED.keys()
-            held = kept_back(file, environ, hashes) if guarded else None
-            if held is not None:
-                withheld |= {name: replace(held, place=places[name]) for name in guarded}
-                places |= {name: f"{places[name]} (not trusted)" for name in guarded}
-                found |= {name: DEFAULTS[name] for name in guarded}
-            else:
-                withheld = {name: one for name, one in withheld.items() if name not in guarded}
-            values |= found
-            origins |= places
-    for variable, text in sorted(environ.items()):
-        if variable.startswith("AUDITLENS_") and variable not in OTHER_VARIABLES:
-            name = variable.removeprefix("AUDITLENS_").lower()
-            if name not in NAMES or name in TABLES:
-                unknown.append(f"{variable} is no setting. {suggestion(name)}")
-                continue
-            values[name] = checked(name, from_text(name, text), variable_fault(variable))
-            origins[name] = variable
-            withheld.pop(name, None)
-    if url := environ.get("SECODA_API_URL"):
-        values["api_url"], origins["api_url"] = url, "SECODA_API_URL"
-        withheld.pop("api_url", None)
+            found.add_file(SettingsFile(path), environ, hashes)
+    found.add_environment(environ)
     return Settings(
-        **values, path=nearest, origins=origins, withheld=withheld, unknown=tuple(unknown)
+        **found.values,
+        path=nearest,
+        origins=found.origins,
+        withheld=found.withheld,
+        unknown=tuple(found.unknown),
     )
+
+
+@dataclass
+class Found:
+    """What was read so far, the later above the earlier."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    withheld: dict[str, Withheld] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+    def add(self, name: str, value: Any, origin: str) -> None:
+        """Take a value that counts."""
+        self.values[name], self.origins[name] = value, origin
+        self.withheld.pop(name, None)
+
+    def add_file(
+        self, file: SettingsFile, environ: Mapping[str, str], hashes: Collection[str]
+    ) -> None:
+        """Take a file's values; a guarded one of a file that is not trusted keeps its default."""
+        values = file.values()
+        guarded = values.keys() & GUARDED.keys()
+        why = kept_back(file, environ, hashes) if guarded else None
+        for name, value in values.items():
+            place = file.origin_of(name)
+            if why is not None and name in guarded:
+                self.add(name, DEFAULTS[name], f"{place} (not trusted)")
+                self.withheld[name] = replace(why, place=place)
+            else:
+                self.add(name, value, place)
+
+    def add_environment(self, environ: Mapping[str, str]) -> None:
+        """Take the variables of settings; one that looks like a setting and is none is told."""
+        for variable, text in sorted(environ.items()):
+            if variable.startswith("AUDITLENS_") and variable not in OTHER_VARIABLES:
+                name = variable.removeprefix("AUDITLENS_").lower()
+                if name not in NAMES or name in TABLES:
+                    self.unknown.append(f"{variable} is no setting. {suggestion(name)}")
+                    continue
+                value = checked(name, from_text(name, text), variable_fault(variable))
+                self.add(name, value, variable)
+        if url := environ.get("SECODA_API_URL"):
+            self.add("api_url", url, "SECODA_API_URL")
 
 
 def kept_back(

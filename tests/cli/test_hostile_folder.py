@@ -141,7 +141,7 @@ def test_a_check_of_a_file_goes_on(run, tmp_path, hostile, listener):
     """It asks no server."""
     hostile("api_url")
     log = tmp_path / "log.ndjson"
-    simulate(3, people=3, services=0, resources=9, days=4, end=date(2026, 7, 1), incidents=0,
+    simulate(3, people=3, services=0, resources=10, days=4, end=date(2026, 7, 1), incidents=0,
              traps=False).write_ndjson(log, "legacy")  # fmt: skip
     done = run("check", log, "--period", "2026-06")
     assert done.exit_code in (0, 3), done.exception
