@@ -1,4 +1,8 @@
-"""The classifier: raw kinds of event become actions, and actions belong to groups."""
+"""The classifier: raw kinds of event become actions, and actions belong to groups.
+
+Three looks, each only at what the one before left open: the kind; what it was done to (entity and
+verb); the source's own phrase. ``action_basis`` says which of them found the action.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,65 @@ from auditlens.documents import Document, read_documents
 from auditlens.errors import UsageError
 from auditlens.shipped import rules_folder
 
-__all__ = ["ACTION_GROUPS", "Classifier", "classify", "load_classifier"]
+__all__ = ["ACTION_BASES", "ACTION_GROUPS", "Classifier", "classify", "load_classifier"]
 
 ACTION_GROUPS = (
     "auth", "read", "write", "export", "share", "permission", "delete", "admin", "system",
 )  # fmt: skip
+ACTION_BASES = ("profile", "specific", "entity", "content", "generic", "unknown")
+"""How an action was found: by the profile's own map, by the kind, by what it was done to, by the
+source's phrase, by a verb alone, not at all."""
 FIELDS = ("what", "entity", "text")
 KINDS = ["event", "subject", "entity_type", "resource_type"]
 WORDS = ["summary", "content"]
+FOUND = ("action", "action_group", "action_basis")
+
+VERBS = {
+    "resource_created": "created",
+    "restored": "created",
+    "resource_updated": "updated",
+    "resource_deleted": "deleted",
+    "archived": "deleted",
+    "viewed": "read",
+}
+"""What the generic actions say was done; any other act on an entity is an update of it."""
+LABEL = r"^(\w+ ){1,3}(\w+ed|set|begun|on|off)$"
+"""A phrase that is no more than a thing and what was done to it: 'custom role deleted'."""
+ENTITY_KEYS = ("created", "updated", "deleted", "any")
+
+SENSITIVE = frozenset({"auth", "permission", "admin", "share", "export"})
+MACHINERY = frozenset({"automation_changed", "monitor_changed", "integration_changed"})
+"""Named in sentences about what runs by itself: in a phrase these stand back for that."""
+RANK = {"read": 0, "write": 1, "system": 1}
+HIGHEST = 2
+"""A phrase never lowers an action: from a group of one rank to one of a lower."""
+
+CUT = (
+    r"(?s)\n.*",
+    r"\"[^\"]*\"|`[^`]*`|\x{00AB}[^\x{00BB}]*\x{00BB}|\x{2018}[^\x{2019}]*\x{2019}",
+    r"\x{201C}[^\x{201D}]*\x{201D}|\x{201E}[^\x{201C}\x{201D}]*[\x{201C}\x{201D}]",
+    r"(^|[\s(\[{:])'[^']*'",
+    r"[\"\x{201C}\x{00AB}`\x{2018}\x{201E}].*",
+    r"(^|[\s(\[{:])'.*",
+    r":.*",
+    r"\b(about|regarding|concerning|titled|entitled|named|called|explaining|how to|how)\b.*",
+)
+"""What a phrase quotes or names is not what was done; what follows a colon is somebody's text."""
+DESCRIBING = (
+    r"\b(descri\w+|document\w*|title\w*|renam\w+|comment\w*|question\w*|answer\w*|repl(y|ies|ied)|"
+    r"mention\w*|definition\w*|readmes?|runbooks?|wikis?|glossar\w+|articles?|notes?|faqs?)\b"
+)
+"""A phrase about a text is about that text, whatever the text is about."""
+
+STEM = (
+    r"(?i)role|permission|access|grant|privilege|polic|user|member|guest|team|group|key|token|secret|"
+    r"credential|password|passkey|mfa|two-factor|2fa|sso|saml|scim|domain|allow|owner|promot|demot|"
+    r"setting|preference|billing|custom|integration|connection|automation|webhook|monitor|incident|"
+    r"job|sync|extraction|schema|export|download|import|shar|public|pii|sensitiv|verif|publish|"
+    r"draft|log|sign|authentic|audit|trail|siem|lineage|account|quality|notif|imperson|session|"
+    r"trust|identit|visib|collection|tag|admin|enabled|disabled|turned|enforced"
+)
+"""Phrases without one of these name nothing that a kind would not."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +87,45 @@ class Pattern:
     action: str
     group: str
     conditions: Mapping[str, tuple[str, ...]]
+    generic: bool = False
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of thing acted on: its group, and the action each verb on it is."""
+
+    expression: str
+    group: str
+    actions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Ordered patterns; the first that matches names the action. ``digest`` is of the file."""
+    """Ordered patterns; the first that matches names the action. ``digest`` is of the file.
+
+    ``entities`` say what a generic act on one of them is.
+    """
 
     patterns: tuple[Pattern, ...]
     digest: str
+    entities: tuple[Entity, ...] = ()
 
     @cached_property
     def groups(self) -> dict[str, str]:
         """Action to group."""
         return {pattern.action: pattern.group for pattern in self.patterns}
+
+    @cached_property
+    def answers(self) -> pl.DataFrame:
+        """One row a pattern, in order: its action, group and whether it sees only a verb."""
+        return pl.DataFrame(
+            {
+                "action": [one.action for one in self.patterns],
+                "group": [one.group for one in self.patterns],
+                "generic": [one.generic for one in self.patterns],
+            },
+            schema={"action": pl.String, "group": pl.String, "generic": pl.Boolean},
+        )
 
     def first_match(self, *, with_text: bool) -> pl.Expr:
         """Position of the first matching pattern, null when none does.
@@ -63,6 +144,52 @@ class Classifier:
             held.append(pl.when(pl.all_horizontal(parts)).then(pl.lit(number, pl.Int16)))
         return pl.coalesce(held)
 
+    def first_specific(self, column: str, *, sensitive: bool) -> pl.Expr:
+        """Position of the first pattern that names more than a verb, met by the kind's words alone.
+
+        In a phrase what is sensitive comes before what runs by itself. ``sensitive`` leaves out
+        the other groups.
+        """
+        numbered = [
+            (number, one)
+            for number, one in enumerate(self.patterns)
+            if set(one.conditions) == {"what"} and not one.generic
+        ]
+        first = [one for one in numbered if is_sensitive(one[1])]
+        after = [one for one in numbered if not is_sensitive(one[1])]
+        held = [
+            pl.when(
+                pl.all_horizontal(
+                    pl.col(column).str.contains(part) for part in one.conditions["what"]
+                )
+            ).then(pl.lit(number, pl.Int16))
+            for number, one in (*first, *after)
+            if one.group in SENSITIVE or not sensitive
+        ]
+        return pl.coalesce(held) if held else pl.lit(None, pl.Int16)
+
+    @cached_property
+    def guarded(self) -> list[int]:
+        """Positions of the sensitive entities, without the machinery that runs by itself."""
+        return [
+            number
+            for number, one in enumerate(self.entities)
+            if one.group in SENSITIVE and MACHINERY.isdisjoint(one.actions.values())
+        ]
+
+    def first_entity(self, column: str) -> pl.Expr:
+        """Position of the first entity the words name, null when they name none."""
+        held = [
+            pl.when(pl.col(column).str.contains(one.expression)).then(pl.lit(number, pl.Int16))
+            for number, one in enumerate(self.entities)
+        ]
+        return pl.coalesce(held) if held else pl.lit(None, pl.Int16)
+
+
+def is_sensitive(pattern: Pattern) -> bool:
+    """Whether a phrase that names this names it before anything that runs by itself."""
+    return pattern.group in SENSITIVE and pattern.action not in MACHINERY
+
 
 def load_classifier(path: Path | None = None) -> Classifier:
     """Load the shipped ``actions.yml`` or one of yours.
@@ -78,8 +205,12 @@ def load_classifier(path: Path | None = None) -> Classifier:
     if not isinstance(entries, list) or not entries:
         raise document.error("'actions' is missing or empty", "actions")
     patterns = tuple(read_pattern(document, number) for number in range(len(entries)))
-    digest = sha256_hex(repr([(p.action, p.group, p.conditions) for p in patterns]))
-    return Classifier(patterns, digest)
+    listed = document.data.get("entities") or []
+    if not isinstance(listed, list):
+        raise document.error("'entities' is a list", "entities")
+    known = frozenset(pattern.action for pattern in patterns)
+    entities = tuple(read_entity(document, number, known) for number in range(len(listed)))
+    return Classifier(patterns, sha256_hex(repr((patterns, entities))), entities)
 
 
 def read_pattern(document: Document, number: int) -> Pattern:
@@ -88,21 +219,42 @@ def read_pattern(document: Document, number: int) -> Pattern:
     if not isinstance(entry, dict) or not isinstance(entry.get("action"), str):
         raise document.error("an entry needs an 'action'", *where)
     for key in entry:
-        if key not in ("action", "group", *FIELDS):
-            fix = f"Known: action, group, {', '.join(FIELDS)}"
+        if key not in ("action", "group", "basis", *FIELDS):
+            fix = f"Known: action, group, basis, {', '.join(FIELDS)}"
             raise document.error(f"'{key}' is not known here", *where, key, fix=fix)
     if entry.get("group") not in ACTION_GROUPS:
         fix = f"Use one of {', '.join(ACTION_GROUPS)}"
         raise document.error(f"{entry.get('group')!r} is no group", *where, "group", fix=fix)
+    if entry.get("basis", "generic") != "generic":
+        raise document.error("'basis' is generic, or left out", *where, "basis")
     conditions = {}
     for name in FIELDS:
         if value := entry.get(name):
-            conditions[name] = (value,) if isinstance(value, str) else tuple(value)
+            conditions[name] = tuple(value) if isinstance(value, list) else (value,)
             for expression in conditions[name]:
                 check_expression(document, expression, *where, name)
     if not conditions:
         raise document.error("an entry needs 'what', 'entity' or 'text'", *where)
-    return Pattern(entry["action"], entry["group"], conditions)
+    return Pattern(entry["action"], entry["group"], conditions, "basis" in entry)
+
+
+def read_entity(document: Document, number: int, known: frozenset[str]) -> Entity:
+    where = ("entities", number)
+    entry: Any = document.data["entities"][number]
+    if not isinstance(entry, dict):
+        raise document.error("an entry of 'entities' is a mapping", *where)
+    for key, value in entry.items():
+        if key not in ("entity", "group", *ENTITY_KEYS):
+            fix = f"Known: entity, group, {', '.join(ENTITY_KEYS)}"
+            raise document.error(f"'{key}' is not known here", *where, key, fix=fix)
+        if key in ENTITY_KEYS and value not in known:
+            raise document.error(f"{value!r} is no action of this file", *where, key)
+    if entry.get("group") not in ACTION_GROUPS:
+        fix = f"Use one of {', '.join(ACTION_GROUPS)}"
+        raise document.error(f"{entry.get('group')!r} is no group", *where, "group", fix=fix)
+    check_expression(document, entry.get("entity"), *where, "entity")
+    actions = {key: entry[key] for key in ENTITY_KEYS if key in entry}
+    return Entity(entry["entity"], entry["group"], actions)
 
 
 def check_expression(document: Document, expression: object, *where: str | int) -> None:
@@ -117,33 +269,184 @@ def check_expression(document: Document, expression: object, *where: str | int) 
 
 
 def classify(frame: pl.DataFrame, classifier: Classifier | None = None) -> pl.DataFrame:
-    """Return ``frame`` (EVENT_SCHEMA) with ``action`` and ``action_group`` filled.
+    """Return ``frame`` (EVENT_SCHEMA) with action, group and basis filled.
 
-    The few distinct kinds are classified once; text is searched only in rows whose kind leaves
-    it open. Unclassified rows stay null.
+    The few distinct kinds are classified once, with what they were done to; text is searched only
+    in rows whose kind leaves it open. The person's own words (``content``) raise a sign-in to a
+    failed one and nothing else. What stays unclassified is null, its basis ``unknown``.
     """
     classifier = classifier or load_classifier()
     kinds = frame.lazy().select(KINDS).unique().with_columns(searched(KINDS)).collect()
     kinds = kinds.with_columns(classifier.first_match(with_text=False).alias("pattern"))
+    kinds = by_entity(named(kinds, classifier), classifier)
     asks_text = [n for n, p in enumerate(classifier.patterns) if "text" in p.conditions]
-    open_kinds = kinds.filter(pl.col("pattern").is_in(asks_text))
-    known = kinds.filter(~pl.col("pattern").is_in(asks_text).fill_null(value=False))
-    found = frame.drop("action", "action_group", strict=False).with_row_index("row")
-    rows = found.select("row", *KINDS).join(
-        known.select(*KINDS, "pattern"), on=KINDS, how="left", nulls_equal=True
+    kinds = kinds.with_columns(asks_text=pl.col("pattern").is_in(asks_text).fill_null(value=False))
+    rows = frame.select(KINDS).with_row_index("row").join(
+        kinds.select(*KINDS, *FOUND, "asks_text"), on=KINDS, how="left", nulls_equal=True,
+        maintain_order="left",
+    )  # fmt: skip
+    found = {name: rows[name] for name in FOUND}
+    if kinds["asks_text"].any():
+        again = rows.filter("asks_text").select("row")
+        read = frame[again["row"]].select(*KINDS, *WORDS).with_columns(searched([*KINDS, *WORDS]))
+        read = read.with_columns(classifier.first_match(with_text=True).alias("pattern"))
+        put(found, again["row"], by_entity(named(read, classifier), classifier))
+    phrases = spoken(frame, found, classifier)
+    put(found, phrases["row"], phrases)
+    given = [found[name] for name in FOUND if name in frame.columns]
+    return frame.with_columns(given)
+
+
+def put(found: dict[str, pl.Series], rows: pl.Series, values: pl.DataFrame) -> None:
+    """Write the values of some rows over those found before."""
+    if not rows.is_empty():
+        for name in FOUND:
+            found[name] = found[name].scatter(rows, values[name])
+
+
+def named(kinds: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
+    """Action, group and basis of the pattern that each kind met."""
+    place = kinds["pattern"].cast(pl.UInt32)
+    answers = classifier.answers.select(pl.all().gather(place))
+    basis = (
+        pl.when(pl.col("generic").is_null())
+        .then(pl.lit("unknown"))
+        .when("generic")
+        .then(pl.lit("generic"))
+        .otherwise(pl.lit("specific"))
     )
-    pattern = rows.sort("row")["pattern"]
-    if not open_kinds.is_empty():
-        read = found.join(open_kinds.select(KINDS), on=KINDS, how="semi", nulls_equal=True)
-        read = read.select("row", *KINDS, *WORDS).with_columns(searched([*KINDS, *WORDS]))
-        read = read.select("row", classifier.first_match(with_text=True).alias("pattern"))
-        pattern = pattern.scatter(read["row"], read["pattern"])
-    actions = [item.action for item in classifier.patterns]
-    groups = [item.group for item in classifier.patterns]
-    named = found.drop("row").with_columns(
-        name(pattern, actions, "action"), name(pattern, groups, "action_group")
+    return kinds.with_columns(
+        answers["action"],
+        answers["group"].alias("action_group"),
+        answers.select(basis.alias("action_basis")).to_series(),
     )
-    return named.select(frame.columns)
+
+
+def by_entity(kinds: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
+    """Look again at kinds that say only what was done: what was it done to?
+
+    The entity's table names the action of a verb; else the entity's name before the kind may be
+    a kind of its own; else the act keeps its name and takes the entity's group. A reading act
+    stays one.
+    """
+    verb = pl.col("action").replace_strict(VERBS, default="updated", return_dtype=pl.String)
+    alone = ~pl.col("what_searched").str.contains(r"\w\W+\w") & pl.col("action_group").is_in(
+        ["write", "delete"]
+    )
+    whole = pl.concat_str("what_searched", "entity_searched", separator="\n")
+    looked = kinds.with_columns(
+        verb=pl.when(pl.col("action").is_null()).then(pl.lit("")).otherwise(verb),
+        open=pl.col("action_basis").is_in(["generic", "unknown"]) | alone,
+        whole=whole.str.replace_all(r" ?\| ?", "\n"),
+        joined=pl.concat_str(
+            pl.col("entity_searched").str.replace_all("\n| \\| ", " "), pl.lit(" "),
+            "what_searched",
+        ),
+    )  # fmt: skip
+    looked = looked.with_columns(
+        entity=classifier.first_entity("whole"),
+        in_kind=classifier.first_entity("what_searched"),
+        further=classifier.first_specific("joined", sensitive=True),
+    )
+    tables = pl.DataFrame(
+        [
+            {"entity": number, "verb": verb, "by_verb": one.actions.get(verb)
+             or one.actions.get("any"), "entity_group": one.group}
+            for number, one in enumerate(classifier.entities)
+            for verb in ("", "created", "updated", "deleted")
+        ],
+        schema={"entity": pl.Int16, "verb": pl.String, "by_verb": pl.String,
+                "entity_group": pl.String},
+    )  # fmt: skip
+    looked = looked.join(tables, on=["entity", "verb"], how="left", maintain_order="left")
+    further = classifier.answers["action"].gather(looked["further"].cast(pl.UInt32))
+    looked = looked.with_columns(named=pl.coalesce("by_verb", further))
+    groups = pl.col("named").replace_strict(classifier.groups, default=None, return_dtype=pl.String)
+    taken = pl.col("open") & (pl.col("verb") != "read")
+    decided = taken & pl.col("named").is_not_null()
+    kept = taken & pl.col("action").is_not_null() & pl.col("entity_group").is_in(SENSITIVE)
+    # A kind that names one of these and yet stands among the harmless is not taken for certain.
+    doubtful = (
+        (pl.col("action_basis") == "specific")
+        & ~pl.col("action_group").is_in(SENSITIVE)
+        & ~pl.col("what_searched").str.contains(DESCRIBING)
+        & pl.col("in_kind").is_in(classifier.guarded)
+    )
+    return looked.with_columns(
+        action=pl.when(decided).then("named").otherwise("action"),
+        action_group=pl.when(decided).then(groups).when(kept).then("entity_group")
+        .otherwise("action_group"),
+        action_basis=pl.when(decided).then(pl.lit("entity"))
+        .when(kept | doubtful).then(pl.lit("generic")).otherwise("action_basis"),
+    )  # fmt: skip
+
+
+def spoken(
+    frame: pl.DataFrame, found: Mapping[str, pl.Series], classifier: Classifier
+) -> pl.DataFrame:
+    """Rows still open whose phrase, as the source wrote it, names more than a verb."""
+    held = pl.DataFrame([found[name] for name in FOUND]).with_row_index("row")
+    still = held.filter(
+        pl.col("action_basis").is_in(["generic", "unknown"])
+        & (pl.col("action").is_null() | (pl.col("action") != "viewed"))
+    )
+    columns = [*WORDS, "event", "generation", "resource_title", "sender_name"]
+    rows = frame[still["row"]].select(one for one in columns if one in frame.columns)
+    rows = pl.concat([still, rows], how="horizontal")
+    said = rows.with_columns(phrase=own_phrase(rows.columns)).drop_nulls("phrase")
+    said = said.filter(pl.col("phrase").str.contains(STEM))
+    texts = said.select("phrase").unique().with_columns(searched=cut("phrase"))
+    texts = texts.filter(~pl.col("searched").str.contains(DESCRIBING)).with_columns(
+        pattern=classifier.first_specific("searched", sensitive=False),
+        entity=pl.when(pl.col("searched").str.contains(LABEL))
+        .then(classifier.first_entity("searched")),
+    )  # fmt: skip
+    texts = texts.filter(pl.col("pattern").is_not_null() | pl.col("entity").is_not_null())
+    said = said.join(texts, on="phrase", how="inner", maintain_order="left")
+    answers = classifier.answers.select(pl.all().gather(said["pattern"].cast(pl.UInt32)))
+    groups = [one.group if one.group in SENSITIVE else None for one in classifier.entities]
+    entity_group = pl.Series(groups, dtype=pl.String).gather(said["entity"].cast(pl.UInt32))
+    said = said.with_columns(
+        action_basis=pl.when(answers["action"].is_null())
+        .then("action_basis").otherwise(pl.lit("content")),
+        named=pl.coalesce(answers["action"], "action"),
+        named_group=pl.coalesce(answers["group"], entity_group),
+    ).filter(pl.col("named").is_not_null() & pl.col("named_group").is_not_null())  # fmt: skip
+    rank = [
+        pl.col(name).replace_strict(RANK, default=HIGHEST, return_dtype=pl.Int8)
+        for name in ("named_group", "action_group")
+    ]
+    raised = said.filter(pl.col("action").is_null() | (rank[0] >= rank[1]))
+    return raised.select("row", "action_basis", action="named", action_group="named_group")
+
+
+def own_phrase(columns: list[str]) -> pl.Expr:
+    """The summary where the source wrote it, without the names of resource and sender.
+
+    A legacy record without a summary has the person's content there instead; and a phrase that
+    only repeats the kind says nothing more.
+    """
+    phrase = pl.col("summary")
+    said = phrase.is_not_null() & (phrase != pl.col("event").fill_null(""))
+    if "generation" in columns:
+        own = (pl.col("generation") == "legacy").fill_null(value=False)
+        said &= ~(own & (phrase == pl.col("content"))).fill_null(value=False)
+    for name in ("resource_title", "sender_name"):
+        if name in columns:
+            parts = phrase.str.splitn(pl.col(name).fill_null("\0"), 2)
+            phrase = pl.concat_str(
+                parts.struct.field("field_0"), parts.struct.field("field_1").fill_null(""),
+                separator=" ",
+            )  # fmt: skip
+    return pl.when(said).then(phrase)
+
+
+def cut(column: str) -> pl.Expr:
+    """A phrase as lower-case words, without what it quotes and what stands after a colon."""
+    phrase = pl.col(column)
+    for part in CUT:
+        phrase = phrase.str.replace_all(part, " ")
+    return phrase.str.to_lowercase().str.replace_all(r"[\-/\s]+", " ").str.strip_chars()
 
 
 def searched(columns: list[str]) -> list[pl.Expr]:
@@ -169,8 +472,3 @@ def joined(*columns: str, words: bool) -> pl.Expr:
         ]
     separator = " | " if columns[0] == "event" else "\n"
     return pl.concat_str(texts, separator=separator).str.to_lowercase()
-
-
-def name(pattern: pl.Series, names: list[str], column: str) -> pl.Series:
-    """Look up each row's name by the position of its pattern; null stays null."""
-    return pl.Series(names, dtype=pl.String).gather(pattern.cast(pl.UInt32)).alias(column)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 __all__ = ["OUTCOMES", "Coverage", "Pull", "Quarantined"]
@@ -34,6 +35,16 @@ class Pull:
     missing: int | None = None
 
 
+SHARES = (
+    (("profile", "specific"), "named by their kind"),
+    (("entity",), "by what they were done to"),
+    (("content",), "by the source's own words"),
+    (("generic",), "by their verb only"),
+    (("unknown",), "not at all"),
+)
+"""How the acts of a period were told apart, in words."""
+
+
 @dataclass(frozen=True)
 class Coverage:
     """The completeness statement of one audit.
@@ -41,6 +52,8 @@ class Coverage:
     ``outcome`` is one of OUTCOMES and ``statement`` says it in a sentence. ``first_at`` and
     ``last_at`` span everything held, in UTC. ``gaps`` are pairs of first and last day: of an
     archive, days that no sync vouches for; of files, days without an event between two with.
+    ``bases`` counts the events of the period by ``action_basis``; ``verb_only`` are the kinds known
+    by their verb alone or not at all with their counts, most first, ``verb_only_kinds`` how many.
     ``input_digest`` is the SHA-256 over the sorted
     ``id`` and ``leaf`` of every event used; ``head`` is the archive's head hash. Lists are
     capped; the counts beside them are true.
@@ -55,6 +68,9 @@ class Coverage:
     events_held: int = 0
     events_in_period: int = 0
     unclassified: int = 0
+    bases: Mapping[str, int] = field(default_factory=dict)
+    verb_only: tuple[tuple[str, int], ...] = ()
+    verb_only_kinds: int = 0
     quarantined: tuple[Quarantined, ...] = ()
     quarantined_count: int = 0
     duplicates: int = 0
@@ -65,3 +81,21 @@ class Coverage:
     pulls: tuple[Pull, ...] = ()
     head: str | None = None
     input_digest: str = ""
+
+    @property
+    def classified(self) -> str:
+        """How the events of the period were told apart, as a sentence; empty without an event."""
+        total = sum(self.bases.values())
+        if not total:
+            return ""
+        counts = [(sum(self.bases.get(one, 0) for one in some), words) for some, words in SHARES]
+        said = ", ".join(f"{share(n, total)} {words}" for n, words in counts if n)
+        return f"{total:,} event{'' if total == 1 else 's'}: {said}."
+
+
+def share(part: int, whole: int) -> str:
+    """A share in percent, whole; what is not nothing is not told as 0, nor a part as all."""
+    rounded = round(100 * part / whole)
+    if rounded == 0:
+        return "under 1 %"
+    return "over 99 %" if rounded == 100 and part < whole else f"{rounded} %"

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,6 +21,8 @@ from auditlens.sources import Log, read_log
 
 __all__ = ["Given", "draw_events", "draw_population", "input_digest", "log_given", "within"]
 
+VERB_ONLY_SHOWN = 20
+"""How many kinds that only their verb names are listed."""
 DIGEST_ROWS = 100_000
 """Lines joined and hashed at a time."""
 
@@ -99,8 +102,26 @@ def draw_population(
         coverage,
         events_in_period=held.height,
         unclassified=held["action"].null_count(),
+        **how_classified(held),
         input_digest=input_digest(events),
     )
+
+
+def how_classified(events: pl.DataFrame) -> dict[str, Any]:
+    """How many events each basis named, and the kinds that only their verb names, or nothing."""
+    basis = pl.col("action_basis").fill_null("unknown")
+    bases = events.group_by(basis).len().sort("action_basis")
+    kinds = (
+        events.filter(basis.is_in(["generic", "unknown"]))
+        .group_by(pl.coalesce("event", pl.lit("(no kind)")).alias("event"))
+        .agg(pl.len().cast(pl.Int64).alias("events"))
+        .sort("events", "event", descending=[True, False])
+    )
+    return {
+        "bases": dict(bases.iter_rows()),
+        "verb_only": tuple(kinds.head(VERB_ONLY_SHOWN).iter_rows()),
+        "verb_only_kinds": kinds.height,
+    }
 
 
 def draw_events(
@@ -131,7 +152,10 @@ def within(events: pl.DataFrame, period: Period) -> pl.DataFrame:
 
 def classified(events: pl.DataFrame) -> pl.DataFrame:
     """Classify a frame that brought no actions of its own."""
-    return classify(events) if events["action"].null_count() == events.height else events
+    if events["action"].null_count() == events.height:
+        return classify(events)
+    given = pl.when(pl.col("action").is_null()).then(pl.lit("unknown")).otherwise(pl.lit("profile"))
+    return events.with_columns(pl.col("action_basis").fill_null(given))
 
 
 def input_digest(events: pl.DataFrame) -> str:

@@ -42,7 +42,7 @@ def follows(folder: Path, chain: Chain, index: Index, file: TableFile) -> bool:
     classifier = load_classifier()
     if index.stamp != stamp_of(classifier):
         # No reader uses a table classified in another way; it is made anew first.
-        columns = [name for name in columns if name not in ("action", "action_group")]
+        columns = [name for name in columns if not name.startswith("action")]
     held = Table.frame_of(folder / FOLDER, file, columns)
     wanted = set(held["segment"].unique())
     sealed = [item for item in chain.segments if item[0].sequence in wanted]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
+KINDS_SHOWN = 5
+"""Kinds told by their verb only that the first screen lists; the report has more."""
 SHORT = 9
 """Characters of a record's id in the table; 'explain' has all of them."""
 
@@ -110,16 +112,37 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     counted = f"{audit.findings.height} findings"
     if shown.height < audit.findings.height:
         counted = f"{shown.height} of {counted} are new and undecided"
+    if audit.unjudged and not any(one.rules and one.events for one in audit.scopes):
+        counted = (
+            f"Not judged by rules; {counted} of the model"
+            if shown.height
+            else ("Not judged by rules")
+        )
     click.echo(
         f"{counted} in {audit.period} ({audit.period.timezone}): "
         f"{held.events_in_period:,} events, {health.height} rules, "
         f"{held.unclassified:,} events unclassified, {held.quarantined_count:,} records quarantined"
     )
+    print_classes(audit)
     print_scopes(audit)
     print_review(audit)
     click.echo(visible(held.statement))
     for told in audit.model.get("notes", ()):
         click.echo(f"Model: {visible(told)}")
+
+
+def print_classes(audit: Audit) -> None:
+    """How the events were told apart, and the kinds that only their verb names."""
+    from auditlens.cli.terminal import visible
+
+    held = audit.coverage
+    if not held.classified:
+        return
+    click.echo(held.classified)
+    if held.verb_only:
+        kinds = ", ".join(f"{visible(kind)} {n:,}" for kind, n in held.verb_only[:KINDS_SHOWN])
+        more = held.verb_only_kinds - min(len(held.verb_only), KINDS_SHOWN)
+        click.echo(f"By verb only, or not at all: {kinds}{f', and {more} more' if more else ''}.")
 
 
 def print_scopes(audit: Audit) -> None:

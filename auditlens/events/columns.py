@@ -12,6 +12,7 @@ EVENT_SCHEMA: dict[str, pl.DataType] = {
     "event": pl.String(),
     "action": pl.String(),
     "action_group": pl.String(),
+    "action_basis": pl.String(),
     "sender_id": pl.String(),
     "sender_email": pl.String(),
     "sender_name": pl.String(),
@@ -35,7 +36,8 @@ EVENT_SCHEMA: dict[str, pl.DataType] = {
 """Column name to dtype, in order. ``id``, ``created_at`` and ``leaf`` are never null.
 
 ``created_at`` is when it happened, in UTC, to the microsecond. ``event`` is the source's own
-kind of event; ``action`` and ``action_group`` are ours (null = unclassified). ``metadata`` is
+kind of event; ``action`` and ``action_group`` are ours (null = unclassified), ``action_basis`` is
+how the action was found (profile, specific, entity, content, generic, unknown). ``metadata`` is
 JSON text, byte for byte as it was sent; top-level fields of a record that no column holds are
 added to it. ``leaf`` is the SHA-256 (32 bytes) of the exact record bytes.
 """

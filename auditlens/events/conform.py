@@ -18,6 +18,9 @@ __all__ = ["conform"]
 
 PARTS = msgspec.json.Encoder(enc_hook=str)
 
+OURS = ("action", "action_group", "action_basis")
+"""What is made of an event later is no part of it."""
+
 
 def conform(frame: pl.DataFrame) -> pl.DataFrame:
     """Return ``frame`` as an event table (EVENT_SCHEMA); other columns are dropped.
@@ -141,7 +144,7 @@ def leaves(frame: pl.DataFrame) -> pl.Series:
         read = column.str.decode("hex", strict=False).alias("leaf")
         if not read.null_count():
             return read
-    names = [name for name in EVENT_SCHEMA if name not in ("leaf", "action", "action_group")]
+    names = [name for name in EVENT_SCHEMA if name not in ("leaf", *OURS)]
     rows = frame.select(pl.struct(names).struct.json_encode().alias("row"))["row"]
     digests = [hashlib.sha256(row.encode()).digest() for row in rows.to_list()]
     return pl.Series("leaf", digests, dtype=pl.Binary)

@@ -91,6 +91,7 @@ def decode_records(
         sender_kind().alias("sender_kind"),
         pl.lit(None, pl.String).alias("action"),
         pl.lit(None, pl.String).alias("action_group"),
+        pl.lit(None, pl.String).alias("action_basis"),
     )
     table = frame.select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
     return Decoded(table, refusals(records, refused), some)

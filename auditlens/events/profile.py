@@ -20,7 +20,9 @@ from auditlens.shipped import rules_folder
 
 __all__ = ["Profile", "detect_profile", "load_profile", "shipped_profiles"]
 
-GIVEN = frozenset({"action", "action_group", "generation", "source", "leaf", "related_ids"})
+GIVEN = frozenset(
+    {"action", "action_group", "action_basis", "generation", "source", "leaf", "related_ids"}
+)
 MAPPED = tuple(name for name in EVENT_SCHEMA if name not in GIVEN)
 KEYS = frozenset({"name", "product", "service", "detect", "columns", "sender_kinds", "records"})
 RECORDED = frozenset({"outcome", "address"})

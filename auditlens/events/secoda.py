@@ -132,7 +132,11 @@ def merge(raw: pl.DataFrame) -> pl.DataFrame:
         .then(pl.concat_list("entity_id"))
         .alias("related_ids"),
         pl.coalesce("content", "told").alias("content"),
-        pl.coalesce("short_summary", "content", "told").alias("summary"),
+        # The phrase is the source's own: of a current record its blocks, not the person's text.
+        pl.when("is_current")
+        .then(pl.coalesce("short_summary", "told"))
+        .otherwise(pl.coalesce("short_summary", "content", "told"))
+        .alias("summary"),
         "subject",
         "metadata",
         "parent_id",

@@ -58,6 +58,9 @@ def completeness(
         events_in_period=held.events_in_period,
         unclassified=held.unclassified,
         unclassified_percent=percent(held.unclassified, held.events_in_period),
+        classified=held.classified,
+        verb_only=tuple(held.verb_only),
+        verb_only_kinds=held.verb_only_kinds,
         scopes=tuple(
             Scope(one.product, one.service, one.events, one.rules, one.judged, one.statement)
             for one in facts.scopes

@@ -208,10 +208,11 @@ class Completeness:
     """The population page: what was pulled, what is missing, how we know.
 
     All of it rests on the records; when each was pulled is in ``collection.json``. ``duplicates``
-    are records that came twice in files, null of an archive. ``scopes`` has one entry a log source,
-    ``rules_elsewhere`` counts the rules made for other log sources than these. ``directory_at``
-    is when the list of users, groups, tags and resources was pulled whose roles and marks the
-    rules and the model read; null when there was none.
+    are records that came twice in files, null of an archive. ``classified`` says how the events
+    were told apart, ``verb_only`` lists kinds that only their verb names. ``scopes`` has one entry
+    a log source, ``rules_elsewhere`` counts the rules made for other log sources than these.
+    ``directory_at`` is when the list of users, groups, tags and resources was pulled whose roles
+    and marks the rules and the model read; null when there was none.
     """
 
     outcome: str
@@ -225,6 +226,9 @@ class Completeness:
     events_in_period: int
     unclassified: int
     unclassified_percent: float
+    classified: str
+    verb_only: tuple[tuple[str, int], ...]
+    verb_only_kinds: int
     scopes: tuple[Scope, ...]
     rules_elsewhere: int
     duplicates: int | None

@@ -86,7 +86,7 @@ def with_actions(cases: Sequence[Case], classifier: Classifier | None) -> tuple[
         known = classify(frame, classifier)
         frame = frame.with_columns(
             pl.coalesce(frame.get_column(name), known.get_column(name)).alias(name)
-            for name in ("action", "action_group")
+            for name in ("action", "action_group", "action_basis")
         )
     ends = list(accumulate(one.events.height for one in cases))
     return tuple(

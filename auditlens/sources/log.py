@@ -23,7 +23,7 @@ from auditlens.sources.reading import Quarantine, read_file
 __all__ = ["Log", "read_events", "read_log"]
 
 CHANGED_SHOWN = 100
-OURS = ("leaf", "source", "generation", "action", "action_group")
+OURS = ("leaf", "source", "generation", "action", "action_group", "action_basis")
 CONTENT = [name for name in EVENT_SCHEMA if name not in OURS]
 
 

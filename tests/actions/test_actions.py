@@ -141,8 +141,8 @@ def test_classifying_keeps_rows_and_order():
     before = frame(event=["login", None, "tag_added"], id=["a", "b", "c"])
     assert (
         classify(before)
-        .drop("action", "action_group")
-        .equals(before.drop("action", "action_group"))
+        .drop("action", "action_group", "action_basis")
+        .equals(before.drop("action", "action_group", "action_basis"))
     )
 
 
