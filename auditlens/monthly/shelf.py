@@ -47,8 +47,14 @@ class Issue:
                 fix="Restore the folder from a copy; the job never writes over a report",
             )
         listed = json.loads(read(self.folder / MANIFEST))
-        found = findings_digest(read(self.folder / FINDINGS))
-        return str(listed["input_digest"]), found
+        try:
+            found = findings_digest(read(self.folder / FINDINGS))
+            return str(listed["input_digest"]), found
+        except (KeyError, FileNotFoundError, pl.exceptions.PolarsError):
+            raise IntegrityError(
+                f"{self.folder} is no whole report: {MANIFEST} or {FINDINGS} lacks something",
+                fix="Restore the folder from a copy; the job never writes over a report",
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from auditlens.errors import AuditLensError, DocumentError
 from auditlens.files import read
 from auditlens.settings.known import NAMES, PATHS
 from auditlens.settings.syntax import MAX_BYTES, brief, parse_toml
-from auditlens.settings.targets import read_targets
+from auditlens.settings.targets import NAME, read_targets
 from auditlens.settings.values import checked, suggestion
 
 __all__ = ["FILE_NAME", "SettingsFile", "find_file", "has_table"]
@@ -145,7 +145,7 @@ class SettingsFile:
         below = range(head, len(lines))
         end = next((n for n in below if lines[n].startswith("[")), len(lines))
         found = [n + 1 for n in range(head, end) if lines[n].split("=")[0].strip(" \"'") == key]
-        where = f"[{above}notify.{target}]: " if target else ""
+        where = f"[{above}notify.{target}]: " if NAME.fullmatch(target) else ""
         return DocumentError(
             f"{where}{message}",
             path=self.path,

@@ -23,13 +23,11 @@ MAX_DIGITS = 18
 """Digits of a whole number: TOML's have 64 bits."""
 
 PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-LONG_NAME = re.compile(
-    r"(?<![\w.\"'-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"
-    f"{{{MAX_DEPTH}}}",
-    re.ASCII,
-)
 LONG_NUMBER = re.compile(r"(?<![\w.])[+-]?(?:0x[\da-fA-F_]{18,}|0[bo][0-7_]{64,}|[\d_]{19,})")
 TOKEN = re.compile(
+    # A name of many parts comes first: its parts may be quoted, which looks like text.
+    r"(?P<name>(?<![\w.\"'-])(?:(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"
+    f"{{{MAX_DEPTH}}})|"
     r'"""(?:[^"\\]|\\.|"(?!""))*+"""|'
     r"'''(?:[^']|'(?!''))*+'''|"
     r'"(?:[^"\\\n]|\\.)*+"|'
@@ -48,10 +46,10 @@ def parse_toml(raw: bytes, path: Path) -> dict[str, Any]:
         path: Where it is; for messages only.
     """
     text = text_of(raw, path)
-    if found := LONG_NAME.search(text):
-        raise fault(path, text, found.start(), f"has a name of more than {MAX_DEPTH} parts")
     depth = 0
     for found in TOKEN.finditer(text):
+        if found["name"]:
+            raise fault(path, text, found.start(), f"has a name of more than {MAX_DEPTH} parts")
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
         if depth > MAX_DEPTH:
             raise fault(path, text, found.start(), f"is nested deeper than {MAX_DEPTH} levels")
@@ -60,8 +58,8 @@ def parse_toml(raw: bytes, path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise no_toml(path, text, str(error)) from None
     except ValueError:  # a number of thousands of digits
-        found = LONG_NUMBER.search(text)
-        place = found.start() if found else 0
+        number = LONG_NUMBER.search(text)
+        place = number.start() if number else 0
         raise fault(path, text, place, f"has a number of more than {MAX_DIGITS} digits") from None
     except RecursionError:  # brackets that the look above did not see
         raise fault(path, text, 0, f"is nested deeper than {MAX_DEPTH} levels") from None

@@ -94,7 +94,8 @@ def against_manifest(files: Mapping[str, bytes]) -> Iterator[Difference]:
     try:
         listed: dict[str, Any] = json.loads(files[MANIFEST])
         entries = {one["name"]: one for one in listed["files"]}
-        if listed["format"] != FORMAT or not all("sha256" in one for one in entries.values()):
+        sound = all(isinstance(name, str) and "sha256" in one for name, one in entries.items())
+        if listed["format"] != FORMAT or not sound:
             raise ValueError
         whole = json_document(listed)
     except (ValueError, KeyError, TypeError, RecursionError):
