@@ -37,7 +37,8 @@ EDGE = "\ufeff\x00\x1e \t\r\n"
 """What stands around a record and is none of it: byte order mark, NUL, record separator."""
 
 BRACKETS = r"[\[{]"
-HUGE = r"[0-9][eE]\+?[0-9]{3}|[0-9]{309}"
+HUGE = r"[:\[,]\s*-?[0-9][0-9.]*[eE]\+?[0-9]{3}"
+LONG = r"[0-9]{309}"
 """Numbers that may be beyond a float, for which a JSON path finds nothing in the whole text."""
 
 
@@ -95,10 +96,12 @@ def shallow(text: str, most: int) -> str:
 
 def within_limits(texts: pl.Series, depth: int) -> pl.Series:
     """JSON texts in which a JSON path can be looked up; those beyond its limits are mended."""
-    long = texts.filter(texts.str.len_bytes() > 2 * depth).str.count_matches(BRACKETS) > depth
-    if not long.any() and not texts.str.contains(HUGE).any():
+    large = texts.str.contains(HUGE)
+    if (texts.str.len_bytes() > 2 * depth).any():
+        deep = texts.str.count_matches(BRACKETS) > depth
+        large = large | deep | texts.str.contains(LONG)
+    if not large.any():
         return texts
-    deep = texts.str.count_matches(BRACKETS) > depth
-    beyond = texts.filter(deep | texts.str.contains(HUGE)).unique()
+    beyond = texts.filter(large).unique()
     kept = [mended(text.encode(), depth).decode() for text in beyond.to_list()]
     return texts.replace(beyond, pl.Series(kept, dtype=pl.String))

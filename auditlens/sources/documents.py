@@ -18,7 +18,7 @@ import numpy.typing as npt
 from auditlens.events.lenient import NO_JSON, mended
 from auditlens.sources.forms import LISTS
 
-__all__ = ["LISTED", "LONG", "MAX_RECORD", "Wrong", "read_documents", "within"]
+__all__ = ["LISTED", "LONG", "MAX_RECORD", "Wrong", "apart", "read_documents", "within"]
 
 MAX_RECORD = 32 << 20
 """Bytes of one record: those of the largest page that a server may send."""
@@ -229,6 +229,13 @@ def read_documents(parts: Iterable[bytes]) -> Iterator[tuple[list[bytes], list[W
         yield pieces, wrong
     if rest := scanner.rest:
         yield salvaged(rest)
+
+
+def apart(text: bytes) -> list[bytes]:
+    """The records of a page, of an array or of several documents; any other text is one itself."""
+    scanner = Scanner()
+    pieces = scanner.feed(text)
+    return [text] if scanner.rest or scanner.wrong else pieces
 
 
 def within(text: bytes) -> tuple[list[bytes], list[Wrong]]:

@@ -85,7 +85,7 @@ def one_record_a_line(text: bytes) -> bool:
 def begins_document(lines: Sequence[bytes]) -> int | None:
     """The place of the first line that begins a document and does not end it, if any does."""
     for place, line in enumerate(lines):
-        if line[-1:] != b"}" and line[:1] in (b"[", b"{") and line[-1:] in (b"[", b"{", b","):
+        if line[-1] != 125 and line[:1] in (b"[", b"{") and line[-1:] in (b"[", b"{", b","):
             inner = line.rstrip(b", \t")
             if not (line[:1] == b"{" and inner[-1:] == b"}"):
                 return place

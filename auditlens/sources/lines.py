@@ -10,7 +10,7 @@ from auditlens.sources.forms import BOM
 __all__ = ["BATCH", "Numbered", "line_batches"]
 
 BATCH = 20_000
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 16 << 20
 
 Numbered = tuple[list[int], list[bytes]]
 """Line numbers from 1, and the lines at them."""
@@ -20,7 +20,7 @@ def line_batches(parts: Iterable[bytes]) -> Iterator[Numbered]:
     """Yield the lines that are not blank, stripped, with their numbers.
 
     Files put one after another may have a byte order mark in the middle: at any line's start.
-    A batch holds 20,000 lines or a little more than 8 MiB. A line longer than 32 MiB loses what
+    A batch holds 20,000 lines or a little more than 16 MiB. A line longer than 32 MiB loses what
     is in the middle of it, and no reader takes the rest for a record.
     """
     number, size = 1, 0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -28,6 +27,7 @@ from auditlens.sources.documents import (
     LONG,
     MAX_RECORD,
     Wrong,
+    apart,
     read_documents,
     within,
 )
@@ -56,6 +56,7 @@ __all__ = ["Quarantine", "read_file"]
 
 HEAD = 1 << 16
 LONGEST_HEAD = 1 << 25
+SEEN = 20
 NESTED = 4
 """Lists within lists, as of pages, that are looked into."""
 
@@ -242,33 +243,35 @@ class FileReader:
         if not records:
             return
         self.last = max(self.last, numbers[-1])
-        found = self.pages(records) if depth < NESTED else {}
-        long = {place for place, text in enumerate(records) if len(text) > MAX_RECORD}
-        for place in sorted(long):
-            self.refuse(numbers[place], [(records[place], LONG)])
-        inner = [(numbers[place], pieces) for place, pieces in found.items()]
-        if found or long:
-            numbers, records = without(found.keys() | long, numbers, records)
-        if self.profile is None and (first := records or next((some for _, some in inner), [])):
-            self.profile = detect_profile(first)
+        if max(map(len, records)) > MAX_RECORD:
+            numbers, records = self.short(numbers, records)
+        if self.profile is None and records:
+            self.profile = detect_profile([one for text in records[:SEEN] for one in apart(text)])
         decoded = decode_records(records, source=self.file.name, profile=self.profile)
         self.quarantine.mended += decoded.mended
-        for each in decoded.rejected:
-            number, text = numbers[each.index], records[each.index]
-            inner += self.salvage(number, text, each, again=depth < NESTED)
-        yield decoded.events
+        events, inner = decoded.events, []
+        refused = {each.index: each for each in decoded.rejected}
+        pages = pages_among(events, refused, records) if depth < NESTED else {}
+        for place, each in refused.items():
+            if place not in pages:
+                inner += self.salvage(numbers[place], records[place], each, again=depth < NESTED)
+        if taken := pages.keys() - refused.keys():
+            kept = [place for place in range(len(records)) if place not in refused]
+            events = events.filter(pl.Series([place not in taken for place in kept]))
+        yield events
+        inner += [(numbers[place], pieces) for place, pieces in pages.items()]
         for number, pieces in inner:
             yield from self.decoded([number] * len(pieces), pieces, depth + 1)
 
-    @staticmethod
-    def pages(records: list[bytes]) -> dict[int, list[bytes]]:
-        """The records of those texts that are pages of records, by place."""
-        found = {}
-        for place in pages_among(records):
-            pieces, wrong = within(records[place])
-            if not wrong and pieces != [records[place]]:
-                found[place] = pieces
-        return found
+    def short(self, numbers: Sequence[int], records: list[bytes]) -> tuple[list[int], list[bytes]]:
+        """Refuse the records that are too long; return the others."""
+        kept = []
+        for place, text in enumerate(records):
+            if len(text) > MAX_RECORD:
+                self.refuse(numbers[place], [(text, LONG)])
+            else:
+                kept.append(place)
+        return [numbers[place] for place in kept], [records[place] for place in kept]
 
     def salvage(
         self, number: int, text: bytes, refused: Rejected, *, again: bool
@@ -283,19 +286,20 @@ class FileReader:
         return []
 
 
-def without(
-    places: AbstractSet[int], numbers: Sequence[int], records: list[bytes]
-) -> tuple[list[int], list[bytes]]:
-    kept = [place for place in range(len(records)) if place not in places]
-    return [numbers[place] for place in kept], [records[place] for place in kept]
+def pages_among(
+    events: pl.DataFrame, refused: Collection[int], records: Sequence[bytes]
+) -> dict[int, list[bytes]]:
+    """The records of those texts that are pages of records, by place.
 
-
-def pages_among(records: Sequence[bytes]) -> list[int]:
-    """The places of records that may be pages of records."""
-    whole = b"".join(records)
-    if not any(name in whole for name in LISTED):
-        return []
-    return [at for at, text in enumerate(records) if any(name in text for name in LISTED)]
+    A page is refused for want of a time, or its list became metadata of an event.
+    """
+    places = [place for place in refused if any(name in records[place] for name in LISTED)]
+    listed = events["metadata"].str.contains_any([name.decode() for name in LISTED])
+    if listed.any():
+        kept = [place for place in range(len(records)) if place not in refused]
+        places += [kept[row] for row in listed.fill_null(value=False).arg_true().to_list()]
+    found = {place: apart(records[place]) for place in places}
+    return {place: pieces for place, pieces in found.items() if pieces != [records[place]]}
 
 
 def start_of(text: bytes) -> str:

@@ -61,6 +61,7 @@ SAVED: dict[str, bytes] = {
     "list before other members": json.dumps(
         {"results": RECORDS, "meta": {"results": [1, 2]}, "links": ["x"]}
     ).encode(),
+    "lines, empty page, lines": b"\n".join([*EACH[:9], b'{"count":0,"results":[]}', *EACH[9:]]),
     "empty pages between": b'{"results":[]}'.join([b"", *FLAT, b""]),
 }  # fmt: skip
 
