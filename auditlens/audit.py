@@ -35,6 +35,7 @@ from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleOutcome, RuleSet, evaluate, load_rules
 from auditlens.rules.logsource import Scope, log_sources
 from auditlens.rules.roots import rule_roots
+from auditlens.seals import FOLDER, read_ledger
 from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log
 from auditlens.triage import (
@@ -48,12 +49,10 @@ from auditlens.triage import (
     mark_states,
     months_before,
     read_journal,
-    read_ledger,
     rule_precision,
     tell_lessons,
     with_precision,
 )
-from auditlens.triage.seals import FOLDER
 
 __all__ = ["Audit", "run_audit"]
 
@@ -158,7 +157,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     source = log_given(source, settings)
     period = period_of(period, settings)
     journal = journal_of(source, settings, journal)
-    earlier = signed_before(journal, period) if earlier is None else tuple(earlier)
+    earlier = signed_before(source, journal, period) if earlier is None else tuple(earlier)
     events, coverage = draw_population(source, period, settings)
     known = known_before(source, period, settings, directory)
     rules = rules_of(settings, events, source) if rules is None else rules
@@ -300,11 +299,19 @@ def journal_of(
     return Journal() if path is None else read_journal(path)
 
 
-def signed_before(journal: Journal, period: Period) -> tuple[SealedMonth, ...]:
-    """The signed months before the period, from the folder beside the journal."""
+def signed_before(
+    source: Archive | Log | pl.DataFrame, journal: Journal, period: Period
+) -> tuple[SealedMonth, ...]:
+    """The signed months before the period, from the folder beside the journal.
+
+    Raises IntegrityError when they are not those that the archive's head covers.
+    """
     if journal.path is None:
         return ()
-    return months_before(read_ledger(journal.path.parent / FOLDER), period)
+    folder = journal.path.parent / FOLDER
+    if isinstance(source, Archive) and folder.absolute() == source.signed.absolute():
+        source.refuse_uncovered("signed")
+    return months_before(read_ledger(folder), period)
 
 
 def products(events: pl.DataFrame, source: Archive | Log | pl.DataFrame) -> tuple[str, ...]:

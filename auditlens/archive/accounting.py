@@ -58,7 +58,7 @@ def status_of(folder: Path, chain: Chain, times: pl.Series, now: datetime) -> Ar
     spans = vouched(chain, oldest)
     last = chain.outcomes[-1] if chain.outcomes else None
     statement = last[1].statement if last else "Nothing was pulled to its end yet."
-    if last and chain.links[-1].manifest is not last[0]:
+    if last and chain.last_of_a_sync is not last[0]:
         statement = "The last sync did not come to its end; what it read is saved."
     return ArchiveStatus(
         path=folder,

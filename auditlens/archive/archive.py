@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
+from auditlens import seals
 from auditlens.actions import load_classifier
 from auditlens.archive import table as tables
 from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, status_of
 from auditlens.archive.chain import Chain, read_chain
+from auditlens.archive.covering import (
+    cover,
+    cover_problems,
+    keep_covered,
+    look_beside,
+    refusal,
+)
 from auditlens.archive.reading import held_records, held_rows, lazy_rows, rebuild
 from auditlens.archive.rows import ORDER
-from auditlens.archive.snapshots import Sealed, keep, parts_of, records_of_part, snapshots
+from auditlens.archive.snapshots import Sealed, parts_of, records_of_part, snapshots
 from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
 from auditlens.archive.table import Table
 from auditlens.archive.verification import Verification, verify
@@ -30,6 +38,7 @@ from auditlens.events import EVENT_SCHEMA
 from auditlens.files import refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period
+from auditlens.settings import beside
 
 __all__ = ["Archive"]
 
@@ -40,10 +49,15 @@ class Archive:
     Reading takes no lock and sees the last complete state; one sync at a time may write. Every
     method raises IntegrityError when sealed bytes changed, UsageError when the folder is no
     archive, is a symbolic link or was written by a newer AuditLens.
+
+    Args:
+        path: The archive's folder.
+        signed: The folder of sign-offs that its head covers (default: ``signed`` beside it).
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, signed: Path | str | None = None) -> None:
         self.path = Path(path)
+        self.signed = beside(self.path, seals.FOLDER) if signed is None else Path(signed)
 
     @cached_property
     def table(self) -> Table:
@@ -86,7 +100,7 @@ class Archive:
         """
         refuse_link(self.path)
         terms = Terms(overlap, full_every, progress, stop, now)
-        chain, note = pull(self.path, source, self.table, terms)
+        chain, note = pull(self.path, self.signed, source, self.table, terms)
         oldest = min((n.first_at for _, n in chain.segments if n.first_at), default=None)
         return SyncOutcome(
             outcome=note.outcome,
@@ -118,10 +132,7 @@ class Archive:
         refuse_link(self.path)
         at = now()
         listings = source.listings()
-        owner = self.chain().source if self.path.is_dir() else None
-        # A part of the log has the workspace's name and a query.
-        owner = owner and owner.partition("?")[0]
-        return keep(self.path, source.name, listings, at, owner), listings
+        return keep_covered(self.path, self.signed, source.name, listings, at), listings
 
     def directory(
         self,
@@ -136,7 +147,7 @@ class Archive:
         and ``until`` those that came after the pull with this seal (hex). False where nothing
         was pulled. Raises IntegrityError for a changed byte and for a seal that is not held.
         """
-        self.must_exist()
+        self.refuse_uncovered("directory")
         held = [
             one for one in snapshots(self.path, until) if before is None or one.snapshot.at < before
         ]
@@ -186,13 +197,30 @@ class Archive:
         chain, rows = held_rows(self.path, self.table, None, ["created_at"])
         return status_of(self.path, chain, rows["created_at"], now or datetime.now(UTC))
 
-    def verify(self, against: str | None = None) -> Verification:
-        """Check every byte; ``against`` is a head hash noted earlier, e.g. in a report.
+    def refuse_uncovered(self, *parts: str) -> None:
+        """Raise IntegrityError when ``parts`` (directory, signed) are not what the head covers."""
+        chain = self.chain()
+        found = look_beside(self.path, self.signed, chain)
+        if wrong := refusal(self.path, [*cover_problems(chain, found, parts)]):
+            raise wrong
 
-        Damage is returned, not raised: file, records and what was found.
+    def cover(self, now: datetime) -> str:
+        """Seal the heads of directory and sign-offs into the log; the lock must be held.
+
+        Returns the head that covers them. Raises IntegrityError when they changed.
+        """
+        chain = self.chain()
+        return cover(self.path, self.signed, now, chain.source or "").head
+
+    def verify(self, against: str | Sequence[str] | None = None) -> Verification:
+        """Check every byte of log, directory and sign-offs.
+
+        ``against`` is a head noted earlier, e.g. in a report, or several: nothing it covers may
+        be changed or missing. Damage is returned, not raised: file, records and what was found.
         """
         self.must_exist()
-        return verify(self.path, against)
+        heads = (against,) if isinstance(against, str) else tuple(against or ())
+        return verify(self.path, self.signed, heads)
 
     def rebuild(self) -> None:
         """Make the event table anew from the evidence. Raises LockHeld when a run is writing."""

@@ -14,6 +14,7 @@ import msgspec
 from auditlens.archive.manifest import (
     FORMAT,
     START,
+    Covers,
     Manifest,
     OutcomeNote,
     SegmentNote,
@@ -29,6 +30,7 @@ __all__ = ["HEAD", "LOG", "Chain", "Link", "Problem", "examine", "extend", "read
 
 LOG = "log"
 HEAD = "head"
+LARGEST_HEAD = 1 << 10
 NAME = re.compile(r"([0-9]{6,12})\.json")
 
 
@@ -59,9 +61,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """The sealed manifests, oldest first."""
+    """The sealed manifests, oldest first.
+
+    ``beside`` are the heads of the other chains, as the lock's holder found them: each manifest
+    that is added names them.
+    """
 
     links: tuple[Link, ...] = field(default=())
+    beside: Covers | None = None
 
     @property
     def head(self) -> str:
@@ -71,7 +78,23 @@ class Chain:
     @property
     def source(self) -> str | None:
         """Name of the workspace this archive belongs to, None before the first sync."""
-        return self.links[0].manifest.source if self.links else None
+        return next((one.manifest.source for one in self.links if one.manifest.of_a_sync), None)
+
+    @property
+    def covers(self) -> Covers | None:
+        """What the last manifest says of the other chains; None where version 0.1 wrote it."""
+        return self.links[-1].manifest.covers if self.links else None
+
+    def sign_off(self, number: int) -> str:
+        """Hash of the sign-off with this number (from 1), as the log seals it; empty if unknown."""
+        found = (one.manifest.covers for one in self.links if one.manifest.covers)
+        return next((one.signed.hash for one in found if one.signed.count == number), "")
+
+    @property
+    def last_of_a_sync(self) -> Manifest | None:
+        """The last manifest that a sync sealed."""
+        found = (link.manifest for link in reversed(self.links))
+        return next((one for one in found if one.of_a_sync), None)
 
     @cached_property
     def segments(self) -> tuple[tuple[Manifest, SegmentNote], ...]:
@@ -111,9 +134,11 @@ def examine(folder: Path) -> tuple[Chain, tuple[Problem, ...]]:
     """
     # Head first: a run that seals while this reads can only make the log longer than the head.
     try:
-        noted = read(folder / HEAD)
+        noted = read(folder / HEAD, most=LARGEST_HEAD)
     except FileNotFoundError:
         noted = None
+    except IntegrityError:
+        noted = b""
     links: list[Link] = []
     problems: list[Problem] = []
     expected = 1
@@ -159,7 +184,7 @@ def read_link(path: Path) -> Link | None:
         if found is None:
             return None
         return Link(parsed(found[0], Manifest, path.name), found[1])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, IntegrityError, msgspec.DecodeError):
         return None
 
 
@@ -172,7 +197,8 @@ def head_problems(chain: Chain, noted: bytes | None) -> Iterator[Problem]:
         return
     known = {head_line(link.manifest.sequence, link.hash) for link in chain.links}
     if noted not in known:
-        yield Problem(HEAD, "", "names a manifest that the log does not hold: the log was cut")
+        text = "names a manifest that the log does not hold: the log was cut"
+        yield Problem(HEAD, "", text if noted else "is no file of one line")
 
 
 def head_line(sequence: int, digest: str) -> bytes:
@@ -197,7 +223,7 @@ def extend(
     pull: str,
     at: datetime,
     source: str,
-    note: SegmentNote | OutcomeNote,
+    note: SegmentNote | OutcomeNote | None,
 ) -> Chain:
     """Seal one more manifest, durably, and return the longer chain."""
     manifest = Manifest(
@@ -210,10 +236,11 @@ def extend(
         source=source,
         segment=note if isinstance(note, SegmentNote) else None,
         outcome=note if isinstance(note, OutcomeNote) else None,
+        covers=chain.beside or chain.covers,
     )
     data, digest = sealed(manifest)
     put(folder / LOG / f"{manifest.sequence:06d}.json", data, exclusive=True)
-    return Chain((*chain.links, Link(manifest, digest)))
+    return Chain((*chain.links, Link(manifest, digest)), chain.beside)
 
 
 def set_head(folder: Path, chain: Chain) -> None:

@@ -19,6 +19,8 @@ from auditlens.errors import UsageError
 __all__ = [
     "FORMAT",
     "START",
+    "ChainHead",
+    "Covers",
     "Manifest",
     "OutcomeNote",
     "PageNote",
@@ -125,8 +127,29 @@ class OutcomeNote:
 
 
 @dataclass(frozen=True)
+class ChainHead:
+    """How far another chain went: its length, its last hash (START for none) and that file."""
+
+    count: int = 0
+    hash: str = START
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Covers:
+    """The heads of the chains beside the log, so that the log's head seals them too."""
+
+    directory: ChainHead = ChainHead()
+    signed: ChainHead = ChainHead()
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """One link of the chain: a segment, or the outcome of a sync."""
+    """One link of the chain: a segment, the outcome of a sync, or neither.
+
+    ``covers`` is None in what version 0.1 wrote: its head seals the log alone. A manifest with
+    neither segment nor outcome was sealed for what it covers.
+    """
 
     format: int
     sequence: int
@@ -137,6 +160,12 @@ class Manifest:
     source: str
     segment: SegmentNote | None = None
     outcome: OutcomeNote | None = None
+    covers: Covers | None = None
+
+    @property
+    def of_a_sync(self) -> bool:
+        """Whether a sync sealed it, rather than a pull of the directory or a sign-off."""
+        return self.segment is not None or self.outcome is not None
 
 
 def tool() -> str:

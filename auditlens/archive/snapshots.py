@@ -15,13 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from auditlens.archive.chain import HEAD, Problem, head_line
+from auditlens.archive.chain import HEAD, LARGEST_HEAD, Problem, head_line
 from auditlens.archive.manifest import FORMAT, START, SegmentNote, opened, parsed, sealed, tool
 from auditlens.archive.merkle import leaves_of, root_of
 from auditlens.archive.segment import RESTORE, blocks, pack, records_at
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, UsageError
-from auditlens.files import lock, make_folder, names, put, read, remove, sweep
+from auditlens.files import make_folder, names, put, read, remove, sweep
 from auditlens.pages import Listing
 
 __all__ = [
@@ -67,41 +67,37 @@ class Sealed:
 
 def keep(
     folder: Path, source: str, listings: Sequence[Listing], at: datetime, owner: str | None
-) -> Sealed | None:
-    """Append a snapshot of what came; None when nothing came.
+) -> Sealed:
+    """Append a snapshot of what came; the lock must be held.
 
-    ``owner`` is the workspace whose log the archive holds, if any. Raises LockHeld when another
-    run is writing, UsageError for another workspace, IntegrityError when a snapshot changed.
+    ``owner`` is the workspace whose log the archive holds, if any. Raises UsageError for
+    another workspace, IntegrityError when a snapshot changed.
     """
-    if all(one.problem for one in listings):
-        return None
-    make_folder(folder)
-    with lock(folder):
-        held = snapshots(folder)
-        known = held[-1].snapshot.source if held else owner
-        if known not in (None, source):
-            raise UsageError(
-                f"The archive {folder} belongs to {known}, not to {source}",
-                fix="Use one archive folder for each workspace",
-            )
-        place = folder / FOLDER
-        make_folder(place)
-        tidy(place, held)
-        number = len(held) + 1
-        snapshot = Snapshot(
-            format=FORMAT,
-            sequence=number,
-            previous=held[-1].hash if held else START,
-            # A clock that was put back must not put a later snapshot before an earlier one.
-            at=max([at, *(one.snapshot.at for one in held[-1:])]),
-            tool=tool(),
-            source=source,
-            parts=tuple(store(place, number, listing) for listing in listings),
+    held = snapshots(folder)
+    known = held[-1].snapshot.source if held else owner
+    if known not in (None, source):
+        raise UsageError(
+            f"The archive {folder} belongs to {known}, not to {source}",
+            fix="Use one archive folder for each workspace",
         )
-        data, digest = sealed(snapshot)
-        put(place / f"{number:06d}.json", data, exclusive=True)
-        put(place / HEAD, head_line(number, digest))
-        return Sealed(snapshot, digest)
+    place = folder / FOLDER
+    make_folder(place)
+    tidy(place, held)
+    number = len(held) + 1
+    snapshot = Snapshot(
+        format=FORMAT,
+        sequence=number,
+        previous=held[-1].hash if held else START,
+        # A clock that was put back must not put a later snapshot before an earlier one.
+        at=max([at, *(one.snapshot.at for one in held[-1:])]),
+        tool=tool(),
+        source=source,
+        parts=tuple(store(place, number, listing) for listing in listings),
+    )
+    data, digest = sealed(snapshot)
+    put(place / f"{number:06d}.json", data, exclusive=True)
+    put(place / HEAD, head_line(number, digest))
+    return Sealed(snapshot, digest)
 
 
 def tidy(place: Path, held: Sequence[Sealed]) -> None:
@@ -149,9 +145,11 @@ def examine_snapshots(folder: Path) -> tuple[tuple[Sealed, ...], tuple[Problem, 
     place = folder / FOLDER
     # Head first: a run that seals while this reads can only make the chain longer than the head.
     try:
-        noted = read(place / HEAD)
+        noted = read(place / HEAD, most=LARGEST_HEAD)
     except FileNotFoundError:
         noted = None
+    except IntegrityError:
+        noted = b""
     held: list[Sealed] = []
     problems: list[Problem] = []
     previous: str | None = START

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol
 
-from auditlens.archive import segment
-from auditlens.archive.chain import LOG, Chain, read_chain, set_head
+from auditlens.archive.chain import Chain, read_chain
+from auditlens.archive.covering import prepare, with_beside
 from auditlens.archive.intake import Intake
 from auditlens.archive.judgement import Verdict, gone_now, judge, stopped_early
 from auditlens.archive.manifest import OutcomeNote
 from auditlens.archive.table import Table
 from auditlens.archive.walk import Progress, Steps, Walk, walk
 from auditlens.errors import AuditLensError, Interrupted, SourceError, UsageError
-from auditlens.files import lock, make_folder, names, remove, sweep
+from auditlens.files import lock, make_folder
 from auditlens.pages import Source
 
 __all__ = ["Flag", "SyncOutcome", "pull"]
@@ -92,16 +92,25 @@ class Terms:
         return watermark - self.overlap
 
 
-def pull(folder: Path, source: Source, table: Table, terms: Terms) -> tuple[Chain, OutcomeNote]:
-    """Sync ``folder`` from ``source`` and return the chain and the outcome sealed last."""
+def pull(
+    folder: Path, signed: Path, source: Source, table: Table, terms: Terms
+) -> tuple[Chain, OutcomeNote]:
+    """Sync ``folder`` from ``source`` and return the chain and the outcome sealed last.
+
+    Raises IntegrityError when the directory or the sign-offs (in ``signed``) are not what the
+    log sealed; what the source sent is saved first.
+    """
     make_folder(folder)
     with lock(folder):
-        chain = read_chain(folder)
+        chain, wrong = with_beside(folder, signed, read_chain(folder))
         refuse_other_source(folder, chain, source)
         prepare(folder, chain)
         index = table.refresh(chain, folder)
         intake = Intake(folder, chain, table, index, source.name, secrets.token_hex(8))
-        return run(source, intake, terms)
+        done = run(source, intake, terms)
+        if wrong:
+            raise wrong
+        return done
 
 
 def refuse_other_source(folder: Path, chain: Chain, source: Source) -> None:
@@ -112,20 +121,6 @@ def refuse_other_source(folder: Path, chain: Chain, source: Source) -> None:
             if chain.segments
             else "It holds no event yet: if the address was wrong, remove the folder",
         )
-
-
-def prepare(folder: Path, chain: Chain) -> None:
-    """Make the folders, and remove what killed runs left: nothing sealed refers to it."""
-    for part in (LOG, segment.FOLDER):
-        make_folder(folder / part)
-        sweep(folder / part)
-    sweep(folder)
-    kept = {note.file for _, note in chain.segments}
-    for name in names(folder / segment.FOLDER):
-        if name not in kept and name.startswith(f"{len(chain.links) + 1:06d}-"):
-            remove(folder / segment.FOLDER / name)
-    if chain.outcomes:
-        set_head(folder, chain)
 
 
 def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNote]:

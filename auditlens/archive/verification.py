@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from auditlens.archive import segment, snapshots
 from auditlens.archive import table as tables
 from auditlens.archive.cells import cell_problems
 from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
+from auditlens.archive.covering import Beside, cover_problems, look_beside, relative, since
 from auditlens.archive.index import INDEX, Index, TableFile, index_of
 from auditlens.archive.manifest import SegmentNote
 from auditlens.archive.merkle import leaves_of, root_of
@@ -19,6 +20,7 @@ from auditlens.archive.table import Table
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import LOCK, names, read
+from auditlens.seals.ledger import seal_faults
 
 __all__ = ["Verification", "verify"]
 
@@ -27,15 +29,21 @@ __all__ = ["Verification", "verify"]
 class Verification:
     """What ``verify`` found.
 
-    ``problems`` stand in the order of the files, ``records`` is how many were checked, ``head``
-    the hash of the last manifest. ``leftovers`` are files of runs that were killed: harmless,
-    nothing refers to them, and the next sync removes them.
+    ``problems`` stand in the order of the files, ``records`` is how many were checked,
+    ``snapshots`` of the directory and ``signed`` months too. ``head`` is the hash of the last
+    manifest: it covers the log, and since manifest ``covers_from`` directory and sign-offs
+    (None: it does not yet). ``leftovers`` are files of runs that were killed: harmless,
+    nothing refers to them, and the next sync removes them. ``notes`` are worth knowing.
     """
 
     problems: tuple[Problem, ...]
     records: int
     head: str | None
     leftovers: tuple[str, ...] = ()
+    snapshots: int = 0
+    signed: int = 0
+    covers_from: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -47,21 +55,21 @@ Leaves = dict[int, dict[bytes, bool] | None]
 """Of each segment the leaves of its records, and whether they were decoded; None if damaged."""
 
 
-def verify(folder: Path, against: str | None = None) -> Verification:
-    """Check chain, segments, records and table; ``against`` is a head noted earlier (hex).
+def verify(folder: Path, signed: Path, against: Sequence[str] = ()) -> Verification:
+    """Check chains, segments, records and table; ``against`` are heads noted earlier (hex).
 
     Raises UsageError when a newer AuditLens wrote the archive.
     """
     index = folder / tables.FOLDER / INDEX
     while True:
         before = read_or_none(index)
-        found = verify_once(folder, against)
+        found = verify_once(folder, signed, against)
         # A run that replaced files of the table while they were checked is no fault.
         if found.ok or read_or_none(index) == before:
             return found
 
 
-def verify_once(folder: Path, against: str | None) -> Verification:
+def verify_once(folder: Path, signed: Path, against: Sequence[str]) -> Verification:
     # A run may seal while this looks: what the listing shows beyond the chain is no fault.
     listing = names(folder / segment.FOLDER)
     index_data = read_or_none(folder / tables.FOLDER / INDEX)
@@ -83,15 +91,77 @@ def verify_once(folder: Path, against: str | None) -> Verification:
     problems.extend(table_problems(folder, chain, index_data, leaves, leftovers))
     if index_data is not None and not problems:
         problems.extend(cell_problems(folder, chain, index_of(index_data)))
-    if against is not None and not is_noted(chain, against):
+    beside = look_beside(folder, signed, chain)
+    notes: list[str] = []
+    problems.extend(sign_off_problems(folder, beside, notes))
+    problems.extend(cover_problems(chain, beside))
+    for head in against:
+        problems.extend(against_problems(chain, head, notes))
+    first = since(chain)
+    return Verification(
+        tuple(problems),
+        records,
+        chain.head if chain.links else None,
+        tuple(leftovers),
+        snapshots=len(beside.directory),
+        signed=len(beside.ledger.seals),
+        covers_from=first.sequence if first else None,
+        notes=(*notes, *cover_notes(chain, beside)),
+    )
+
+
+def against_problems(chain: Chain, against: str, notes: list[str]) -> Iterator[Problem]:
+    """Whether the log holds a head noted earlier; what that head did not cover is noted."""
+    noted = against.strip().lower()
+    found = next((one.manifest for one in chain.links if one.hash == noted), None)
+    if found is None:
         text = f"the noted head {against[:16]}… is not in the log: it was cut or rewritten"
-        problems.append(Problem(LOG, "", text))
-    head = chain.head if chain.links else None
-    return Verification(tuple(problems), records, head, tuple(leftovers))
+        yield Problem(LOG, "", text)
+    elif found.covers is None:
+        notes.append(
+            f"the noted head {noted[:16]}… was sealed by {found.tool} and covers the log alone: "
+            "it shows no change that was made to directory or sign-offs before they were sealed"
+        )
 
 
-def is_noted(chain: Chain, against: str) -> bool:
-    return any(link.hash == against.strip().lower() for link in chain.links)
+def cover_notes(chain: Chain, beside: Beside) -> Iterator[str]:
+    """From when the head covers directory and sign-offs, and what of them it does not yet."""
+    first, now = since(chain), beside.covers
+    if first is None:
+        if chain.links:
+            yield (
+                f"the head covers the log alone, as {chain.links[-1].manifest.tool} wrote it; "
+                "directory and sign-offs are covered from the next sync on"
+            )
+        return
+    if first.sequence > 1:
+        yield (
+            f"the head covers directory and sign-offs since {first.at:%Y-%m-%d %H:%M} UTC "
+            f"(manifest {first.sequence}); before, it covered the log alone"
+        )
+    sealed = next(one.manifest.covers for one in reversed(chain.links) if one.manifest.covers)
+    for word, held, noted in (
+        ("snapshots of the directory", now.directory, sealed.directory),
+        ("sign-offs", now.signed, sealed.signed),
+    ):
+        if held.count > noted.count:
+            yield (
+                f"{held.count - noted.count} {word} came since and are not covered by the head "
+                f"yet, from {held.file} back; the next sync seals them"
+            )
+
+
+def sign_off_problems(folder: Path, beside: Beside, notes: list[str]) -> Iterator[Problem]:
+    """What is wrong with the sign-offs, their findings and the signatures under them."""
+    directory = f"{snapshots.FOLDER}/"
+    for problem in beside.problems:
+        # Those of the directory are among the problems of its folder.
+        if not problem.file.startswith(directory):
+            yield problem
+    place = relative(beside.ledger.folder, folder)
+    for seal in beside.ledger.seals:
+        for fault in seal_faults(seal, notes):
+            yield Problem(f"{place}/{fault.file}", "", fault.text)
 
 
 def read_or_none(path: Path) -> bytes | None:

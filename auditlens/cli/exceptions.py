@@ -219,8 +219,9 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
 
     from auditlens.findings import FINDING_SCHEMA
     from auditlens.provenance import run_time
-    from auditlens.triage import exceptions_used, read_ledger, unmatched
-    from auditlens.triage.seals import FOLDER, sealed_findings
+    from auditlens.seals import FOLDER, read_ledger
+    from auditlens.triage import exceptions_used, unmatched
+    from auditlens.triage.signed import sealed_findings
 
     ledger = read_ledger(settings.journal_path.parent / FOLDER)
     frames = [sealed_findings(seal) for seal in ledger.standing]
@@ -243,11 +244,10 @@ def try_on(
 ) -> list[Trial]:  # fmt: skip
     """Run the trial month by month and print each as it comes."""
     from auditlens.cli.terminal import visible
+    from auditlens.seals import FOLDER, read_ledger
     from auditlens.signoff.backtest import past_months, try_exception
-    from auditlens.triage import read_ledger
     from auditlens.triage.apply import unmatched
     from auditlens.triage.entry import FindingException
-    from auditlens.triage.seals import FOLDER
 
     archive = opened(settings)
     rules = loaded(settings, rules_path)

@@ -17,7 +17,8 @@ SHOWN = 5
 
 def signed_now(audit: Audit) -> SealedMonth | None:
     """What was signed of this very period, if it was."""
-    from auditlens.triage.seals import FOLDER, month_of, read_ledger
+    from auditlens.seals import FOLDER, read_ledger
+    from auditlens.triage.signed import month_of
 
     if audit.journal.path is None:
         return None

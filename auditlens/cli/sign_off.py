@@ -21,7 +21,7 @@ from auditlens.errors import UsageError
 from auditlens.settings import LEVELS
 
 if TYPE_CHECKING:
-    from auditlens.signoff.signatures import Ed25519Key, SshKey
+    from auditlens.seals.keys import Ed25519Key, SshKey
 
 __all__ = ["sign_off"]
 
@@ -79,6 +79,7 @@ def sign_off(
     findings are open or the log is incomplete, unless said with --despite; and always when the
     reviewer is the subject of an open finding.
     """
+    from auditlens.archive import Archive
     from auditlens.cli.terminal import print_json
     from auditlens.rules.roots import roots_read
     from auditlens.signoff.sign import STATEMENT, Terms
@@ -102,17 +103,24 @@ def sign_off(
         audit, roots, out,
         Terms(reviewer, statement or STATEMENT, level, despite, amend, making, keys),
     )  # fmt: skip
+    chain = audit.source.chain() if isinstance(audit.source, Archive) else None
+    covered = chain and chain.covers and chain.covers.signed.hash == seal.hash
+    head = chain.head if chain and covered else None
     if as_json:
         told = {"label": seal.label, "reviewer": reviewer, "seal": seal.hash, "path": seal.path}
-        print_json({**told, "report": out})
+        print_json({**told, "report": out, "head": head})
         return
     click.echo(f"{seal.label} signed by {reviewer}: {seal.path}")
     click.echo(f"Report: {out / 'report.html'}")
-    click.echo(f"Seal {seal.hash}; note it elsewhere, then 'auditlens verify --report {out}'")
+    click.echo(f"Seal {seal.hash}; to check it: auditlens verify --report {out}")
+    if head:
+        click.echo(f"Head {head} covers log, directory and sign-offs; note it elsewhere")
+    else:
+        click.echo("This user may not write to the archive: the next sync seals the sign-off there")
 
 
 def keys_of(key_file: Path | None, ssh_key: Path | None) -> list[Ed25519Key | SshKey]:
-    from auditlens.signoff.signatures import Ed25519Key, SshKey
+    from auditlens.seals.keys import Ed25519Key, SshKey
 
     keys: list[Ed25519Key | SshKey] = []
     if key_file:

@@ -20,6 +20,7 @@ from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
     from auditlens.settings import Settings
+    from auditlens.signoff.verify import Judgement
 
 __all__ = ["verify"]
 
@@ -36,7 +37,7 @@ SHOWN = 20
 @click.option(
     "--against",
     metavar="HASH",
-    help="A head hash of the archive (with --report: of the seal) noted earlier.",
+    help="A head of the archive (with --report: or the seal) noted earlier.",
 )
 @click.option(
     "--report",
@@ -74,48 +75,47 @@ def verify(
     """
     settings = settings_of(archive=archive, journal=journal)
     if report is not None:
-        ok = judge(settings, report, files, rules_path, sealed_rules=sealed_rules,
+        code = judge(settings, report, files, rules_path, sealed_rules=sealed_rules,
                    against=against or "", as_json=as_json, quiet=quiet)  # fmt: skip
     elif files:
         raise UsageError("FILE is for --report", fix="A report made from files needs them again")
     else:
         ok = check_archive(settings, against, as_json=as_json, quiet=quiet)
-    ctx.exit(0 if ok else 5)
+        code = 0 if ok else 5
+    ctx.exit(code)
 
 
 def check_archive(settings: Settings, against: str | None, *, as_json: bool, quiet: bool) -> bool:
     import dataclasses
 
     from auditlens.cli.terminal import print_json, progress, visible
-    from auditlens.triage import read_ledger
-    from auditlens.triage.seals import FOLDER, sealed_findings
 
     store = opened(settings)
     with progress("verifying the archive", quiet=quiet):
-        found = store.verify(against=against)
-        signed = read_ledger(settings.journal_path.parent / FOLDER)
-        for seal in signed.seals:
-            sealed_findings(seal)
+        found = store.verify(against)
     if as_json:
-        print_json({"ok": found.ok, "signed": len(signed.seals), **dataclasses.asdict(found)})
-    elif found.ok:
-        click.echo(f"intact: {found.records:,} records, head {found.head}")
-        if signed.seals:
-            click.echo(f"intact: {len(signed.seals)} sign-offs, last seal {signed.head}")
-    else:
-        for problem in found.problems:
-            place = (
-                f"{problem.file}, records {problem.records}" if problem.records else problem.file
-            )
-            click.echo(f"auditlens: {visible(place)}: {visible(problem.text)}", err=True)
+        print_json({"ok": found.ok, **dataclasses.asdict(found)})
+        return found.ok
+    if found.ok:
+        held = (
+            f"{found.records:,} records",
+            f"{found.snapshots:,} snapshots of the directory" if found.snapshots else "",
+            f"{found.signed:,} sign-offs" if found.signed else "",
+            f"head {found.head}",
+        )
+        click.echo(f"intact: {', '.join(filter(None, held))}")
+    for problem in found.problems:
+        click.echo(f"auditlens: {visible(problem)}", err=True)
+    for told in found.notes:
+        click.echo(f"note: {visible(told)}", err=True)
     return found.ok
 
 
 def judge(
     settings: Settings, report: Path, files: tuple[Path, ...], rules_path: Path | None, *,
     sealed_rules: bool, against: str, as_json: bool, quiet: bool,
-) -> bool:  # fmt: skip
-    """Do a report again and say whether it holds."""
+) -> int:  # fmt: skip
+    """Do a report again, say whether it holds, and return the exit code."""
     import dataclasses
 
     from auditlens.cli.terminal import print_json, progress, visible
@@ -126,10 +126,13 @@ def judge(
     with progress("doing the report again", quiet=quiet):
         source = log_of(files, "auto", settings)
         found = verify_report(report, source, originals, sealed_rules=sealed_rules, against=against)
+    code = 5 if not found.ok else 3 if found.unjudged else 0
     if as_json:
         print_json({"ok": found.ok, **dataclasses.asdict(found)})
-        return found.ok
-    if found.ok:
+        return code
+    if found.ok and found.made_by:
+        click.echo(made_elsewhere(found))
+    elif found.ok:
         signed = f", signed by {visible(found.reviewer)}, seal {found.seal}" if found.seal else ""
         click.echo(f"holds: {found.findings} findings and {found.files} files are the same{signed}")
     else:
@@ -140,4 +143,17 @@ def judge(
             click.echo(f"auditlens: and {len(found.differences) - SHOWN} more", err=True)
     for told in found.notes:
         click.echo(f"note: {visible(told)}", err=True)
-    return found.ok
+    return code
+
+
+def made_elsewhere(found: Judgement) -> str:
+    """What holds of a report that another version made."""
+    from auditlens.cli.terminal import visible
+
+    made = f"page made by auditlens {visible(found.made_by)}, not re-drawn by this version"
+    if found.unjudged:
+        return (
+            f"not judged: {found.files} files agree with their manifest; {made}. "
+            "It is a draft that nobody sealed: verify it with the version that made it"
+        )
+    return f"sealed bytes intact: {found.files} files, seal {found.seal}; {made}"

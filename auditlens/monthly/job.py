@@ -39,6 +39,7 @@ from auditlens.population import draw_population
 from auditlens.provenance import run_time
 from auditlens.report.folder import MANIFEST, write_folder
 from auditlens.rules.roots import roots_read
+from auditlens.seals import FOLDER
 from auditlens.settings import Settings, require_trusted
 from auditlens.signoff.making import Making, files_of
 from auditlens.signoff.record import make_record
@@ -74,7 +75,7 @@ class Job:
 
     @cached_property
     def archive(self) -> Archive:
-        return Archive(self.settings.archive)
+        return Archive(self.settings.archive, signed=self.settings.journal_path.parent / FOLDER)
 
     @property
     def shelf(self) -> Shelf:

@@ -13,9 +13,10 @@ from auditlens.audit import run_audit
 from auditlens.findings import FINDING_SCHEMA
 from auditlens.period import Period, zone
 from auditlens.rules import RuleSet
+from auditlens.seals import Ledger
 from auditlens.settings import Settings
 from auditlens.triage import Journal, covers
-from auditlens.triage.seals import Ledger, sealed_findings
+from auditlens.triage.signed import sealed_findings
 
 __all__ = ["Trial", "past_months", "try_exception"]
 

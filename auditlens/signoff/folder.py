@@ -12,10 +12,10 @@ from auditlens.canonical import json_document, sha256_hex
 from auditlens.errors import AuditLensError, IntegrityError, UsageError
 from auditlens.files import names, read
 from auditlens.report.folder import FORMAT, MANIFEST
+from auditlens.seals import Seal, parse_seal
+from auditlens.seals.keys import ENDINGS, check_signature
 from auditlens.signoff.making import RECORD
 from auditlens.signoff.record import Record, parse_record
-from auditlens.signoff.signatures import ENDINGS, check_signature
-from auditlens.triage.seals import Seal, parse_seal
 
 __all__ = ["SEAL", "Difference", "ReportFolder", "open_folder"]
 

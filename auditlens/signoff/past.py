@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auditlens.archive import Archive
+from auditlens.archive import Archive, table
 from auditlens.archive.chain import HEAD, LOG, Chain, head_line, read_chain
+from auditlens.archive.index import INDEX, index_of
 from auditlens.archive.segment import FOLDER
-from auditlens.errors import IntegrityError
+from auditlens.errors import AuditLensError, IntegrityError
+from auditlens.files import put, read
 
 __all__ = ["as_of"]
 
@@ -41,7 +43,10 @@ def as_of(archive: Archive, head: str) -> Iterator[Archive]:
 
 
 def copy_part(source: Path, folder: Path, part: Chain) -> None:
-    """Bring the first manifests and their segments over; the table is made anew from them."""
+    """Bring the first manifests and their segments over.
+
+    The table comes too where it holds nothing later; else it is made anew from them.
+    """
     for name in (LOG, FOLDER):
         (folder / name).mkdir(parents=True, mode=0o700)
     for link in part.links:
@@ -50,6 +55,23 @@ def copy_part(source: Path, folder: Path, part: Chain) -> None:
     for _, note in part.segments:
         bring(source / FOLDER / note.file, folder / FOLDER / note.file)
     (folder / HEAD).write_bytes(head_line(len(part.links), part.head))
+    bring_table(source, folder, part)
+
+
+def bring_table(source: Path, folder: Path, part: Chain) -> None:
+    """Bring the event table over, if it was made from these manifests alone."""
+    place = source / table.FOLDER
+    try:
+        data = read(place / INDEX)
+        index = index_of(data)
+        if index is None or not index.follows(part):
+            return
+        for file in index.files:
+            (folder / table.FOLDER / file.path).parent.mkdir(parents=True, exist_ok=True)
+            bring(place / file.path, folder / table.FOLDER / file.path)
+    except (OSError, AuditLensError):
+        return
+    put(folder / table.FOLDER / INDEX, data)
 
 
 def bring(source: Path, target: Path) -> None:

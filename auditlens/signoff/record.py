@@ -25,12 +25,12 @@ from auditlens.files import read_text
 from auditlens.period import Period
 from auditlens.rules.load import rule_files
 from auditlens.rules.samples import samples_of
+from auditlens.seals.seal import canonical
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
 from auditlens.signoff.making import Making
 from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
 from auditlens.triage.journal import Journal, parse_journal
-from auditlens.triage.seals import canonical
 
 __all__ = ["FOLDERS", "Record", "make_record", "parse_record", "period_data", "rule_texts"]
 
@@ -212,7 +212,9 @@ def settings_data(settings: Settings) -> dict[str, Any]:
 
 
 def settings_from(data: Mapping[str, Any]) -> Settings:
-    values = dict(data)
+    # A setting that another version knew and this one does not is left aside.
+    known = {item.name for item in dataclasses.fields(Settings)}
+    values = {name: value for name, value in data.items() if name in known}
     values["placeholders"] = {name: tuple(v) for name, v in data["placeholders"].items()}
     values["holidays"] = tuple(date.fromisoformat(day) for day in data["holidays"])
     values["frameworks"] = tuple(data["frameworks"])

@@ -19,16 +19,18 @@ from auditlens.provenance import LIBRARIES
 from auditlens.report.folder import MANIFEST
 from auditlens.rules import RuleSet, load_rules
 from auditlens.rules.roots import rule_roots
+from auditlens.seals import FOLDER, Seal, read_ledger
+from auditlens.seals.seal import canonical
 from auditlens.settings import Settings
 from auditlens.signoff.folder import Difference, ReportFolder
 from auditlens.signoff.making import RECORD, files_of
 from auditlens.signoff.past import as_of
 from auditlens.signoff.record import FOLDERS, Record, make_record
 from auditlens.sources import Log
-from auditlens.triage import Journal, months_before, read_journal, read_ledger
+from auditlens.triage import Journal, months_before, read_journal
 from auditlens.triage.change import SealedMonth
 from auditlens.triage.journal import saying
-from auditlens.triage.seals import FOLDER, Seal, canonical, findings_bytes
+from auditlens.triage.signed import findings_bytes
 
 __all__ = ["Originals", "compare", "reperform"]
 

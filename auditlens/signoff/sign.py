@@ -9,10 +9,12 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from auditlens.archive import Archive
 from auditlens.audit import Audit
 from auditlens.canonical import sha256_hex
 from auditlens.errors import UsageError
@@ -20,22 +22,15 @@ from auditlens.files import lock, make_folder, put
 from auditlens.findings import is_open
 from auditlens.report import heads_of
 from auditlens.report.folder import MANIFEST, write_folder
+from auditlens.seals import FOLDER, Ledger, Seal, parse_seal, read_ledger
+from auditlens.seals.keys import ENDINGS, Ed25519Key, SshKey
+from auditlens.seals.seal import FORMAT, canonical, seal_hash
 from auditlens.signoff.conditions import SIGN_LEVEL, Obstacles, obstacles
 from auditlens.signoff.folder import SEAL, open_folder
 from auditlens.signoff.making import RECORD, Making, files_of
 from auditlens.signoff.record import make_record, period_data
-from auditlens.signoff.signatures import ENDINGS, Ed25519Key, SshKey
-from auditlens.triage import read_journal, read_ledger
-from auditlens.triage.seals import (
-    FOLDER,
-    FORMAT,
-    Ledger,
-    Seal,
-    canonical,
-    findings_bytes,
-    parse_seal,
-    seal_hash,
-)
+from auditlens.triage import read_journal
+from auditlens.triage.signed import findings_bytes
 
 __all__ = ["STATEMENT", "Terms", "sign_off"]
 
@@ -81,7 +76,9 @@ def sign_off(audit: Audit, roots: Sequence[Path], out: Path, terms: Terms) -> Se
     refuse(found, terms)
     folder = audit.journal.path.absolute().parent / FOLDER
     make_folder(folder)
-    with lock(folder):
+    with ExitStack() as stack:
+        store = locked(audit, folder, stack)
+        stack.enter_context(lock(folder))
         ledger = read_ledger(folder)
         earlier = ledger.of(audit.period.label)
         refuse_again(audit.period.label, earlier, terms)
@@ -98,7 +95,27 @@ def sign_off(audit: Audit, roots: Sequence[Path], out: Path, terms: Terms) -> Se
         findings = findings_bytes(audit.findings)
         sealed = {**files, "findings": findings}
         data = seal_data(audit, terms, found, ledger, sealed)
-        return publish(out, folder, files, findings, data, terms, lambda: heads_of(audit))
+        seal = publish(out, folder, files, findings, data, terms, lambda: heads_of(audit))
+        if store is not None:
+            store.cover(audit.run_at)
+        return seal
+
+
+def locked(audit: Audit, folder: Path, stack: ExitStack) -> Archive | None:
+    """The archive of ``audit``, its lock held, whose head is to cover the sign-off.
+
+    None when this user may not write to it: then the next sync seals the sign-off. Raises
+    IntegrityError when directory or sign-offs are not what its head covers.
+    """
+    if not isinstance(audit.source, Archive):
+        return None
+    store = Archive(audit.source.path, signed=folder)
+    store.refuse_uncovered("directory", "signed")
+    try:
+        stack.enter_context(lock(store.path))
+    except UsageError:
+        return None
+    return store
 
 
 def refuse(found: Obstacles, terms: Terms) -> None:

@@ -11,21 +11,27 @@ from auditlens.canonical import sha256_hex
 from auditlens.documents import MAX_BYTES
 from auditlens.errors import AuditLensError
 from auditlens.files import read, read_text
+from auditlens.seals import FOLDER, read_ledger
+from auditlens.seals.keys import ENDINGS
 from auditlens.shipped import rules_folder
 from auditlens.signoff.folder import SEAL, Difference, ReportFolder
 from auditlens.signoff.record import FOLDERS, Record, rule_texts
-from auditlens.signoff.signatures import ENDINGS
 from auditlens.triage import parse_journal
 from auditlens.triage.append import HEADER
 from auditlens.triage.entry import Disposition, FindingException
 from auditlens.triage.journal import saying
-from auditlens.triage.seals import FOLDER, read_ledger, sealed_findings
+from auditlens.triage.signed import sealed_findings
 
 __all__ = ["compare_journal", "compare_ledger", "compare_rules"]
 
 
-def compare_rules(record: Record, roots: Sequence[Path]) -> Iterator[Difference]:
-    """Rule files and the classifier, byte by byte; not those of a root unknown here."""
+def compare_rules(
+    record: Record, roots: Sequence[Path], shipped: tuple[str, ...] = ()
+) -> Iterator[Difference]:
+    """Rule files and the classifier, byte by byte; not those of a root unknown here.
+
+    Names that start with one of ``shipped`` came with another version and are left aside.
+    """
     try:
         today = {name: sha256_hex(text) for name, text in rule_texts(roots).items()}
     except UnicodeDecodeError:
@@ -36,7 +42,7 @@ def compare_rules(record: Record, roots: Sequence[Path]) -> Iterator[Difference]
         return
     for name in sorted(record.rules.keys() | today.keys()):
         folder = name.partition("/")[0]
-        if folder in FOLDERS[len(roots) :]:
+        if folder in FOLDERS[len(roots) :] or name.startswith(shipped):
             continue
         place = str(place_of(name, roots))
         if name not in today:

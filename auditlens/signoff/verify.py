@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from auditlens.archive import Archive
-from auditlens.archive.chain import HEAD, Problem
+from auditlens.archive.chain import HEAD, Problem, examine
 from auditlens.errors import AuditLensError, UsageError
 from auditlens.provenance import describe_run
+from auditlens.seals import FOLDER
 from auditlens.signoff.folder import SEAL, Difference, ReportFolder, open_folder
 from auditlens.signoff.reperform import VERSIONS, Originals, compare, reperform
 from auditlens.signoff.surroundings import compare_journal, compare_ledger, compare_rules
 from auditlens.sources import Log
-from auditlens.triage.seals import FOLDER
 
 __all__ = ["Judgement", "verify_report"]
 
@@ -24,7 +25,8 @@ class Judgement:
 
     ``differences`` are in the order in which they were met, the first is the one to look at;
     none means that the report holds. ``notes`` are worth knowing and no fault. ``findings`` is
-    how many were found again.
+    how many were found again. ``made_by`` is the version that made the report where that is
+    another one: its bytes are compared with what was sealed, and the page is not drawn anew.
     """
 
     differences: tuple[Difference, ...]
@@ -33,10 +35,16 @@ class Judgement:
     files: int
     seal: str
     reviewer: str
+    made_by: str = ""
 
     @property
     def ok(self) -> bool:
         return not self.differences
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether nothing shows that the report is what was made: another version's draft."""
+        return bool(self.made_by) and not self.seal
 
 
 def verify_report(
@@ -46,9 +54,9 @@ def verify_report(
     """Check a report folder, then do the whole run again and compare.
 
     ``source`` is the archive it was made from, ``originals`` what stands beside it.
-    ``sealed_rules`` leaves the rules of today aside; ``against`` is the hash of the seal as it
-    was noted elsewhere. Damage is returned, not raised; raises UsageError when there is no
-    report or the record does not say enough.
+    ``sealed_rules`` leaves the rules of today aside; ``against`` is the hash of the seal, or a
+    head of the archive, as it was noted elsewhere. Damage is returned, not raised; raises
+    UsageError when there is no report or the record does not say enough.
     """
     folder, found = open_folder(path)
     differences = list(found)
@@ -56,23 +64,31 @@ def verify_report(
     if folder is None:
         return judgement(differences, notes, None, 0)
     seal = folder.seal
-    if against and (seal is None or seal.hash != against.strip().lower()):
-        differences.append(Difference("seal.json", f"is not the seal {against[:16]}…"))
+    noted = against.strip().lower()
     if isinstance(source, Archive):
-        differences += archive_differences(source, folder)
-    rules = originals.rules(folder.record)
-    if not rules:
-        notes.append("the rules of today were not compared: name their folder with --rules")
-    elif not sealed_rules:
-        differences += compare_rules(folder.record, rules)
-        if len(rules) < len(folder.record.rule_folders):
-            notes.append("one's own rules were not compared: name their folder in own_rules")
+        chain, _ = examine(source.path)
+        known = noted in {link.hash for link in chain.links}
+        of_archive, told = archive_differences(source, folder, (noted,) if known else ())
+        differences += of_archive
+        notes += told
+        noted = "" if known else noted
+        if seal is not None and chain.sign_off(seal.number) not in ("", seal.hash):
+            text = "is not the sign-off that the archive's log seals"
+            differences.append(Difference(SEAL, text))
+    if noted and (seal is None or seal.hash != noted):
+        text = f"is not the seal {noted[:16]}…, and the archive has had no such head"
+        differences.append(Difference(SEAL, text))
+    made_by = other_version(folder)
+    differences += rule_differences(folder, originals, notes, sealed_rules=sealed_rules)
     notes += versions(folder)
     beside, told = around(folder, originals)
     differences += beside
     notes += told
     if differences:
         return judgement(differences, notes, folder, 0)
+    if made_by:
+        notes.append(found_again(folder, source, originals))
+        return judgement(differences, notes, folder, len(folder.finding_ids))
     try:
         audit, files = reperform(folder, source, originals)
     except AuditLensError as error:
@@ -108,27 +124,72 @@ def judgement(
         files=len(folder.files) if folder else 0,
         seal=folder.seal.hash if folder and folder.seal else "",
         reviewer=folder.record.making.reviewer if folder else "",
+        made_by=other_version(folder) if folder else "",
     )
 
 
-def archive_differences(archive: Archive, folder: ReportFolder) -> list[Difference]:
-    """Every byte of the archive, and the head the report was made from."""
+def rule_differences(
+    folder: ReportFolder, originals: Originals, notes: list[str], *, sealed_rules: bool
+) -> list[Difference]:
+    """The rules of today against those of the report; what another version shipped is its own."""
+    rules = originals.rules(folder.record)
+    if not rules:
+        notes.append("the rules of today were not compared: name their folder with --rules")
+        return []
+    if sealed_rules:
+        return []
+    if len(rules) < len(folder.record.rule_folders):
+        notes.append("one's own rules were not compared: name their folder in own_rules")
+    shipped: tuple[str, ...] = ()
+    if other_version(folder):
+        shipped = ("actions.yml", *(["rules/"] if folder.record.shipped_rules else []))
+    return list(compare_rules(folder.record, rules, shipped))
+
+
+def other_version(folder: ReportFolder) -> str:
+    """The version of AuditLens that made the report, where it is not this one."""
+    made = str(folder.record.data["provenance"].get("auditlens", "of an unknown version"))
+    return "" if made == version("auditlens") else made
+
+
+def found_again(folder: ReportFolder, source: Archive | Log, originals: Originals) -> str:
+    """What this version finds of what another one reported: worth knowing, and no fault."""
+    try:
+        audit, _ = reperform(folder, source, originals)
+    except AuditLensError as error:
+        return f"findings were not compared: this version cannot do the run again ({error})"
+    now, then = set(audit.findings["finding_id"]), folder.finding_ids
+    again = f"{len(then & now)} of its {len(then)} findings are found again by this version"
+    more = f", which finds {len(now - then)} others" if now - then else ""
+    return f"{again}{more}; another version may judge otherwise"
+
+
+def archive_differences(
+    archive: Archive, folder: ReportFolder, heads: tuple[str, ...]
+) -> tuple[list[Difference], list[str]]:
+    """Every byte of the archive, the head the report was made from, and further ``heads``."""
     head = folder.record.data["provenance"]["archive_head"]
     if not head:
         raise UsageError(
             "This report was made from files, not from an archive",
             fix="Name the files: auditlens verify --report OUT FILE…",
         )
-    found = archive.verify(against=head)
-    lost = [] if (archive.path / HEAD).is_file() else [Problem(HEAD, "", "is missing")]
-    return [
+    found = archive.verify((head, *heads))
+    problems = list(found.problems)
+    if not (archive.path / HEAD).is_file():
+        problems.append(Problem(HEAD, "", "is missing"))
+    if not archive.signed.is_dir():
+        # A third party has the seal in the report; the log says whether it is the one.
+        problems = [one for one in problems if not one.file.startswith(("../", "/"))]
+    differences = [
         Difference(
             f"{archive.path / problem.file}"
             + (f", records {problem.records}" if problem.records else ""),
             problem.text,
         )
-        for problem in (*found.problems, *lost)
+        for problem in problems
     ]
+    return differences, list(found.notes)
 
 
 def versions(folder: ReportFolder) -> list[str]:

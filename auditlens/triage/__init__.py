@@ -13,7 +13,7 @@ from auditlens.triage.change import SealedMonth, mark_states, resolved, unseen
 from auditlens.triage.entry import FINDING_ID, VERDICTS, Disposition, FindingException
 from auditlens.triage.journal import Journal, parse_journal, read_journal
 from auditlens.triage.precision import rule_precision, tuning_hints, with_precision
-from auditlens.triage.seals import months_before, read_ledger
+from auditlens.triage.signed import months_before
 from auditlens.triage.teaching import Lesson, lessons, tell_lessons
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "months_before",
     "parse_journal",
     "read_journal",
-    "read_ledger",
     "resolved",
     "rule_precision",
     "tell_lessons",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from auditlens.archive import Archive
 from auditlens.audit import Audit, reviewed, run_audit
 from auditlens.rules import load_rules
+from auditlens.seals import Seal
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
 from auditlens.signoff.reperform import Originals
@@ -20,7 +21,6 @@ from auditlens.signoff.verify import Judgement, verify_report
 from auditlens.simulator import serve, simulate
 from auditlens.sources import SecodaSource
 from auditlens.triage import add_entry, read_journal
-from auditlens.triage.seals import Seal
 
 SIGNED_AT = datetime(2026, 6, 3, 9, 30, tzinfo=UTC)
 
@@ -70,7 +70,7 @@ class Desk:
 
     def audit(self) -> Audit:
         """The audit of May as the journal of this desk has it."""
-        return reviewed(self.run, read_journal(self.journal))
+        return replace(reviewed(self.run, read_journal(self.journal)), source=self.archive)
 
     def sign(self, audit: Audit, out: str = "out", **terms) -> Seal:
         wanted = {"reviewer": "Rita Quill <rita@reviewer.example>", "despite": "first month"}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from auditlens.seals.seal import canonical, seal_hash
 from auditlens.signoff.folder import open_folder
 from auditlens.triage import add_entry
-from auditlens.triage.seals import canonical, seal_hash
 
 KINDS = ("archive", "rules", "journal", "report", "manifest", "seal", "ledger", "files")
 
@@ -140,32 +140,36 @@ def test_a_forged_report_with_a_mended_manifest_is_found(signed):
 
 
 def test_a_forged_report_with_a_mended_seal_is_found(signed):
-    """The ledger beside the archive does not know the forged seal."""
+    """Neither the archive's log nor the ledger beside it knows the forged seal."""
     page = (signed.out / "report.html").read_bytes()
     relisted(signed, "report.html", page.replace(b"Rita", b"Rota"))
     manifest = hashlib.sha256((signed.out / "manifest.json").read_bytes()).hexdigest()
     resealed(signed, manifest=manifest)
-    assert "does not hold the seal of 2026-05" in str(signed.verify().differences[0])
+    found = signed.verify().differences
+    assert str(found[0]) == "seal.json: is not the sign-off that the archive's log seals"
+    assert "does not hold the seal of 2026-05" in str(found[1])
+    shutil.rmtree(signed.folder / "signed")
+    assert signed.verify().differences == found[:1]
 
 
 @pytest.mark.parametrize("field", ["level", "title"])
-def test_a_forgery_without_a_ledger_is_found_by_doing_it_again(signed, field):
-    """With everything mended and no ledger at hand, the first finding and field are named."""
-    shutil.rmtree(signed.folder / "signed")
-    content = json.loads((signed.out / "findings.json").read_bytes())
+def test_a_forgery_without_a_seal_is_found_by_doing_it_again(pulled, field):
+    """With everything mended in a draft, the first finding and field are named."""
+    from auditlens.signoff.making import Making, write_report
+
+    write_report(pulled.audit(), pulled.out, Making(), (pulled.rules,))
+    content = json.loads((pulled.out / "findings.json").read_bytes())
     content["findings"][0][field] = "low" if field == "level" else "Nothing to see"
     relisted(
-        signed, "findings.json", (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+        pulled, "findings.json", (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
     )
-    manifest = hashlib.sha256((signed.out / "manifest.json").read_bytes()).hexdigest()
-    resealed(signed, manifest=manifest)
-    first = str(signed.verify().differences[0])
+    first = str(pulled.verify().differences[0])
     assert first.startswith(f"findings.json: {content['findings'][0]['finding_id']}: {field} is ")
 
 
 def test_a_noted_seal_betrays_a_whole_new_one(signed):
     """The hash written down at the sign-off is what nobody can forge."""
-    from auditlens.triage.seals import parse_seal
+    from auditlens.seals import parse_seal
 
     noted = parse_seal(signed.out / "seal.json").hash
     resealed(signed, findings="00" * 32)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from auditlens.audit import run_audit
 from auditlens.report import Report
 from auditlens.rules import load_rules
+from auditlens.seals import read_ledger
 from auditlens.signoff import review_of
 from auditlens.signoff.backtest import past_months, try_exception
 from auditlens.signoff.making import Making
-from auditlens.triage import read_ledger, resolved, unseen
-from auditlens.triage.seals import month_of
+from auditlens.triage import resolved, unseen
+from auditlens.triage.signed import month_of
 
 JUNE = datetime(2026, 6, 3, 12, tzinfo=UTC)
 

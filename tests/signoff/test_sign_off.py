@@ -10,17 +10,20 @@ import pytest
 
 from auditlens.audit import run_audit
 from auditlens.errors import IntegrityError, UsageError
+from auditlens.seals import parse_seal, read_ledger
+from auditlens.seals.seal import canonical, seal_hash
 from auditlens.signoff.record import is_shipped
 from auditlens.signoff.sign import Terms, sign_off
-from auditlens.triage import add_entry, read_ledger
-from auditlens.triage.seals import canonical, parse_seal, seal_hash
+from auditlens.triage import add_entry
 
 
 def test_a_decided_month_is_signed_and_holds(signed):
     """The seal binds every input by its hash, and a third party gets the same bytes."""
     seal = parse_seal(signed.out / "seal.json")
     audit = signed.audit()
-    assert seal.digests["archive_head"] == signed.archive.head
+    chain = signed.archive.chain()
+    assert seal.digests["archive_head"] == chain.links[-2].hash
+    assert chain.covers.signed.hash == seal.hash
     assert seal.digests["rules"] == audit.rules.digest
     assert seal.digests["journal"] == audit.journal.digest
     assert seal.digests["input"] == audit.coverage.input_digest
@@ -154,13 +157,45 @@ def test_a_draft_never_replaces_a_signed_report(signed):
         write_report(signed.audit(), signed.out, Making(), (signed.rules,))
 
 
-def test_what_a_killed_sign_off_left_is_replaced(pulled):
+def test_what_a_killed_sign_off_left_is_replaced(pulled, monkeypatch):
     """A report folder whose seal never reached the ledger was not signed."""
-    seal = pulled.sign(pulled.audit())
-    seal.path.unlink()
+    from auditlens.files import put
+
+    def killed(path, data, **how):
+        if how:
+            raise KeyboardInterrupt
+        put(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("auditlens.signoff.sign.put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pulled.sign(pulled.audit())
+    left = (pulled.out / "seal.json").read_bytes()
     again = pulled.sign(pulled.audit())
-    assert again.data == seal.data
+    assert again.path.read_bytes() == left
     assert pulled.verify().ok
+
+
+def test_a_sign_off_killed_before_the_archive_knew_is_sealed_by_the_next_write(
+    pulled, monkeypatch, pull_again
+):
+    """The month is signed; verify says that the head does not cover it yet, until it does."""
+    from auditlens.archive import Archive
+
+    def killed(self, now):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Archive, "cover", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pulled.sign(pulled.audit())
+    found = pulled.archive.verify()
+    assert found.ok
+    assert any("1 sign-offs came since" in note for note in found.notes)
+    pull_again(pulled, datetime(2026, 6, 4, tzinfo=UTC))
+    assert pulled.archive.verify().notes == ()
+    (pulled.folder / "signed" / "2026-05.json").unlink()
+    assert "signed/2026-05.json" in str(pulled.archive.verify().problems[0])
 
 
 def test_journal_lines_that_came_meanwhile_are_not_signed_unseen(pulled, decide_finding):

@@ -19,7 +19,7 @@ SEAL = SimpleNamespace(label="2026-05", hash="5ea1" * 16, path=Path("signed/2026
 @pytest.fixture
 def sign(monkeypatch):
     """The command, with an audit and a seal that are there already."""
-    audit = SimpleNamespace(rules=load_rules(), settings=Settings())
+    audit = SimpleNamespace(rules=load_rules(), settings=Settings(), source=None)
     monkeypatch.setattr("auditlens.cli.sign_off.make_audit", lambda **_: audit)
     monkeypatch.setattr("auditlens.signoff.sign.sign_off", lambda *_: SEAL)
     return lambda *more: CliRunner().invoke(
@@ -31,7 +31,8 @@ def test_the_seal_is_told_to_be_noted_elsewhere(sign):
     """Its hash is what makes a later change show."""
     done = sign()
     assert done.exit_code == 0, done.output
-    assert f"Seal {SEAL.hash}; note it elsewhere" in done.stdout
+    assert f"Seal {SEAL.hash}" in done.stdout
+    assert "the next sync seals the sign-off there" in done.stdout
     assert "2026-05 signed by Rita Quill" in done.stdout
 
 
@@ -40,5 +41,5 @@ def test_a_program_gets_one_document(sign):
     told = json.loads(sign("--json").stdout)
     assert told == {
         "schema_version": 1, "label": "2026-05", "reviewer": "Rita Quill", "seal": SEAL.hash,
-        "path": str(SEAL.path), "report": "out",
+        "path": str(SEAL.path), "report": "out", "head": None,
     }  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.signoff.signatures import Ed25519Key, SshKey
+from auditlens.seals.keys import Ed25519Key, SshKey
 
 
 @pytest.fixture
