@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from auditlens.archive.covering import (
     look_beside,
     refusal,
 )
+from auditlens.archive.manifest import ReviewerNote
 from auditlens.archive.reading import held_records, held_rows, lazy_rows, rebuild
 from auditlens.archive.rows import ORDER
 from auditlens.archive.snapshots import Sealed, parts_of, records_of_part, snapshots
@@ -35,12 +37,16 @@ from auditlens.coverage import Coverage
 from auditlens.directory import LISTINGS, DirectoryHistory
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA
-from auditlens.files import refuse_link
+from auditlens.files import lock, refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period
+from auditlens.seals.keys import fingerprint
+from auditlens.seals.signers import Listed
 from auditlens.settings import beside
 
 __all__ = ["Archive"]
+
+LONGEST_NAME = 200
 
 
 class Archive:
@@ -212,15 +218,84 @@ class Archive:
         chain = self.chain()
         return cover(self.path, self.signed, now, chain.source or "").head
 
-    def verify(self, against: str | Sequence[str] | None = None) -> Verification:
+    def add_reviewer(self, name: str, key: str, now: datetime) -> tuple[str, str]:
+        """List a reviewer's key, sealed into the log: who may sign with it.
+
+        Args:
+            name: A name, or ``Name <address>``.
+            key: The public key as a line of an SSH file.
+            now: When, in UTC.
+
+        Returns:
+            The name, and the key's fingerprint.
+
+        Raises:
+            UsageError: The key is listed already.
+            LockHeld: Another run is writing.
+        """
+        name, digest = name.strip(), fingerprint("ssh", key)
+        if not name or not name.isprintable() or len(name) > LONGEST_NAME:
+            raise UsageError("A reviewer has a name on one line", fix="Write 'Name <address>'")
+        with self.writing() as chain:
+            for one in chain.reviewers:
+                if one.fingerprint == digest and not one.removed:
+                    raise UsageError(
+                        f"The key {digest} is listed already, for {one.name}",
+                        fix="Each reviewer has a key of one's own; 'auditlens reviewers remove'",
+                    )
+            note = ReviewerNote("add", name, " ".join(key.split()[:2]))
+            cover(self.path, self.signed, now, chain.source or "", note)
+        return name, digest
+
+    def remove_reviewer(self, name: str, digest: str, now: datetime) -> list[tuple[str, str]]:
+        """End the listing of a reviewer's keys, or of the one with fingerprint ``digest``.
+
+        What was signed before stays signed. Raises UsageError when there is none, LockHeld.
+        """
+        with self.writing() as chain:
+            keys = {
+                fingerprint("ssh", note.key): note.key
+                for link in chain.links
+                if (note := link.manifest.reviewer)
+            }
+            ended = [
+                one
+                for one in chain.reviewers
+                if one.name == name.strip() and not one.removed and digest in ("", one.fingerprint)
+            ]
+            if not ended:
+                raise UsageError(
+                    f"No key of {name} is listed" + (f" with {digest}" if digest else ""),
+                    fix="See 'auditlens reviewers list'",
+                )
+            for one in ended:
+                note = ReviewerNote("remove", one.name, keys[one.fingerprint])
+                cover(self.path, self.signed, now, chain.source or "", note)
+        return [(one.name, one.fingerprint) for one in ended]
+
+    @contextmanager
+    def writing(self) -> Iterator[Chain]:
+        """Hold the lock and yield the chain as it stands then."""
+        self.must_exist()
+        with lock(self.path):
+            yield self.chain()
+
+    def verify(
+        self,
+        against: str | Sequence[str] | None = None,
+        *,
+        allowed: Sequence[Listed] | None = None,
+    ) -> Verification:
         """Check every byte of log, directory and sign-offs.
 
         ``against`` is a head noted earlier, e.g. in a report, or several: nothing it covers may
-        be changed or missing. Damage is returned, not raised: file, records and what was found.
+        be changed or missing. ``allowed`` are signers of the verifier's own, from
+        ``auditlens.seals.read_allowed``. Damage is returned, not raised: file, records and
+        what was found.
         """
         self.must_exist()
         heads = (against,) if isinstance(against, str) else tuple(against or ())
-        return verify(self.path, self.signed, heads)
+        return verify(self.path, self.signed, heads, allowed)
 
     def rebuild(self) -> None:
         """Make the event table anew from the evidence. Raises LockHeld when a run is writing."""

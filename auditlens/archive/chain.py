@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from auditlens.archive.manifest import (
     Covers,
     Manifest,
     OutcomeNote,
+    ReviewerNote,
     SegmentNote,
     opened,
     parsed,
@@ -25,6 +26,8 @@ from auditlens.archive.manifest import (
 )
 from auditlens.errors import IntegrityError
 from auditlens.files import names, put, read
+from auditlens.seals.keys import fingerprint
+from auditlens.seals.signers import Listed
 
 __all__ = ["HEAD", "LOG", "Chain", "Link", "Problem", "examine", "extend", "read_chain", "set_head"]
 
@@ -49,6 +52,18 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}, records {self.records}" if self.records else self.file
         return f"{place}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """A reviewer's key in the archive's list: since and until which manifest it stands there."""
+
+    name: str
+    fingerprint: str
+    added: int
+    added_at: datetime
+    removed: int | None = None
+    removed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,44 @@ class Chain:
         """Hash of the sign-off with this number (from 1), as the log seals it; empty if unknown."""
         found = (one.manifest.covers for one in self.links if one.manifest.covers)
         return next((one.signed.hash for one in found if one.signed.count == number), "")
+
+    @property
+    def reviewers(self) -> tuple[Reviewer, ...]:
+        """The list of reviewers' keys, in the order in which they were added."""
+        found: list[Reviewer] = []
+        for link in self.links:
+            one, note = link.manifest, link.manifest.reviewer
+            if note is None:
+                continue
+            digest = fingerprint("ssh", note.key)
+            if note.action == "add":
+                found.append(Reviewer(note.name, digest, one.sequence, one.at))
+                continue
+            for place, held in enumerate(found):
+                if (held.name, held.fingerprint) == (note.name, digest) and not held.removed:
+                    found[place] = replace(held, removed=one.sequence, removed_at=one.at)
+        return tuple(found)
+
+    def listed_for(self, number: int) -> tuple[Listed, ...]:
+        """The list as it stands for the sign-off with this number.
+
+        A key that was removed counts for what the log sealed before.
+        """
+        sealed = next(
+            (one.manifest.sequence for one in self.links
+             if one.manifest.covers and one.manifest.covers.signed.count >= number), None,
+        )  # fmt: skip
+        found = []
+        for one in self.reviewers:
+            why = ""
+            if one.removed_at and (sealed is None or sealed > (one.removed or 0)):
+                why = (
+                    f"it was removed on {one.removed_at:%Y-%m-%d} (manifest {one.removed}), and "
+                    "nothing shows that the signature was made before"
+                )
+            where = f"the archive's log (manifest {one.added}, {one.added_at:%Y-%m-%d})"
+            found.append(Listed(one.name, one.fingerprint, where, ended=why))
+        return tuple(found)
 
     @property
     def last_of_a_sync(self) -> Manifest | None:
@@ -223,7 +276,7 @@ def extend(
     pull: str,
     at: datetime,
     source: str,
-    note: SegmentNote | OutcomeNote | None,
+    note: SegmentNote | OutcomeNote | ReviewerNote | None,
 ) -> Chain:
     """Seal one more manifest, durably, and return the longer chain."""
     manifest = Manifest(
@@ -237,6 +290,7 @@ def extend(
         segment=note if isinstance(note, SegmentNote) else None,
         outcome=note if isinstance(note, OutcomeNote) else None,
         covers=chain.beside or chain.covers,
+        reviewer=note if isinstance(note, ReviewerNote) else None,
     )
     data, digest = sealed(manifest)
     put(folder / LOG / f"{manifest.sequence:06d}.json", data, exclusive=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from auditlens.archive import segment, snapshots
 from auditlens.archive.chain import LOG, Chain, Problem, extend, read_chain, set_head
-from auditlens.archive.manifest import ChainHead, Covers, Manifest
+from auditlens.archive.manifest import ChainHead, Covers, Manifest, ReviewerNote
 from auditlens.archive.snapshots import Sealed, examine_snapshots, keep
 from auditlens.errors import IntegrityError
 from auditlens.files import lock, make_folder, names, remove, sweep
@@ -142,19 +142,22 @@ def with_beside(folder: Path, signed: Path, chain: Chain) -> tuple[Chain, Integr
     return (chain if wrong else replace(chain, beside=beside.covers)), wrong
 
 
-def cover(folder: Path, signed: Path, at: datetime, source: str) -> Chain:
+def cover(
+    folder: Path, signed: Path, at: datetime, source: str, note: ReviewerNote | None = None
+) -> Chain:
     """Seal the heads beside the log into it, if it does not say them yet; the lock must be held.
 
-    Raises IntegrityError when one of the chains is not what was sealed.
+    ``note`` is a change of the list of reviewers' keys to seal with them. Raises IntegrityError
+    when one of the chains is not what was sealed.
     """
     chain, wrong = with_beside(folder, signed, read_chain(folder))
     if wrong:
         raise wrong
-    if chain.covers != chain.beside:
+    if note is not None or chain.covers != chain.beside:
         prepare(folder, chain)
         at = max([at, *(link.manifest.at for link in chain.links[-1:])])
         pull = secrets.token_hex(8)
-        chain = extend(folder, chain, pull=pull, at=at, source=source, note=None)
+        chain = extend(folder, chain, pull=pull, at=at, source=source, note=note)
         set_head(folder, chain)
     return chain
 

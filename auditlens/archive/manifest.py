@@ -25,6 +25,7 @@ __all__ = [
     "OutcomeNote",
     "PageNote",
     "QuarantineNote",
+    "ReviewerNote",
     "SegmentNote",
     "opened",
     "parsed",
@@ -144,11 +145,21 @@ class Covers:
 
 
 @dataclass(frozen=True)
+class ReviewerNote:
+    """A reviewer's key that is listed from here on, or not any more: an SSH line, no comment."""
+
+    action: Literal["add", "remove"]
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """One link of the chain: a segment, the outcome of a sync, or neither.
 
     ``covers`` is None in what version 0.1 wrote: its head seals the log alone. A manifest with
-    neither segment nor outcome was sealed for what it covers.
+    neither segment nor outcome was sealed for what it covers, or for a change of the list of
+    reviewers' keys.
     """
 
     format: int
@@ -161,6 +172,7 @@ class Manifest:
     segment: SegmentNote | None = None
     outcome: OutcomeNote | None = None
     covers: Covers | None = None
+    reviewer: ReviewerNote | None = None
 
     @property
     def of_a_sync(self) -> bool:

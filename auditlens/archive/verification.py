@@ -21,6 +21,7 @@ from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import LOCK, names, read
 from auditlens.seals.ledger import seal_faults
+from auditlens.seals.signers import Listed, signers_of
 
 __all__ = ["Verification", "verify"]
 
@@ -32,7 +33,8 @@ class Verification:
     ``problems`` stand in the order of the files, ``records`` is how many were checked,
     ``snapshots`` of the directory and ``signed`` months too. ``head`` is the hash of the last
     manifest: it covers the log, and since manifest ``covers_from`` directory and sign-offs
-    (None: it does not yet). ``leftovers`` are files of runs that were killed: harmless,
+    (None: it does not yet). ``sign_offs`` says of each signed month who signed it, as far as a
+    list of keys shows it. ``leftovers`` are files of runs that were killed: harmless,
     nothing refers to them, and the next sync removes them. ``notes`` are worth knowing.
     """
 
@@ -44,6 +46,7 @@ class Verification:
     signed: int = 0
     covers_from: int | None = None
     notes: tuple[str, ...] = ()
+    sign_offs: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -55,7 +58,12 @@ Leaves = dict[int, dict[bytes, bool] | None]
 """Of each segment the leaves of its records, and whether they were decoded; None if damaged."""
 
 
-def verify(folder: Path, signed: Path, against: Sequence[str] = ()) -> Verification:
+def verify(
+    folder: Path,
+    signed: Path,
+    against: Sequence[str] = (),
+    allowed: Sequence[Listed] | None = None,
+) -> Verification:
     """Check chains, segments, records and table; ``against`` are heads noted earlier (hex).
 
     Raises UsageError when a newer AuditLens wrote the archive.
@@ -63,13 +71,15 @@ def verify(folder: Path, signed: Path, against: Sequence[str] = ()) -> Verificat
     index = folder / tables.FOLDER / INDEX
     while True:
         before = read_or_none(index)
-        found = verify_once(folder, signed, against)
+        found = verify_once(folder, signed, against, allowed)
         # A run that replaced files of the table while they were checked is no fault.
         if found.ok or read_or_none(index) == before:
             return found
 
 
-def verify_once(folder: Path, signed: Path, against: Sequence[str]) -> Verification:
+def verify_once(
+    folder: Path, signed: Path, against: Sequence[str], allowed: Sequence[Listed] | None
+) -> Verification:
     # A run may seal while this looks: what the listing shows beyond the chain is no fault.
     listing = names(folder / segment.FOLDER)
     index_data = read_or_none(folder / tables.FOLDER / INDEX)
@@ -93,7 +103,9 @@ def verify_once(folder: Path, signed: Path, against: Sequence[str]) -> Verificat
         problems.extend(cell_problems(folder, chain, index_of(index_data)))
     beside = look_beside(folder, signed, chain)
     notes: list[str] = []
-    problems.extend(sign_off_problems(folder, beside, notes))
+    told: list[str] = []
+    lists = (chain, allowed)
+    problems.extend(sign_off_problems(folder, beside, lists, notes, told))
     problems.extend(cover_problems(chain, beside))
     for head in against:
         problems.extend(against_problems(chain, head, notes))
@@ -107,6 +119,7 @@ def verify_once(folder: Path, signed: Path, against: Sequence[str]) -> Verificat
         signed=len(beside.ledger.seals),
         covers_from=first.sequence if first else None,
         notes=(*notes, *cover_notes(chain, beside)),
+        sign_offs=tuple(told),
     )
 
 
@@ -151,17 +164,35 @@ def cover_notes(chain: Chain, beside: Beside) -> Iterator[str]:
             )
 
 
-def sign_off_problems(folder: Path, beside: Beside, notes: list[str]) -> Iterator[Problem]:
-    """What is wrong with the sign-offs, their findings and the signatures under them."""
+def sign_off_problems(
+    folder: Path,
+    beside: Beside,
+    lists: tuple[Chain, Sequence[Listed] | None],
+    notes: list[str],
+    told: list[str],
+) -> Iterator[Problem]:
+    """What is wrong with the sign-offs, their findings, the signatures and the lists of keys.
+
+    Who signed a month is added to ``told``, where everything that its seal binds holds.
+    """
     directory = f"{snapshots.FOLDER}/"
     for problem in beside.problems:
         # Those of the directory are among the problems of its folder.
         if not problem.file.startswith(directory):
             yield problem
+    chain, allowed = lists
     place = relative(beside.ledger.folder, folder)
     for seal in beside.ledger.seals:
-        for fault in seal_faults(seal, notes):
-            yield Problem(f"{place}/{fault.file}", "", fault.text)
+        unchecked: list[str] = []
+        faults = list(seal_faults(seal, unchecked))
+        notes.extend(unchecked)
+        yield from (Problem(f"{place}/{fault.file}", "", fault.text) for fault in faults)
+        if faults or unchecked:
+            continue
+        for one in signers_of(seal, chain.listed_for(seal.number), allowed):
+            told.append(f"{seal.path.stem}: {one.text}")
+            if one.refuted:
+                yield Problem(f"{place}/{seal.path.name}", "", one.text)
 
 
 def read_or_none(path: Path) -> bytes | None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "Write settings, a rule and a journal to start from.",
     "notify": "Send what waits in the outbox, or a test.",
     "report": "Write the compliance report of a period.",
+    "reviewers": "List, add and remove who may sign with which key.",
     "rules": "List, show, check and test rules.",
     "run": "Sync, verify, and report each month that is due.",
     "sign-off": "Sign a month: bind reviewer and time to everything it rests on.",

@@ -82,6 +82,7 @@ def sign_off(
     from auditlens.archive import Archive
     from auditlens.cli.terminal import print_json
     from auditlens.rules.roots import roots_read
+    from auditlens.seals import signers_of
     from auditlens.signoff.sign import STATEMENT, Terms
     from auditlens.signoff.sign import sign_off as sign
 
@@ -106,11 +107,15 @@ def sign_off(
     chain = audit.source.chain() if isinstance(audit.source, Archive) else None
     covered = chain and chain.covers and chain.covers.signed.hash == seal.hash
     head = chain.head if chain and covered else None
+    listed = chain.listed_for(seal.number) if chain else ()
+    signers = [one.text for one in signers_of(seal, listed)]
     if as_json:
         told = {"label": seal.label, "reviewer": reviewer, "seal": seal.hash, "path": seal.path}
-        print_json({**told, "report": out, "head": head})
+        print_json({**told, "report": out, "head": head, "signers": signers})
         return
-    click.echo(f"{seal.label} signed by {reviewer}: {seal.path}")
+    click.echo(f"{seal.label} is signed off: {seal.path}")
+    for text in signers:
+        click.echo(f"sign-off {text}")
     click.echo(f"Report: {out / 'report.html'}")
     click.echo(f"Seal {seal.hash}; to check it: auditlens verify --report {out}")
     if head:

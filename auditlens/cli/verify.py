@@ -19,6 +19,7 @@ from auditlens.cli.options import (
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
+    from auditlens.seals import Listed
     from auditlens.settings import Settings
     from auditlens.signoff.verify import Judgement
 
@@ -61,19 +62,24 @@ SHOWN = 20
     is_flag=True,
     help="Use the rules in the report; do not compare them with those of today.",
 )
+@click.option(
+    "--allowed-signers",
+    type=click.Path(path_type=Path),
+    help="Your own file of who may sign with which key, as OpenSSH's allowed_signers.",
+)
 @json_option
 @quiet_option
 @click.pass_context
 def verify(
     ctx: click.Context, /, *, files: tuple[Path, ...], archive: Path | None, against: str | None,
     report: Path | None, journal: Path | None, rules_path: Path | None, sealed_rules: bool,
-    as_json: bool, quiet: bool,
+    allowed_signers: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Re-check the archive: chain, segments, every record, and the event table.
 
     With --report a third party does a report again: same bytes, or the first difference named.
     """
-    settings = settings_of(archive=archive, journal=journal)
+    settings = settings_of(archive=archive, journal=journal, allowed_signers=allowed_signers)
     if report is not None:
         code = judge(settings, report, files, rules_path, sealed_rules=sealed_rules,
                    against=against or "", as_json=as_json, quiet=quiet)  # fmt: skip
@@ -92,7 +98,7 @@ def check_archive(settings: Settings, against: str | None, *, as_json: bool, qui
 
     store = opened(settings)
     with progress("verifying the archive", quiet=quiet):
-        found = store.verify(against)
+        found = store.verify(against, allowed=allowed_of(settings))
     if as_json:
         print_json({"ok": found.ok, **dataclasses.asdict(found)})
         return found.ok
@@ -104,6 +110,8 @@ def check_archive(settings: Settings, against: str | None, *, as_json: bool, qui
             f"head {found.head}",
         )
         click.echo(f"intact: {', '.join(filter(None, held))}")
+        for told in found.sign_offs:
+            click.echo(f"sign-off {visible(told)}")
     for problem in found.problems:
         click.echo(f"auditlens: {visible(problem)}", err=True)
     for told in found.notes:
@@ -125,7 +133,10 @@ def judge(
     originals = Originals(settings, settings.journal_path, rules_path)
     with progress("doing the report again", quiet=quiet):
         source = log_of(files, "auto", settings)
-        found = verify_report(report, source, originals, sealed_rules=sealed_rules, against=against)
+        found = verify_report(
+            report, source, originals, sealed_rules=sealed_rules, against=against,
+            allowed=allowed_of(settings),
+        )  # fmt: skip
     code = 5 if not found.ok else 3 if found.unjudged else 0
     if as_json:
         print_json({"ok": found.ok, **dataclasses.asdict(found)})
@@ -133,7 +144,7 @@ def judge(
     if found.ok and found.made_by:
         click.echo(made_elsewhere(found))
     elif found.ok:
-        signed = f", signed by {visible(found.reviewer)}, seal {found.seal}" if found.seal else ""
+        signed = f", seal {found.seal}" if found.seal else ""
         click.echo(f"holds: {found.findings} findings and {found.files} files are the same{signed}")
     else:
         click.echo(f"auditlens: first difference: {visible(found.differences[0])}", err=True)
@@ -141,9 +152,20 @@ def judge(
             click.echo(f"auditlens: {visible(one)}", err=True)
         if len(found.differences) > SHOWN:
             click.echo(f"auditlens: and {len(found.differences) - SHOWN} more", err=True)
+    for told in found.signers if found.ok else ():
+        click.echo(f"sign-off {visible(told)}")
     for told in found.notes:
         click.echo(f"note: {visible(told)}", err=True)
     return code
+
+
+def allowed_of(settings: Settings) -> tuple[Listed, ...] | None:
+    """The verifier's own list of who may sign with which key, if there is one."""
+    from auditlens.seals import read_allowed
+    from auditlens.settings import require_trusted
+
+    require_trusted(settings.withheld, ("allowed_signers",))
+    return read_allowed(settings.allowed_signers) if settings.allowed_signers else None
 
 
 def made_elsewhere(found: Judgement) -> str:

@@ -136,7 +136,7 @@ def sign_off(facts: Facts) -> SignOff:
         name = entry.name if entry else ("AuditLens" if role == "preparer" else "")
         at = entry.signed_at if entry else (facts.run_at if role == "preparer" else None)
         said = (entry.statement if entry else "") or STATEMENTS[role]
-        lines.append(SignOffLine(role, name, at, said))
+        lines.append(SignOffLine(role, name, at, said, entry.keys if entry else ()))
     late = None
     if review.due is not None:
         done = signed["reviewer"].signed_at if "reviewer" in signed else None

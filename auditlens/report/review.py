@@ -42,12 +42,16 @@ class ExceptionEntry:
 
 @dataclass(frozen=True)
 class Signature:
-    """One line of the sign-off: role (preparer, reviewer, approver), name, time, statement."""
+    """One line of the sign-off: role (preparer, reviewer, approver), name, time, statement.
+
+    ``keys`` are the fingerprints of the keys it was signed with.
+    """
 
     role: str
     name: str
     signed_at: datetime | None = None
     statement: str = ""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

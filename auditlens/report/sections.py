@@ -271,12 +271,17 @@ class ExceptionRow:
 
 @dataclass(frozen=True)
 class SignOffLine:
-    """One line of the sign-off; an empty name prints as a ruled line."""
+    """One line of the sign-off; an empty name prints as a ruled line.
+
+    ``keys`` are the fingerprints of the keys it was signed with. They show that somebody who
+    holds the key signed; whose it is stands in a list that no report holds.
+    """
 
     role: str
     name: str
     signed_at: datetime | None
     statement: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

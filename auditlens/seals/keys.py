@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 import shutil
 import stat
@@ -23,7 +24,15 @@ from auditlens.files import read, read_text
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["ENDINGS", "Ed25519Key", "SshKey", "check_signature"]
+__all__ = [
+    "ENDINGS",
+    "NAMESPACE",
+    "Ed25519Key",
+    "SshKey",
+    "check_signature",
+    "fingerprint",
+    "public_line",
+]
 
 ENDINGS = {"ed25519": ".ed25519", "ssh": ".sig"}
 """What a kind of signature adds to the name of the file it signs."""
@@ -32,6 +41,49 @@ NAMESPACE = "auditlens"
 SECONDS = 60
 LARGEST_KEY = 1 << 16
 INSTALL = "Install the extra: pip install 'auditlens[sign]'"
+
+
+def fingerprint(kind: str, public: str) -> str:
+    """``SHA256:…`` of a public key, as ``ssh-keygen -lf`` shows it; the same key has one.
+
+    Args:
+        kind: ``ed25519`` or ``ssh``.
+        public: The key as a seal names it: base64, or kind and base64 of an SSH line.
+    """
+    try:
+        blob = base64.b64decode(ssh_line(kind, public).split()[1])
+    except (ValueError, IndexError):
+        return "that cannot be read"
+    digest = hashlib.sha256(blob).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def ssh_line(kind: str, public: str) -> str:
+    """A public key as a line of an SSH file, without comment."""
+    if kind == "ssh":
+        return public
+    name, raw = b"ssh-ed25519", base64.b64decode(public)
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (name, raw))
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
+
+
+def public_line(path: Path) -> str:
+    """The Ed25519 key in a PEM file, private or public, as a line of an SSH file.
+
+    Raises UsageError when the file holds none.
+    """
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    except ImportError:
+        raise UsageError("Reading the key needs the library cryptography", fix=INSTALL) from None
+    try:
+        key = load_pem_public_key(read(path, most=LARGEST_KEY, follow=True))
+    except (OSError, ValueError, TypeError):
+        return ssh_line("ed25519", Ed25519Key(path).public())
+    if not isinstance(key, Ed25519PublicKey):
+        raise UsageError(f"{path} holds no Ed25519 key", fix="Give an SSH key with --ssh")
+    return ssh_line("ed25519", base64.b64encode(key.public_bytes_raw()).decode())
 
 
 @dataclass(frozen=True)

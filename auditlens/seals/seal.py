@@ -20,6 +20,8 @@ __all__ = ["FINDINGS", "FIX", "FORMAT", "Seal", "canonical", "parse_seal", "seal
 FORMAT = "auditlens.seal/1"
 FINDINGS = ".findings.json"
 """What the name of the file ends in that holds the findings beside a seal."""
+KINDS = frozenset({"ed25519", "ssh"})
+"""Kinds of keys; a seal that names another was made by no version of ours."""
 FIX = "Restore the file from a copy; a signed month changes only by an amendment"
 
 
@@ -98,7 +100,10 @@ def parse_seal(path: Path) -> Seal:
         seal = Seal(path, data)
         if min(seal.number - 1, seal.amendment) < 0 or seal.period.end <= seal.period.start:
             raise ValueError
-        if not all(isinstance(one, str) for one in (seal.data["reviewer"], *seal.keys.values())):
+        texts = (seal.data["reviewer"], seal.data["signed_at"], *seal.keys.values())
+        if not all(isinstance(one, str) for one in texts) or not seal.keys.keys() <= KINDS:
+            raise ValueError
+        if datetime.fromisoformat(seal.data["signed_at"]).tzinfo is None:
             raise ValueError
         if not {"findings", "manifest", "record"} <= seal.digests.keys():
             raise ValueError

@@ -24,7 +24,16 @@ __all__ = [
     "beside",
 ]
 
-PATHS = ("archive", "rules", "own_rules", "journal", "reports", "outbox", "key_file")
+PATHS = (
+    "archive",
+    "rules",
+    "own_rules",
+    "journal",
+    "reports",
+    "outbox",
+    "key_file",
+    "allowed_signers",
+)
 FORMS = ("ndjson", "ocsf", "oscal", "pdf")
 """Further forms of a report."""
 IDENTITIES = ("full", "pseudonymous", "aggregate")
@@ -54,7 +63,8 @@ class Settings:
     the monthly job pull the directory too. ``reports`` is the folder of the monthly reports and
     ``outbox`` that of what waits to be sent; ``grace_days`` is how long a report waits for late
     events, ``identity`` and ``also`` are how the monthly report is made. ``key_file`` and
-    ``key_command`` say where the key is when the environment has none. The three heartbeats are
+    ``key_command`` say where the key is when the environment has none; ``allowed_signers`` is the
+    verifier's own list of who may sign with which key. The three heartbeats are
     asked at the start, after a good end and after a bad one. ``notify`` are the receivers by name.
     ``origins`` says where each value came from: ``file:line`` or a variable. ``withheld`` are the
     settings that would move a secret and stand in a file that is not trusted: they keep their
@@ -84,6 +94,7 @@ class Settings:
     outbox: Path | None = None
     key_file: Path | None = None
     key_command: tuple[str, ...] = ()
+    allowed_signers: Path | None = None
     grace_days: int = 3
     identity: str = "full"
     also: tuple[str, ...] = ()

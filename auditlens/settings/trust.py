@@ -47,9 +47,10 @@ GUARDED: Mapping[str, str] = {
     "heartbeat": "the address is asked, and is often a secret itself",
     "heartbeat_start": "as heartbeat",
     "heartbeat_fail": "as heartbeat",
+    "allowed_signers": "whose signature counts as whose",
     "notify": "servers and addresses that messages go to, and the variables with their secrets",
 }
-"""Settings that move a secret, tell somebody, or run a program; each with what it does."""
+"""Settings that move a secret, tell somebody, run a program or vouch; each with what it does."""
 
 FILE_NAME = "auditlens.toml"
 STORE = "trusted.json"

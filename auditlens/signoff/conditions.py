@@ -5,14 +5,13 @@ The first two a reviewer may sign over with a reason, which is recorded. The las
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
 import polars as pl
 
 from auditlens.audit import Audit
 from auditlens.findings import is_excepted, is_open, levels_from
+from auditlens.seals.signers import parted, plain
 
 __all__ = ["SIGN_LEVEL", "Obstacles", "obstacles", "own_decisions"]
 
@@ -20,7 +19,6 @@ SIGN_LEVEL = "medium"
 """Findings of this level and above must be decided before a month is signed."""
 
 NAMED = 5
-ADDRESS = re.compile(r"<([^<>]*)>")
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,4 @@ def names_of(audit: Audit, finding: dict[str, str | None]) -> set[str]:
 
 def same_person(written: str, names: set[str]) -> bool:
     """Whether a written name, ``Name <address>``, names the same person, whatever its case."""
-    address = ADDRESS.search(written)
-    parts = [written, ADDRESS.sub("", written), address[1] if address else ""]
-    return any(plain(part) in names for part in parts if plain(part))
-
-
-def plain(text: str) -> str:
-    """A name without case, marks of width and needless blanks."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return any(part in names for part in (plain(written), *parted(written)) if part)

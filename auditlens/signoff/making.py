@@ -28,6 +28,7 @@ class Making:
     ``max_rows`` caps the findings on the page, ``templates`` has the SHA-256 of templates of
     one's own by name: they are code, so no record carries them to those who verify.
     ``purpose``, ``recipients`` and ``delete_by`` (a date, ISO 8601) are the cover's privacy line.
+    ``keys`` are the fingerprints of the keys under the seal.
     """
 
     edition: str = "full"
@@ -42,6 +43,7 @@ class Making:
     statement: str = ""
     signed_at: datetime | None = None
     amendment: int = 0
+    keys: tuple[str, ...] = ()
 
 
 def files_of(
@@ -62,6 +64,7 @@ def files_of(
         statement=making.statement,
         signed_at=making.signed_at,
         amendment=making.amendment,
+        keys=making.keys,
     )
     review = replace(
         review,

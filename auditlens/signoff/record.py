@@ -42,7 +42,8 @@ PRIVATE = (
     "archive", "rules", "own_rules", "directory", "journal", "path", "origins", "withheld",
     "unknown",
     "api_url", "api", "fail_on", "reviewer", "reports", "outbox", "grace_days", "key_file",
-    "key_command", "identity", "also", "heartbeat", "heartbeat_start", "heartbeat_fail", "notify",
+    "allowed_signers", "key_command", "identity", "also", "heartbeat", "heartbeat_start",
+    "heartbeat_fail", "notify",
 )  # fmt: skip
 """Settings that change neither a finding nor a report: they stay at home."""
 
@@ -164,6 +165,7 @@ def parse_record(raw: bytes, path: Path) -> Record:
             raise ValueError
         made = dict(data["making"])
         made["also"] = tuple(made["also"])
+        made["keys"] = tuple(made.get("keys", ()))
         made["signed_at"] = made["signed_at"] and datetime.fromisoformat(made["signed_at"])
         record = Record(
             data=data,

@@ -26,12 +26,13 @@ def review_of(
     statement: str = "",
     signed_at: datetime | None = None,
     amendment: int = 0,
+    keys: tuple[str, ...] = (),
 ) -> Review:
     """Everything people added to one audit, as the report takes it.
 
     Without a ``reviewer`` the report is a draft. ``amendment`` counts its later issues.
     """
-    signature = Signature("reviewer", reviewer, signed_at, statement)
+    signature = Signature("reviewer", reviewer, signed_at, statement, keys)
     return Review(
         dispositions=dispositions(audit),
         exceptions=exceptions(audit),

@@ -23,7 +23,7 @@ from auditlens.findings import is_open
 from auditlens.report import heads_of
 from auditlens.report.folder import MANIFEST, write_folder
 from auditlens.seals import FOLDER, Ledger, Seal, parse_seal, read_ledger
-from auditlens.seals.keys import ENDINGS, Ed25519Key, SshKey
+from auditlens.seals.keys import ENDINGS, Ed25519Key, SshKey, fingerprint
 from auditlens.seals.seal import FORMAT, canonical, seal_hash
 from auditlens.signoff.conditions import SIGN_LEVEL, Obstacles, obstacles
 from auditlens.signoff.folder import SEAL, open_folder
@@ -90,6 +90,7 @@ def sign_off(audit: Audit, roots: Sequence[Path], out: Path, terms: Terms) -> Se
             statement=terms.statement,
             signed_at=audit.run_at,
             amendment=len(earlier),
+            keys=tuple(fingerprint(key.kind, key.public()) for key in terms.keys),
         )
         files = files_of(audit, making, make_record(audit, making, roots))
         findings = findings_bytes(audit.findings)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from auditlens.archive import Archive
-from auditlens.archive.chain import HEAD, Problem, examine
+from auditlens.archive.chain import HEAD, Chain, Problem, examine
 from auditlens.errors import AuditLensError, UsageError
 from auditlens.provenance import describe_run
-from auditlens.seals import FOLDER
+from auditlens.seals import FOLDER, Listed, Seal, signers_of
+from auditlens.seals.signers import Signer
 from auditlens.signoff.folder import SEAL, Difference, ReportFolder, open_folder
 from auditlens.signoff.reperform import VERSIONS, Originals, compare, reperform
 from auditlens.signoff.surroundings import compare_journal, compare_ledger, compare_rules
@@ -27,6 +29,7 @@ class Judgement:
     none means that the report holds. ``notes`` are worth knowing and no fault. ``findings`` is
     how many were found again. ``made_by`` is the version that made the report where that is
     another one: its bytes are compared with what was sealed, and the page is not drawn anew.
+    ``signers`` says of each key under the seal whose it is, as far as a list shows it.
     """
 
     differences: tuple[Difference, ...]
@@ -36,6 +39,7 @@ class Judgement:
     seal: str
     reviewer: str
     made_by: str = ""
+    signers: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -49,13 +53,14 @@ class Judgement:
 
 def verify_report(
     path: Path, source: Archive | Log, originals: Originals, *, sealed_rules: bool = False,
-    against: str = "",
+    against: str = "", allowed: Sequence[Listed] | None = None,
 ) -> Judgement:  # fmt: skip
     """Check a report folder, then do the whole run again and compare.
 
     ``source`` is the archive it was made from, ``originals`` what stands beside it.
     ``sealed_rules`` leaves the rules of today aside; ``against`` is the hash of the seal, or a
-    head of the archive, as it was noted elsewhere. Damage is returned, not raised; raises
+    head of the archive, as it was noted elsewhere; ``allowed`` are the verifier's own allowed
+    signers. Damage is returned, not raised; raises
     UsageError when there is no report or the record does not say enough.
     """
     folder, found = open_folder(path)
@@ -78,6 +83,8 @@ def verify_report(
     if noted and (seal is None or seal.hash != noted):
         text = f"is not the seal {noted[:16]}…, and the archive has had no such head"
         differences.append(Difference(SEAL, text))
+    signers = known_signers(seal, source, allowed) if seal else ()
+    differences += [Difference(SEAL, one.text) for one in signers if one.refuted]
     made_by = other_version(folder)
     differences += rule_differences(folder, originals, notes, sealed_rules=sealed_rules)
     notes += versions(folder)
@@ -85,17 +92,25 @@ def verify_report(
     differences += beside
     notes += told
     if differences:
-        return judgement(differences, notes, folder, 0)
+        return judgement(differences, notes, folder, 0, signers)
     if made_by:
         notes.append(found_again(folder, source, originals))
-        return judgement(differences, notes, folder, len(folder.finding_ids))
+        return judgement(differences, notes, folder, len(folder.finding_ids), signers)
     try:
         audit, files = reperform(folder, source, originals)
     except AuditLensError as error:
         differences.append(Difference("doing it again", str(error)))
-        return judgement(differences, notes, folder, 0)
+        return judgement(differences, notes, folder, 0, signers)
     differences += compare(folder, audit, files)
-    return judgement(differences, notes, folder, audit.findings.height)
+    return judgement(differences, notes, folder, audit.findings.height, signers)
+
+
+def known_signers(
+    seal: Seal, source: Archive | Log, allowed: Sequence[Listed] | None
+) -> tuple[Signer, ...]:
+    """Whose the keys under the seal are, by the archive's log and the verifier's own list."""
+    log = examine(source.path)[0] if isinstance(source, Archive) else Chain()
+    return signers_of(seal, log.listed_for(seal.number), allowed)
 
 
 def around(folder: ReportFolder, originals: Originals) -> tuple[list[Difference], list[str]]:
@@ -115,7 +130,11 @@ def around(folder: ReportFolder, originals: Originals) -> tuple[list[Difference]
 
 
 def judgement(
-    differences: list[Difference], notes: list[str], folder: ReportFolder | None, findings: int
+    differences: list[Difference],
+    notes: list[str],
+    folder: ReportFolder | None,
+    findings: int,
+    signers: Sequence[Signer] = (),
 ) -> Judgement:
     return Judgement(
         differences=tuple(differences),
@@ -125,6 +144,8 @@ def judgement(
         seal=folder.seal.hash if folder and folder.seal else "",
         reviewer=folder.record.making.reviewer if folder else "",
         made_by=other_version(folder) if folder else "",
+        # Whose a signature is can be said of one that holds.
+        signers=() if differences else tuple(one.text for one in signers),
     )
 
 

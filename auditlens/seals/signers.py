@@ -1,0 +1,234 @@
+"""Whose key it is: the reviewers listed in the archive's log, or in a file of the verifier's own.
+
+A signature shows that the holder of a key signed. Who that is stands in a list: the one sealed
+into the archive's log, or an ``allowed_signers`` file (OpenSSH's format) that the verifier
+keeps. Nothing that came with a report says whose key it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import shlex
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import translate
+from pathlib import Path
+
+from auditlens.errors import UsageError
+from auditlens.files import read_text
+from auditlens.seals.keys import NAMESPACE, fingerprint
+from auditlens.seals.seal import Seal
+
+__all__ = ["Listed", "Signer", "parted", "plain", "read_allowed", "same_person", "signers_of"]
+
+LARGEST_LIST = 1 << 20
+ADDRESS = re.compile(r"<([^<>]*)>")
+KEY_TYPE = re.compile(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+")
+TIMES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of a list: who (a name, or patterns) may sign with which key (its fingerprint).
+
+    ``where`` says where it stands. ``after`` and ``before`` bound the time of the signature
+    where the list does; ``ended`` is why it does not count any more, empty while it does.
+    """
+
+    who: str
+    fingerprint: str
+    where: str
+    patterns: bool = False
+    after: datetime | None = None
+    before: datetime | None = None
+    ended: str = ""
+
+    def names(self, reviewer: str) -> bool:
+        """Whether the line is about this reviewer, however the name is written."""
+        if not self.patterns:
+            return same_person(reviewer, self.who)
+        parts = [plain(one) for one in (reviewer, *parted(reviewer)) if plain(one)]
+        found = False
+        for pattern in self.who.split(","):
+            text = pattern.removeprefix("!")
+            if any(re.fullmatch(translate(plain(text)), one) for one in parts):
+                if pattern.startswith("!"):
+                    return False
+                found = True
+        return found
+
+    def fault(self, at: datetime) -> str:
+        """Why the line does not count for a signature of this time; empty when it does."""
+        if self.ended:
+            return self.ended
+        if self.after and at < self.after:
+            return f"it counts from {self.after:%Y-%m-%d %H:%M} UTC on"
+        if self.before and at >= self.before:
+            return f"it counted until {self.before:%Y-%m-%d %H:%M} UTC"
+        return ""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What is known of one signature under a seal: ``text`` says it whole.
+
+    ``listed`` is true when a list has the key for the reviewer the seal names. ``refuted`` is
+    true when a list contradicts the seal: no key of it is listed for the reviewer, who is listed
+    with others, or whom the verifier's own list would have to name.
+    """
+
+    kind: str
+    fingerprint: str
+    listed: bool
+    refuted: bool
+    text: str
+
+
+def signers_of(
+    seal: Seal, archive: Sequence[Listed] = (), allowed: Sequence[Listed] | None = None
+) -> tuple[Signer, ...]:
+    """Who signed, as far as the lists show it; one entry for each key, or one for none.
+
+    Args:
+        seal: The sign-off.
+        archive: The list in the archive's log, as it stood for this sign-off.
+        allowed: The verifier's own list; a key that is not in it refutes the signature.
+    """
+    at = datetime.fromisoformat(seal.data["signed_at"])
+    name = seal.reviewer
+    if not seal.keys:
+        text = f"names {name}; no key: nothing shows that it was {name}"
+        return (Signer("", "", False, allowed is not None, text),)
+    lines = (*(allowed or ()), *archive)
+    found = []
+    for kind, public in seal.keys.items():
+        digest = fingerprint(kind, public)
+        own = [one for one in lines if one.fingerprint == digest]
+        good = [one for one in own if one.names(name) and not one.fault(at)]
+        trusted = good if allowed is None else [one for one in good if one in allowed]
+        text = said(name, digest, own, good, at)
+        found.append(Signer(kind, digest, bool(trusted), refuted=False, text=text))
+    known = allowed is not None or any(one.names(name) and not one.fault(at) for one in archive)
+    if known and not any(one.listed for one in found):
+        return tuple(replace(one, refuted=True) for one in found)
+    return tuple(found)
+
+
+def said(
+    name: str, digest: str, own: Sequence[Listed], good: Sequence[Listed], at: datetime
+) -> str:
+    """One signature in a sentence: never that it is a person's whose key is not listed."""
+    if good:
+        return f"signed by {name} with key {digest}, listed in {good[0].where}"
+    start = f"names {name}; signed with key {digest}, which is"
+    if not own:
+        return f"{start} listed nowhere: nothing shows that it is {name}'s"
+    line = own[0]
+    if not line.names(name):
+        return f"{start} listed for {line.who} in {line.where}, not for {name}"
+    return f"{start} listed in {line.where}, but {line.fault(at)}"
+
+
+def read_allowed(path: Path) -> tuple[Listed, ...]:
+    """Read a file of allowed signers, as ``ssh-keygen -Y verify -f`` takes it.
+
+    Raises UsageError for a missing file and for a line that is none, IntegrityError for what
+    is no regular file.
+    """
+    try:
+        text = read_text(path, most=LARGEST_LIST)
+    except FileNotFoundError:
+        fix = "Name the verifier's own allowed_signers file"
+        raise UsageError(f"There is no file {path}", fix=fix) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text", fix="Write it as OpenSSH does") from None
+    return tuple(lines_of(text, path))
+
+
+def lines_of(text: str, path: Path) -> Iterator[Listed]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        place = f"{path}:{number}"
+        fault = UsageError(
+            f"{place}: no line of allowed signers",
+            fix="Write: name@example.org ssh-ed25519 AAAA…, as in 'man ssh-keygen'",
+        )
+        try:
+            listed = parsed(line, place)
+        except (ValueError, binascii.Error):
+            raise fault from None
+        if listed is not None:
+            yield listed
+
+
+def parsed(line: str, place: str) -> Listed | None:
+    """One line; None for an authority of certificates and for other namespaces."""
+    words = shlex.split(line, comments=False)
+    kind = next(n for n, word in enumerate([*words, "ssh-none"]) if KEY_TYPE.fullmatch(word))
+    if kind == 0 or kind + 1 >= len(words):
+        raise ValueError
+    options = dict(option(one) for word in words[1:kind] for one in split_options(word))
+    blob = base64.b64decode(words[kind + 1], validate=True)
+    if not blob or unknown(options):
+        raise ValueError
+    spaces = options.get("namespaces", "*").split(",")
+    fits = any(re.fullmatch(translate(one), NAMESPACE) for one in spaces)
+    if "cert-authority" in options or not fits:
+        return None
+    return Listed(
+        who=words[0],
+        fingerprint=fingerprint("ssh", f"{words[kind]} {words[kind + 1]}"),
+        where=place,
+        patterns=True,
+        after=moment(options.get("valid-after")),
+        before=moment(options.get("valid-before")),
+    )
+
+
+def unknown(options: dict[str, str]) -> set[str]:
+    return options.keys() - {"cert-authority", "namespaces", "valid-after", "valid-before"}
+
+
+def split_options(word: str) -> list[str]:
+    """Options are joined by commas, and so are the namespaces within one."""
+    return re.split(r",(?=cert-authority|namespaces=|valid-)", word, flags=re.IGNORECASE)
+
+
+def option(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.lower(), value
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of the file: with Z in UTC, else, as OpenSSH reads it, in this machine's zone."""
+    if text is None:
+        return None
+    digits = text.removesuffix("Z")
+    if len(digits) not in TIMES:
+        raise ValueError
+    found = datetime.strptime(digits, TIMES[len(digits)])  # noqa: DTZ007
+    return found.replace(tzinfo=UTC) if text.endswith("Z") else found.astimezone(UTC)
+
+
+def same_person(written: str, listed: str) -> bool:
+    """Whether two writings, ``Name <address>``, agree in all that both of them say."""
+    pairs = list(zip(parted(written), parted(listed), strict=True))
+    both = [(one, other) for one, other in pairs if one and other]
+    return bool(both) and all(one == other for one, other in both)
+
+
+def parted(written: str) -> tuple[str, str]:
+    """Name and address of ``Name <address>``; a bare address is no name."""
+    found = ADDRESS.search(written)
+    name, address = plain(ADDRESS.sub("", written)), plain(found[1]) if found else ""
+    return ("", name) if "@" in name and not address else (name, address)
+
+
+def plain(text: str) -> str:
+    """A name without case, marks of width and needless blanks."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
