@@ -13,6 +13,7 @@ from auditlens.errors import UsageError
 __all__ = ["reviewers"]
 
 
+@examples("reviewers list", "reviewers add 'Rita Quill' --ssh ~/.ssh/id_ed25519.pub")
 @click.group()
 def reviewers() -> None:
     """Say who may sign with which key: a list sealed into the archive's log.

@@ -34,6 +34,7 @@ HARMLESS = {
 TEXTS = {
     "api_url": 'api_url = "https://elsewhere.example"',
     "key_file": 'key_file = "/etc/hostname"',
+    "allowed_signers": 'allowed_signers = "/etc/hostname"',
     "key_command": 'key_command = ["touch", "run"]',
     "heartbeat": 'heartbeat = "https://elsewhere.example/x"',
     "heartbeat_start": 'heartbeat_start = "https://elsewhere.example/x"',

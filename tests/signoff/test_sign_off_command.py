@@ -11,9 +11,17 @@ from click.testing import CliRunner
 
 from auditlens.cli import auditlens
 from auditlens.rules import load_rules
+from auditlens.seals import Seal
 from auditlens.settings import Settings
 
-SEAL = SimpleNamespace(label="2026-05", hash="5ea1" * 16, path=Path("signed/2026-05.json"))
+DATA = {
+    "period": {"label": "2026-05"},
+    "seal": "5ea1" * 16,
+    "reviewer": "Rita Quill",
+    "signed_at": "2026-06-03T09:30:00+00:00",
+    "keys": {},
+}
+SEAL = Seal(Path("signed/2026-05.json"), DATA)
 
 
 @pytest.fixture
@@ -33,7 +41,9 @@ def test_the_seal_is_told_to_be_noted_elsewhere(sign):
     assert done.exit_code == 0, done.output
     assert f"Seal {SEAL.hash}" in done.stdout
     assert "the next sync seals the sign-off there" in done.stdout
-    assert "2026-05 signed by Rita Quill" in done.stdout
+    assert "2026-05 is signed off" in done.stdout
+    assert "sign-off names Rita Quill; no key" in done.stdout
+    assert "signed by" not in done.stdout
 
 
 def test_a_program_gets_one_document(sign):
@@ -42,4 +52,5 @@ def test_a_program_gets_one_document(sign):
     assert told == {
         "schema_version": 1, "label": "2026-05", "reviewer": "Rita Quill", "seal": SEAL.hash,
         "path": str(SEAL.path), "report": "out", "head": None,
+        "signers": ["names Rita Quill; no key: nothing shows that it was Rita Quill"],
     }  # fmt: skip
