@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from auditlens.explanation import Explanation, explain_finding
 from auditlens.findings import LEVELS, build_findings
 from auditlens.period import Period
 from auditlens.plots import Plots
-from auditlens.population import draw_events, draw_population, log_given, within
+from auditlens.population import draw_events, draw_population, history, log_given, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleOutcome, RuleSet, evaluate, load_rules
 from auditlens.rules.logsource import Scope, log_sources
@@ -99,7 +99,7 @@ class Audit:
         """The events of the period and of the history before it, read again at first use."""
         if self.source is None:
             return self.events
-        return draw_events(self.source, self.period, self.settings)
+        return draw_events(self.source, self.period, self.settings, self.run_at)
 
     @property
     def unjudged(self) -> tuple[Scope, ...]:
@@ -154,11 +154,11 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     rules) and IntegrityError (archive, sign-off).
     """
     settings, run_at = settings or Settings(), run_time(now)
-    source = log_given(source, settings)
+    source = log_given(source, settings, run_at)
     period = period_of(period, settings)
     journal = journal_of(source, settings, journal)
     earlier = signed_before(source, journal, period) if earlier is None else tuple(earlier)
-    events, coverage = draw_population(source, period, settings)
+    events, coverage = draw_population(source, period, settings, run_at)
     known = known_before(source, period, settings, directory)
     rules = rules_of(settings, events, source) if rules is None else rules
     marked = with_marks(events, known, marks_read(rules))
@@ -231,7 +231,7 @@ def known_before(
 ) -> DirectoryHistory:
     """What the directory said before the period ended; a later pull never changes an audit."""
     if given is None and isinstance(source, Archive):
-        since = period.start - timedelta(days=settings.history_days)
+        since = history(period, settings).start
         return source.directory(period.end, since=since)
     return (given or DirectoryHistory()).before(period.end)
 

@@ -6,10 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-__all__ = ["OUTCOMES", "Coverage", "Pull", "Quarantined"]
+import polars as pl
+
+__all__ = [
+    "OUTCOMES",
+    "Coverage",
+    "Misdated",
+    "Pull",
+    "Quarantined",
+    "misdated_note",
+    "misdated_of",
+]
 
 OUTCOMES = ("complete", "incomplete", "unprovable", "saturated")
 """Proven complete; short of the server's count; no proof to be had; count at its ceiling."""
+
+
+MISDATED_SHOWN = 100
+"""How many events that do not belong to their date are listed; the count is of all."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +34,32 @@ class Quarantined:
     line: int
     reason: str
     excerpt: str
+
+
+@dataclass(frozen=True)
+class Misdated:
+    """An event that does not belong to its date: its id, the date it claims (UTC), its source.
+
+    It is dated before 1970 or more than a day after it was pulled. It is kept, and in no period.
+    """
+
+    id: str
+    created_at: datetime
+    source: str = ""
+
+
+def misdated_of(events: pl.DataFrame, source: str) -> tuple[Misdated, ...]:
+    """The first MISDATED_SHOWN of these events (``id``, ``created_at``), by their date."""
+    first = events.sort("created_at", "id").head(MISDATED_SHOWN).select("id", "created_at")
+    return tuple(Misdated(name, at, source) for name, at in first.iter_rows())
+
+
+def misdated_note(count: int) -> str:
+    """The sentence of a statement on events that do not belong to their date; empty for none."""
+    if not count:
+        return ""
+    events = "1 event is" if count == 1 else f"{count:,} events are"
+    return f" {events} dated before 1970 or after the pull; kept, but in no period."
 
 
 @dataclass(frozen=True)
@@ -50,7 +90,8 @@ class Coverage:
     """The completeness statement of one audit.
 
     ``outcome`` is one of OUTCOMES and ``statement`` says it in a sentence. ``first_at`` and
-    ``last_at`` span everything held, in UTC. ``gaps`` are pairs of first and last day: of an
+    ``last_at`` span everything held that belongs to its date, in UTC; ``misdated`` is the rest.
+    ``gaps`` are pairs of first and last day: of an
     archive, days that no sync vouches for; of files, days without an event between two with.
     ``bases`` counts the events of the period by ``action_basis``; ``verb_only`` are the kinds known
     by their verb alone or not at all with their counts, most first, ``verb_only_kinds`` how many.
@@ -73,6 +114,8 @@ class Coverage:
     verb_only_kinds: int = 0
     quarantined: tuple[Quarantined, ...] = ()
     quarantined_count: int = 0
+    misdated: tuple[Misdated, ...] = ()
+    misdated_count: int = 0
     duplicates: int = 0
     changed_ids: tuple[str, ...] = ()
     changed_count: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from auditlens.errors import UsageError
 
-__all__ = ["Period", "zone"]
+__all__ = ["Period", "run_time", "zone"]
 
 MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
@@ -23,6 +24,24 @@ def zone(name: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UsageError(
             f"No time zone is called {name!r}", fix="Use an IANA name such as UTC or Europe/Paris"
+        ) from None
+
+
+def run_time(now: datetime | None = None) -> datetime:
+    """When this run happens, in UTC: ``now``, else SOURCE_DATE_EPOCH, else the clock.
+
+    Raises UsageError when SOURCE_DATE_EPOCH is no number of seconds.
+    """
+    if now is not None:
+        return now.astimezone(UTC)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is {epoch!r}", fix="It is whole seconds since 1970-01-01 UTC"
         ) from None
 
 
@@ -52,12 +71,12 @@ class Period:
             text = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
         try:
             first, after = days(text)
+            edges = (datetime(d.year, d.month, d.day, tzinfo=local) for d in (first, after))
+            start, end = (edge.astimezone(UTC) for edge in edges)
         except (ValueError, OverflowError):
             raise UsageError(f"No period is written {text!r}", fix=FORMS) from None
         if after <= first:
             raise UsageError(f"The period {text!r} ends before it starts", fix=FORMS)
-        edges = (datetime(d.year, d.month, d.day, tzinfo=local) for d in (first, after))
-        start, end = (edge.astimezone(UTC) for edge in edges)
         return cls(start, end, text, timezone)
 
     @property

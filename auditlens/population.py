@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,32 @@ import polars as pl
 
 from auditlens.actions import classify
 from auditlens.archive import Archive
-from auditlens.coverage import Coverage
+from auditlens.coverage import Coverage, misdated_note, misdated_of
 from auditlens.errors import UsageError
 from auditlens.events import conform
+from auditlens.events.dates import FIRST, LAST, dated
 from auditlens.period import Period
 from auditlens.settings import Settings
 from auditlens.sources import Log, read_log
 
-__all__ = ["Given", "draw_events", "draw_population", "input_digest", "log_given", "within"]
+__all__ = [
+    "Given",
+    "dated_events",
+    "draw_events",
+    "draw_population",
+    "history",
+    "input_digest",
+    "log_given",
+    "within",
+]
 
 VERB_ONLY_SHOWN = 20
 """How many kinds that only their verb names are listed."""
 DIGEST_ROWS = 100_000
 """Lines joined and hashed at a time."""
+
+ALL = Period(FIRST, LAST, "all")
+"""Every date there is."""
 
 FRAME = "The events came as a frame, so nothing can say what the server held."
 
@@ -33,7 +46,7 @@ Given = Archive | Log | pl.DataFrame
 """What an audit reads its events from."""
 
 
-def log_given(source: object, settings: Settings) -> Given:
+def log_given(source: object, settings: Settings, run_at: datetime) -> Given:
     """The log behind whatever a caller hands over.
 
     Args:
@@ -41,6 +54,7 @@ def log_given(source: object, settings: Settings) -> Given:
             such paths), or a table with event columns: a frame of Polars (lazy too), pandas or
             PyArrow, a DuckDB relation, or another that Narwhals knows.
         settings: their time zone is that in which a log's days without events are counted.
+        run_at: when files are read (UTC): no event of theirs can have happened much later.
 
     Returns:
         An Archive, a Log or a Polars frame; columns of a frame are checked when it is read.
@@ -53,9 +67,9 @@ def log_given(source: object, settings: Settings) -> Given:
     if isinstance(source, str | Path):
         if Path(source, "evidence").is_dir():
             return Archive(source)
-        return read_log(source, timezone=settings.timezone)
+        return read_log(source, timezone=settings.timezone, now=run_at)
     if isinstance(source, list | tuple) and all(isinstance(one, str | Path) for one in source):
-        return read_log(source, timezone=settings.timezone)
+        return read_log(source, timezone=settings.timezone, now=run_at)
     return table_given(source)
 
 
@@ -83,20 +97,33 @@ def table_given(source: object) -> pl.DataFrame:
 
 
 def draw_population(
-    source: Archive | Log | pl.DataFrame, period: Period, settings: Settings
+    source: Archive | Log | pl.DataFrame, period: Period, settings: Settings, run_at: datetime
 ) -> tuple[pl.DataFrame, Coverage]:
     """Return the events of the period and of the history before it, and their coverage.
 
     Events are classified, sorted by time, id and leaf, and end with the period; the history is
-    ``settings.history_days`` long. Raises UsageError for a frame without the needed columns.
+    ``settings.history_days`` long. A frame was pulled at ``run_at`` (UTC). Raises UsageError for
+    a frame without the needed columns.
     """
-    events = draw_events(source, period, settings)
+    if isinstance(source, pl.DataFrame):
+        source = classified(conform(source))
+        events = drawn(source.filter(dated(run_at)), history(period, settings))
+    else:
+        events = draw_events(source, period, settings, run_at)
     if isinstance(source, Archive):
         coverage = source.coverage(period)
     elif isinstance(source, Log):
         coverage = source.coverage
     else:
-        coverage = Coverage("unprovable", FRAME, source="frame", events_held=source.height)
+        odd = source.filter(~dated(run_at))
+        coverage = Coverage(
+            "unprovable",
+            FRAME + misdated_note(odd.height),
+            source="frame",
+            events_held=source.height,
+            misdated=misdated_of(odd, "frame"),
+            misdated_count=odd.height,
+        )
     held = within(events, period)
     return events, dataclasses.replace(
         coverage,
@@ -125,22 +152,32 @@ def how_classified(events: pl.DataFrame) -> dict[str, Any]:
 
 
 def draw_events(
-    source: Archive | Log | pl.DataFrame, period: Period, settings: Settings
+    source: Archive | Log | pl.DataFrame, period: Period, settings: Settings, run_at: datetime
 ) -> pl.DataFrame:
     """The events of the period and of the history before it, classified and sorted."""
     window = history(period, settings)
     if isinstance(source, Archive):
-        events = source.events(window)
-    elif isinstance(source, Log):
-        events = source.events
-    else:
-        events = classified(conform(source))
+        return drawn(source.events(window), window)
+    return drawn(dated_events(source, run_at), window)
+
+
+def drawn(events: pl.DataFrame, window: Period) -> pl.DataFrame:
     return within(events, window).sort("created_at", "id", "leaf")
+
+
+def dated_events(source: Archive | Log | pl.DataFrame, run_at: datetime) -> pl.DataFrame:
+    """All events that belong to their date, classified; a frame was pulled at ``run_at``."""
+    if isinstance(source, Archive):
+        return source.events(ALL)
+    if isinstance(source, Log):
+        return source.events.filter(dated(source.read_at))
+    return classified(conform(source)).filter(dated(run_at))
 
 
 def history(period: Period, settings: Settings) -> Period:
     """The period and the days before it that form its baselines."""
-    start = period.start - timedelta(days=settings.history_days)
+    reach = timedelta(days=settings.history_days)
+    start = FIRST if period.start - FIRST < reach else period.start - reach
     return dataclasses.replace(period, start=start)
 
 

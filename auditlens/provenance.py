@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
-from datetime import UTC, datetime
 from importlib.metadata import version
 
 from auditlens.canonical import json_line, sha256_hex
 from auditlens.coverage import Coverage
-from auditlens.errors import UsageError
-from auditlens.period import Period
+from auditlens.period import Period, run_time
 from auditlens.settings import Settings
 
 __all__ = ["describe_run", "run_time", "settings_digest"]
@@ -20,24 +17,6 @@ DECIDING = (
     "timezone", "seed", "senders_a_day", "senders_a_month", "history_days",
     "placeholders", "holidays",
 )  # fmt: skip
-
-
-def run_time(now: datetime | None = None) -> datetime:
-    """When this run happens, in UTC: ``now``, else SOURCE_DATE_EPOCH, else the clock.
-
-    Raises UsageError when SOURCE_DATE_EPOCH is no number of seconds.
-    """
-    if now is not None:
-        return now.astimezone(UTC)
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(
-            f"SOURCE_DATE_EPOCH is {epoch!r}", fix="It is whole seconds since 1970-01-01 UTC"
-        ) from None
 
 
 def settings_digest(settings: Settings) -> str:

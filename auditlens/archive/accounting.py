@@ -11,9 +11,9 @@ import polars as pl
 
 from auditlens.archive.chain import Chain
 from auditlens.archive.manifest import OutcomeNote
-from auditlens.archive.rows import in_period
+from auditlens.archive.rows import dated_rows, in_period
 from auditlens.archive.vouching import days_until_loss, gap_days, vouched
-from auditlens.coverage import Coverage, Pull, Quarantined
+from auditlens.coverage import Coverage, Pull, Quarantined, misdated_note, misdated_of
 from auditlens.period import Period
 
 __all__ = ["COLUMNS", "ArchiveStatus", "coverage_of", "status_of"]
@@ -29,7 +29,9 @@ COLUMNS = ("id", "created_at", "action", "leaf", "segment")
 class ArchiveStatus:
     """An archive at a moment: what it holds, and how long the next sync may wait.
 
-    ``first_at`` and ``last_at`` span the events held, ``complete_until`` is up to when syncs
+    ``first_at`` and ``last_at`` span the events held that belong to their date, ``misdated`` is
+    how many others are held (dated before 1970 or after they were pulled).
+    ``complete_until`` is up to when syncs
     vouch for it, ``gaps`` are stretches between syncs in which events may have been lost (all
     UTC). ``days_until_loss`` is None before a sync came to its end. ``size`` is in bytes.
     """
@@ -38,6 +40,7 @@ class ArchiveStatus:
     source: str | None
     events: int
     quarantined: int
+    misdated: int
     first_at: datetime | None
     last_at: datetime | None
     complete_until: datetime | None
@@ -51,8 +54,9 @@ class ArchiveStatus:
     size: int
 
 
-def status_of(folder: Path, chain: Chain, times: pl.Series, now: datetime) -> ArchiveStatus:
-    """The status by the chain and ``created_at`` of every row."""
+def status_of(folder: Path, chain: Chain, rows: pl.DataFrame, now: datetime) -> ArchiveStatus:
+    """The status by the chain and ``created_at`` and ``segment`` of every row."""
+    times = rows.filter(dated_rows(rows, chain.segments))["created_at"]
     oldest: datetime | None = times.min()  # type: ignore[assignment]
     newest: datetime | None = times.max()  # type: ignore[assignment]
     spans = vouched(chain, oldest)
@@ -60,11 +64,14 @@ def status_of(folder: Path, chain: Chain, times: pl.Series, now: datetime) -> Ar
     statement = last[1].statement if last else "Nothing was pulled to its end yet."
     if last and chain.last_of_a_sync is not last[0]:
         statement = "The last sync did not come to its end; what it read is saved."
+    misdated = rows.height - len(times)
+    statement += misdated_note(misdated)
     return ArchiveStatus(
         path=folder,
         source=chain.source,
-        events=len(times),
+        events=rows.height,
         quarantined=sum(len(note.quarantined) for _, note in chain.segments),
+        misdated=misdated,
         first_at=oldest,
         last_at=newest,
         complete_until=spans[-1].end if spans else None,
@@ -81,16 +88,18 @@ def status_of(folder: Path, chain: Chain, times: pl.Series, now: datetime) -> Ar
 
 def coverage_of(chain: Chain, rows: pl.DataFrame, period: Period) -> Coverage:
     """The coverage of a period by the chain and COLUMNS of every row."""
-    oldest: datetime | None = rows["created_at"].min()  # type: ignore[assignment]
-    newest: datetime | None = rows["created_at"].max()  # type: ignore[assignment]
+    own = dated_rows(rows, chain.segments)
+    odd, dated = rows.filter(~own), rows.filter(own)
+    oldest: datetime | None = dated["created_at"].min()  # type: ignore[assignment]
+    newest: datetime | None = dated["created_at"].max()  # type: ignore[assignment]
     gaps = gap_days(vouched(chain, oldest), period)
     outcome, missing, statement = verdict(chain, gaps)
-    held = rows.filter(in_period(period))
+    held = dated.filter(in_period(period))
     changed = changed_ids(rows, held)
     quarantined = quarantine(chain)
     return Coverage(
         outcome=outcome,
-        statement=statement,
+        statement=statement + misdated_note(odd.height),
         source=chain.source or "",
         missing=missing,
         first_at=oldest,
@@ -100,6 +109,8 @@ def coverage_of(chain: Chain, rows: pl.DataFrame, period: Period) -> Coverage:
         unclassified=held["action"].null_count(),
         quarantined=quarantined[:CAP],
         quarantined_count=len(quarantined),
+        misdated=misdated_of(odd, chain.source or ""),
+        misdated_count=odd.height,
         duplicates=sum(note.seen for _, note in chain.outcomes),
         changed_ids=tuple(changed[:CAP].to_list()),
         changed_count=len(changed),

@@ -171,7 +171,11 @@ class Archive:
         return found
 
     def events(self, period: Period | None = None) -> pl.DataFrame:
-        """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf."""
+        """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf.
+
+        Those of a period belong to their date: they are dated from 1970 to a day after they were
+        pulled. All include the others.
+        """
         self.must_exist()
         _, rows = held_rows(self.path, self.table, period, EVENT_SCHEMA)
         return rows.sort(ORDER)
@@ -200,8 +204,8 @@ class Archive:
     def status(self, now: datetime | None = None) -> ArchiveStatus:
         """What the archive holds, and how many days the next sync may wait."""
         self.must_exist()
-        chain, rows = held_rows(self.path, self.table, None, ["created_at"])
-        return status_of(self.path, chain, rows["created_at"], now or datetime.now(UTC))
+        chain, rows = held_rows(self.path, self.table, None, ["created_at", "segment"])
+        return status_of(self.path, chain, rows, now or datetime.now(UTC))
 
     def refuse_uncovered(self, *parts: str) -> None:
         """Raise IntegrityError when ``parts`` (directory, signed) are not what the head covers."""

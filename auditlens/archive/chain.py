@@ -152,14 +152,14 @@ class Chain:
     @cached_property
     def segments(self) -> tuple[tuple[Manifest, SegmentNote], ...]:
         """Manifests that seal a segment."""
-        found = (link.manifest for link in self.links)
-        return tuple((item, item.segment) for item in found if item.segment)
+        found = ((link.manifest, link.manifest.believable_segment) for link in self.links)
+        return tuple((item, note) for item, note in found if note)
 
     @cached_property
     def outcomes(self) -> tuple[tuple[Manifest, OutcomeNote], ...]:
         """Manifests that seal the outcome of a sync."""
-        found = (link.manifest for link in self.links)
-        return tuple((item, item.outcome) for item in found if item.outcome)
+        found = ((link.manifest, link.manifest.believable_outcome) for link in self.links)
+        return tuple((item, note) for item, note in found if note)
 
     @property
     def watermark(self) -> datetime | None:

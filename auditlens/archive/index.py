@@ -16,6 +16,9 @@ __all__ = ["INDEX", "Index", "TableFile", "index_of", "stamp_of"]
 
 INDEX = "index.json"
 
+LAYOUT = 2
+"""How rows are put into files; 2: those that do not belong to their date have their own."""
+
 
 @dataclass(frozen=True)
 class TableFile:
@@ -68,7 +71,7 @@ class Index:
 def stamp_of(classifier: Classifier) -> str:
     """What rows depend on besides the evidence: program, columns, classifier."""
     columns = repr([(name, str(kind)) for name, kind in TABLE_SCHEMA.items()])
-    text = f"{tool()}\n{columns}\n{classifier.digest}"
+    text = f"{LAYOUT}\n{tool()}\n{columns}\n{classifier.digest}"
     return sha256_hex(text.encode())
 
 

@@ -27,12 +27,14 @@ from auditlens.archive.ledger import (
     keys_of,
     micros,
     moment,
+    times_of,
 )
 from auditlens.archive.manifest import OutcomeNote, PageNote, QuarantineNote, SegmentNote
 from auditlens.archive.merkle import leaves_of
-from auditlens.archive.rows import CHUNK_ROWS
+from auditlens.archive.rows import CHUNK_ROWS, dated_rows
 from auditlens.archive.segment import FOLDER, pack
 from auditlens.archive.table import Table
+from auditlens.events.dates import dated
 from auditlens.events.decode import Rejected, decode_records
 from auditlens.files import put
 from auditlens.pages import Page
@@ -100,14 +102,16 @@ class Intake:
     """Takes pages for the holder of the lock. The chain never names what is not on disk."""
 
     def __init__(
-        self, folder: Path, chain: Chain, table: Table, index: Index, source: str, pull: str
-    ) -> None:
+        self, folder: Path, chain: Chain, table: Table, index: Index, source: str, pull: str,
+        pulled: datetime,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.chain = chain
         self.table = table
         self.index = index
         self.source = source
         self.pull = pull
+        self.pulled = pulled
         self.watermark = chain.watermark
         self.evidence = Evidence.of(folder, chain.segments)
         quarantined = {
@@ -116,8 +120,9 @@ class Intake:
             for item in note.quarantined
         }
         held = table.held(index)
-        self.held_since: datetime | None = held["created_at"].min()  # type: ignore[assignment]
-        self.ledger = Ledger.of(held, quarantined)
+        own = dated_rows(held, chain.segments)
+        self.held_since: datetime | None = held.filter(own)["created_at"].min()  # type: ignore[assignment]
+        self.ledger = Ledger.of(held, quarantined, own)
         self.tally = Tally()
         self.batch = Batch()
         self.pending: list[pl.DataFrame] = []
@@ -171,7 +176,8 @@ class Intake:
         kept = np.delete(np.arange(len(records)), list(refused))
         keys, times = np.empty(len(records), np.uint64), np.full(len(records), UNTIMED)
         keys[kept] = keys_of(result.events["id"])
-        times[kept] = result.events["created_at"].to_physical().to_numpy()
+        own = result.events.select(dated(self.pulled)).to_series()
+        times[kept] = times_of(result.events["created_at"], own)
         if refused:
             bad = [leaves[row] for row in refused]
             keys[list(refused)] = keys_of(pl.Series([leaf.hex() for leaf in bad]))
@@ -234,7 +240,7 @@ class Intake:
         number = self.segment
         name = f"{number:06d}-{packed.sha256[:12]}.ndjson.zst"
         rows = pl.concat(batch.rows).with_columns(pl.lit(number, pl.Int32).alias("segment"))
-        newest, oldest = span(rows)
+        newest, oldest = span(rows.filter(dated(at)))
         note = packed.note(
             name,
             (oldest, newest),

@@ -29,13 +29,14 @@ __all__ = [
     "micros",
     "moment",
     "standing",
+    "times_of",
 ]
 
 NEW, KNOWN, CHANGED = 0, 1, 2
 """What the ledger says of a record: not held, held with this content, held with another."""
 
 UNTIMED = int(np.iinfo(np.int64).min)
-"""The time of a record that has no readable one."""
+"""The time of a record that has none, or none that it can have happened at."""
 
 Keys = npt.NDArray[np.uint64]
 Times = npt.NDArray[np.int64]
@@ -56,6 +57,12 @@ def micros(at: datetime) -> int:
 def moment(at: int) -> datetime:
     """The time (UTC) that is so many microseconds after 1970."""
     return EPOCH + timedelta(microseconds=at)
+
+
+def times_of(moments: pl.Series, dated: pl.Series | None = None) -> Times:
+    """Times of events in microseconds; UNTIMED for those that do not belong to their date."""
+    times: Times = moments.to_physical().to_numpy()
+    return times if dated is None else np.where(dated.to_numpy(), times, UNTIMED)
 
 
 @dataclass
@@ -97,10 +104,18 @@ class Ledger:
     leaves: Runs = field(default_factory=Runs)
 
     @classmethod
-    def of(cls, held: pl.DataFrame, quarantined: Mapping[str, int] | None = None) -> Ledger:
-        """From ``id``, ``created_at``, ``leaf`` and place of all rows; places of refused leaves."""
+    def of(
+        cls,
+        held: pl.DataFrame,
+        quarantined: Mapping[str, int] | None = None,
+        dated: pl.Series | None = None,
+    ) -> Ledger:
+        """From ``id``, ``created_at``, ``leaf`` and place of all rows; places of refused leaves.
+
+        ``dated`` says of each row whether it belongs to its date (default: all do).
+        """
         ledger = cls()
-        keys, times = keys_of(held["id"]), held["created_at"].to_physical().to_numpy()
+        keys, times = keys_of(held["id"]), times_of(held["created_at"], dated)
         ledger.hold(keys, places_of(held), times)
         ledger.meet(held["leaf"].to_list(), keys, times)
         refused = quarantined or {}

@@ -6,7 +6,7 @@ it. Each manifest names the hash of the one before: the chain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, TypeVar
@@ -15,6 +15,7 @@ import msgspec
 
 from auditlens.canonical import json_compact, sha256_hex
 from auditlens.errors import UsageError
+from auditlens.events.dates import bounded
 
 __all__ = [
     "FORMAT",
@@ -98,7 +99,8 @@ class OutcomeNote:
     event the walk came to, ``server_oldest`` the oldest event the source still lists. ``gone``
     are the times of events held that a walk to the last page did not meet: the source removed
     them (None: they are too many to list). ``table`` is the digest of the event table as the
-    sync left it.
+    sync left it. ``vouched_until`` is our clock when the walk began, or the server's when that
+    was earlier (None in archives of version 0.1).
     """
 
     outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
@@ -120,6 +122,7 @@ class OutcomeNote:
     rounds: int
     statement: str
     table: str | None = None
+    vouched_until: datetime | None = None
 
     @property
     def advances(self) -> bool:
@@ -178,6 +181,40 @@ class Manifest:
     def of_a_sync(self) -> bool:
         """Whether a sync sealed it, rather than a pull of the directory or a sign-off."""
         return self.segment is not None or self.outcome is not None
+
+    @property
+    def believable_segment(self) -> SegmentNote | None:
+        """The segment, without times that no event pulled then can have.
+
+        Version 0.1 took the source's dates as they were, and sealed what followed from them.
+        """
+        note = self.segment
+        return note and replace(
+            note,
+            first_at=bounded(note.first_at, self.at),
+            last_at=bounded(note.last_at, self.at),
+            watermark=bounded(note.watermark, self.at),
+        )
+
+    @property
+    def believable_outcome(self) -> OutcomeNote | None:
+        """The outcome, without times that no event pulled then can have."""
+        note = self.outcome
+        if note is None:
+            return None
+        anchor, statement = bounded(note.anchor, self.at), note.statement
+        if note.anchor and not anchor:
+            statement = statement.replace(f" up to {note.anchor:%Y-%m-%d %H:%M:%S} UTC", "")
+        return replace(
+            note,
+            anchor=anchor,
+            statement=statement,
+            reached=bounded(note.reached, self.at),
+            server_oldest=bounded(note.server_oldest, self.at),
+            gone=None
+            if note.gone is None
+            else tuple(at for at in note.gone if bounded(at, self.at)),
+        )
 
 
 def tool() -> str:

@@ -15,6 +15,7 @@ from auditlens.archive.rows import (
     PLACE,
     TABLE_SCHEMA,
     classified,
+    dated_rows,
     decoded,
     fresh,
     groups,
@@ -56,7 +57,9 @@ def held_rows(
     if index:
         return chain, joined(table, index, period, columns)
     rows = from_evidence(folder, table, chain)
-    return chain, rows.filter(in_period(period)).select(columns)
+    if period is not None:
+        rows = rows.filter(dated_rows(rows, chain.segments)).filter(in_period(period))
+    return chain, rows.select(columns)
 
 
 def held_records(folder: Path, table: Table, ids: Collection[str]) -> pl.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from auditlens.archive.ledger import KNOWN, Ledger, keys_of
 from auditlens.archive.manifest import Manifest, SegmentNote
 from auditlens.archive.segment import records_of
 from auditlens.events import EVENT_SCHEMA
+from auditlens.events.dates import dated
 from auditlens.events.decode import decode_records
 from auditlens.period import Period
 
@@ -25,6 +25,7 @@ __all__ = [
     "TABLE_SCHEMA",
     "Sealed",
     "classified",
+    "dated_rows",
     "decoded",
     "fresh",
     "groups",
@@ -92,6 +93,24 @@ def fresh(rows: pl.DataFrame, ledger: Ledger, evidence: Evidence) -> pl.DataFram
     return rows.filter(pl.Series(new, dtype=pl.Boolean))
 
 
+def dated_rows(rows: pl.DataFrame, sealed: Sequence[Sealed]) -> pl.Series:
+    """Of each row (``created_at``, ``segment``) whether it belongs to its date.
+
+    What counts is when the segment was sealed that brought it, so the answer never changes.
+    """
+    pulled = pl.DataFrame(
+        {
+            "segment": [manifest.sequence for manifest, _ in sealed],
+            "pulled": [manifest.at for manifest, _ in sealed],
+        },
+        schema={"segment": pl.Int32, "pulled": pl.Datetime("us", "UTC")},
+    )
+    joined = rows.select("created_at", "segment").join(
+        pulled, on="segment", how="left", maintain_order="left"
+    )
+    return joined.select(dated(pl.col("pulled")).alias("dated"))["dated"]
+
+
 def in_period(period: Period | None) -> pl.Expr:
     """Whether an event is in the period; all are when there is none."""
     if period is None:
@@ -103,5 +122,6 @@ def months_of(period: Period | None) -> tuple[str, str]:
     """First and last month (UTC) of a period, as they are written in the index."""
     if period is None:
         return "", "~"
-    last: datetime = period.end
-    return f"{period.start:%Y-%m}", f"{last:%Y-%m}"
+    # strftime writes years before 1000 with fewer digits, and those sort after the others.
+    first, last = (f"{at.year:04d}-{at.month:02d}" for at in (period.start, period.end))
+    return first, last

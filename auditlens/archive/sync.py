@@ -106,7 +106,7 @@ def pull(
         refuse_other_source(folder, chain, source)
         prepare(folder, chain)
         index = table.refresh(chain, folder)
-        intake = Intake(folder, chain, table, index, source.name, secrets.token_hex(8))
+        intake = Intake(folder, chain, table, index, source.name, secrets.token_hex(8), terms.now())
         done = run(source, intake, terms)
         if wrong:
             raise wrong
@@ -130,7 +130,7 @@ def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNot
     try:
         while True:
             rounds += 1
-            found = Walk()
+            found = Walk(began=terms.now())
             walk(source, intake, terms.steps, found, until)
             intake.seal(terms.now(), force=True)
             verdict = judge(found, intake.ledger, intake.watermark, gone)
@@ -184,4 +184,5 @@ def outcome_note(
         pages=tally.pages,
         rounds=rounds,
         statement=verdict.statement,
+        vouched_until=found.vouched_until,
     )

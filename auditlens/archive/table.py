@@ -20,14 +20,25 @@ from auditlens.archive.evidence import Evidence
 from auditlens.archive.index import INDEX, Index, TableFile, index_of, stamp_of
 from auditlens.archive.ledger import Ledger
 from auditlens.archive.manifest import FORMAT, START, sealed
-from auditlens.archive.rows import ORDER, TABLE_SCHEMA, classified, decoded, fresh, groups
+from auditlens.archive.rows import (
+    ORDER,
+    TABLE_SCHEMA,
+    classified,
+    dated_rows,
+    decoded,
+    fresh,
+    groups,
+)
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import make_folder, names, put, read, remove, sweep
 
-__all__ = ["FOLDER", "Table"]
+__all__ = ["FOLDER", "MISDATED", "Table"]
 
 FOLDER = "table"
+MISDATED = "misdated"
+"""Takes the place of a month for rows that do not belong to their date: no period reads them."""
+
 MANY_FILES = 16
 """Files of one month after which they are merged into one."""
 
@@ -82,7 +93,11 @@ class Table:
         rows = classified(rows, self.classifier)
         made: dict[TableFile, bytes] = {}
         retired: list[TableFile] = []
-        months = rows["created_at"].dt.strftime("%Y-%m")
+        months = rows.select(
+            pl.when(dated_rows(rows, chain.segments))
+            .then(pl.col("created_at").dt.strftime("%Y-%m"))
+            .otherwise(pl.lit(MISDATED))
+        ).to_series()
         for month in months.unique().sort().to_list():
             part = rows.filter(months == month)
             own = [file for file in index.files if file.month == month]

@@ -30,14 +30,19 @@ def vouched(chain: Chain, oldest_held: datetime | None) -> tuple[Span, ...]:
     for manifest, note in chain.outcomes:
         if not note.advances:
             continue
-        start, end = reach(manifest, note, oldest_held), manifest.at
-        if note.anchor:
-            end = max(end, note.anchor)
+        start, end = reach(manifest, note, oldest_held), until(manifest, note)
+        if end <= start:
+            continue
         if spans and start <= spans[-1].end:
             start, end = min(spans[-1].start, start), max(spans[-1].end, end)
             spans.pop()
         spans.append(Span(start, end))
     return tuple(spans)
+
+
+def until(manifest: Manifest, note: OutcomeNote) -> datetime:
+    """Up to when a sync can vouch: no later than it began to read, whatever events claim."""
+    return min(manifest.at, note.vouched_until or manifest.at)
 
 
 def reach(manifest: Manifest, note: OutcomeNote, oldest_held: datetime | None) -> datetime:

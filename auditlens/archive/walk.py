@@ -73,6 +73,8 @@ class Walk:
     beyond_count: bool = False
     whole: bool = False
     repeats: int = 0
+    began: datetime | None = None
+    server_time: datetime | None = None
     met: Met = field(default_factory=Met)
     taken: list[Taken] = field(default_factory=list)
 
@@ -128,6 +130,11 @@ class Walk:
         """Key and time of every record seen, the tail's included; repeats stand twice."""
         keys = np.concatenate([taken.keys for taken in self.taken])
         return keys, np.concatenate([taken.times for taken in self.taken])
+
+    @property
+    def vouched_until(self) -> datetime | None:
+        """Our clock when the walk began, or the server's with its first page if that is earlier."""
+        return min(filter(None, (self.began, self.server_time)), default=None)
 
     @property
     def shaken(self) -> bool:
@@ -192,7 +199,7 @@ def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
     found.see(page, intake.queue(page))
     taken = found.settle(intake)
     assert taken is not None
-    found.endpoint, found.count = page.endpoint, page.count
+    found.endpoint, found.count, found.server_time = page.endpoint, page.count, page.server_time
     found.anchor, found.server_oldest = taken.newest, taken.oldest
     ends = [taken]
     last = last_number(page)

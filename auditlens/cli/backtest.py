@@ -65,7 +65,10 @@ def marked_events(log: Archive | Log, rules: RuleSet) -> DataFrame:
     from auditlens.archive import Archive
     from auditlens.audit import marks_read
     from auditlens.directory import with_marks
+    from auditlens.population import dated_events
+    from auditlens.provenance import run_time
 
+    events = dated_events(log, run_time())
     if not isinstance(log, Archive):
-        return log.events
-    return with_marks(log.events(), log.directory(), marks_read(rules))
+        return events
+    return with_marks(events, log.directory(), marks_read(rules))

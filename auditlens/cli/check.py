@@ -18,6 +18,10 @@ __all__ = ["check"]
 
 KINDS_SHOWN = 5
 """Kinds told by their verb only that the first screen lists; the report has more."""
+
+MISDATED_SHOWN = 5
+"""Events that do not belong to their date listed on the terminal."""
+
 SHORT = 9
 """Characters of a record's id in the table; 'explain' has all of them."""
 
@@ -100,7 +104,7 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     What an exception expects is counted below the table and not listed in it.
     """
     from auditlens.cli.review import print_review
-    from auditlens.cli.terminal import narrow, visible
+    from auditlens.cli.terminal import moment, narrow, visible
     from auditlens.findings import is_excepted
 
     shown = audit.findings if shown is None else shown
@@ -127,6 +131,10 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     print_scopes(audit)
     print_review(audit)
     click.echo(visible(held.statement))
+    for one in held.misdated[:MISDATED_SHOWN]:
+        click.echo(f"  misdated: {visible(one.id)}, dated {moment(one.created_at)}")
+    if held.misdated_count > MISDATED_SHOWN:
+        click.echo(f"  and {held.misdated_count - MISDATED_SHOWN:,} more; --json lists them")
     for told in audit.model.get("notes", ()):
         click.echo(f"Model: {visible(told)}")
 

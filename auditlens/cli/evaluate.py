@@ -89,9 +89,11 @@ def evaluate(
 def switched(path: Path, seeds: tuple[int, ...]) -> list[Switched]:
     """Measure one stream. Raises UsageError when it is too short for a switch."""
     from auditlens.evaluate import judge_switch, switch_identities
-    from auditlens.sources import read_events
+    from auditlens.population import dated_events
+    from auditlens.provenance import run_time
+    from auditlens.sources import read_log
 
-    events = read_events(path)
+    events = dated_events(read_log(path), run_time())
     if not switch_identities(events, seeds[0])[1]:
         raise UsageError(
             f"In {path.name} no two active, dissimilar senders can be switched",

@@ -43,6 +43,7 @@ def status(archive: Path | None, as_json: bool) -> None:
         ("", found.statement),
         ("gaps", gaps_told(found)),
         ("quarantined", f"{found.quarantined:,} records"),
+        ("misdated", misdated_told(found.misdated)),
         ("at risk", risk_told(found)),
         ("head", found.head or "-"),
     ):
@@ -59,6 +60,13 @@ def status_now(store: Archive, settings: Settings) -> ArchiveStatus:
         return found
     left = found.complete_until + timedelta(days=settings.retention_days) - now
     return dataclasses.replace(found, days_until_loss=max(0, left.days))
+
+
+def misdated_told(count: int) -> str:
+    """How many events are kept although they do not belong to their date."""
+    if not count:
+        return "none"
+    return f"{count:,} event{'s' if count != 1 else ''} dated before 1970 or after the pull"
 
 
 def gaps_told(found: ArchiveStatus) -> str:

@@ -30,7 +30,7 @@ def visible(text: object, limit: int = 500) -> str:
 
 def moment(value: datetime | None) -> str:
     """A time in UTC to the minute, or a dash."""
-    return f"{value:%Y-%m-%d %H:%M}Z" if value else "-"
+    return f"{value.year:04d}-{value:%m-%d %H:%M}Z" if value else "-"
 
 
 def note(message: str, *, quiet: bool = False) -> None:

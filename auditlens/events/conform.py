@@ -11,6 +11,7 @@ import polars as pl
 
 from auditlens.errors import UsageError
 from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events.dates import saturated
 from auditlens.events.sender import sender_kind
 from auditlens.events.timestamps import parse_timestamps
 
@@ -96,10 +97,12 @@ def times(column: pl.Series) -> pl.Series:
     if column.dtype == pl.String:
         return parse_timestamps(column).alias("created_at")
     if isinstance(column.dtype, pl.Datetime):
-        zoned = column.dt.replace_time_zone("UTC") if column.dtype.time_zone is None else column
-        return zoned.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+        held = saturated(column)
+        zoned = held.dt.replace_time_zone("UTC") if column.dtype.time_zone is None else held
+        return zoned.dt.convert_time_zone("UTC")
     if column.dtype == pl.Date:
-        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        seconds = column.to_physical().cast(pl.Int64) * 86_400_000
+        return saturated(seconds.cast(pl.Datetime("ms", "UTC")))
     if column.dtype.is_numeric():
         return parse_timestamps(column.cast(pl.String)).alias("created_at")
     raise UsageError(f"created_at is {column.dtype}, which is no time", fix="Use RFC 3339 times")

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from auditlens.events.dates import FIRST, LAST, saturated
+
 __all__ = ["parse_timestamps"]
 
 ISO = "%Y-%m-%dT%H:%M:%S%.f%#z"
@@ -16,8 +18,10 @@ ODD = re.compile(
     r"\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?",
     re.IGNORECASE | re.ASCII,
 )
-EPOCH = re.compile(r"\d{9,19}(\.\d{1,9})?", re.ASCII)
-FIRST = datetime(1, 1, 1, tzinfo=UTC)
+EPOCH = re.compile(r"-?\d{9,19}(\.\d{1,9})?", re.ASCII)
+BEYOND = re.compile(
+    r"([+-]?)\d{4,9}-\d{2}-\d{2}([T ][\d:.,]*)?\s*(Z|[+-][\d:]+)?", re.IGNORECASE | re.ASCII
+)
 
 
 def parse_timestamps(texts: pl.Series) -> pl.Series:
@@ -25,17 +29,19 @@ def parse_timestamps(texts: pl.Series) -> pl.Series:
 
     Read: RFC 3339 with Z, an offset or none (then UTC), a space for the T, a comma for the
     point, up to nine decimals (cut to six), leap seconds, 24:00, days alone, and epoch numbers
-    in seconds, milliseconds, microseconds or nanoseconds.
+    in seconds, milliseconds, microseconds or nanoseconds. A time outside the years 1 to 9999 is
+    read as the first or the last that there is.
     """
     found = texts.str.to_datetime(ISO, time_unit="us", strict=False)
     if found.null_count() == texts.null_count():
-        return found
+        return saturated(found)
     plain = texts.str.strip_chars().str.replace(" ", "T", literal=True)
     found = plain.str.to_datetime(ISO, time_unit="us", strict=False)
     if found.null_count():
         zoneless = plain.str.to_datetime(NO_ZONE, time_unit="us", strict=False)
         found = found.fill_null(zoneless.dt.replace_time_zone("UTC"))
     odd = texts.filter(found.is_null() & texts.is_not_null()).unique()
+    found = saturated(found)
     if odd.is_empty():
         return found
     read = pl.Series([parse_odd(text) for text in odd.to_list()], dtype=found.dtype)
@@ -50,19 +56,31 @@ def parse_odd(text: str) -> datetime | None:
             return parse_epoch(text)
         if match := ODD.fullmatch(text):
             return parse_parts(*match.groups())
-    except (ValueError, OverflowError):
+    except OverflowError:
+        return FIRST if text.startswith(("0", "-")) else LAST
+    except ValueError:
+        pass
+    return parse_beyond(text)
+
+
+def parse_beyond(text: str) -> datetime | None:
+    """Read a day of no year from 1 to 9999 as the first or the last time; None for any other."""
+    match = BEYOND.fullmatch(text)
+    year = int(match[0].lstrip("+-").partition("-")[0]) if match else 1
+    if not match or (not match[1] and 1 <= year <= 9999):
         return None
-    return None
+    return LAST if match[1] != "-" and year > 9999 else FIRST
 
 
 def parse_epoch(text: str) -> datetime | None:
-    """Read seconds (up to 11 digits), milliseconds (14), microseconds (17) or nanoseconds."""
-    whole, _, decimals = text.partition(".")
+    """Read seconds (up to 11 digits), milliseconds (15), microseconds (17) or nanoseconds."""
+    sign = -1 if text.startswith("-") else 1
+    whole, _, decimals = text.lstrip("-").partition(".")
     digits = len(whole)
-    unit = 10**9 if digits <= 11 else 10**6 if digits <= 14 else 10**3 if digits <= 17 else 1
+    unit = 10**9 if digits <= 11 else 10**6 if digits <= 15 else 10**3 if digits <= 17 else 1
     fraction = int(decimals.ljust(9, "0")[:9]) * unit // 10**9
     nanoseconds = int(whole) * unit + fraction
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=sign * nanoseconds // 1000)
 
 
 def parse_parts(
@@ -80,4 +98,4 @@ def parse_parts(
         digits = offset[1:].replace(":", "").ljust(4, "0")
         shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
         moment = moment - shift if offset[0] == "+" else moment + shift
-    return moment if moment >= FIRST else None
+    return moment

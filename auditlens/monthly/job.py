@@ -236,7 +236,7 @@ def not_yet(job: Job, month: Period, status: ArchiveStatus) -> str:
 def compare(job: Job, run: LastRun, month: Period, issue: Issue) -> None:
     """Amend a report when other events came in since, and they change what was found."""
     digest, findings = issue.digests()
-    _, coverage = draw_population(job.archive, month, job.settings)
+    _, coverage = draw_population(job.archive, month, job.settings, job.now())
     drawn = coverage.input_digest
     if drawn in (digest, run.compared.get(issue.month)):
         return

@@ -13,6 +13,7 @@ from auditlens.report.sections import (
     DayState,
     Evidence,
     FieldFill,
+    Misdated,
     Quarantine,
     Scope,
 )
@@ -71,6 +72,11 @@ def completeness(
         changed_ids=tuple(held.changed_ids[:RECORDS_SHOWN]),
         quarantined=held.quarantined_count,
         quarantine=unplaced(unreadable(facts)) if held.head else unreadable(facts)[:RECORDS_SHOWN],
+        misdated=held.misdated_count,
+        misdated_events=tuple(
+            Misdated(one.id, f"{one.created_at.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC")
+            for one in held.misdated[:RECORDS_SHOWN]
+        ),
         gaps=gaps_of(facts),
         days_without=sum(not day.events for day in strip),
         strip=strip,

@@ -169,6 +169,14 @@ class Quarantine:
 
 
 @dataclass(frozen=True)
+class Misdated:
+    """An event that does not belong to its date, and the date it claims, in UTC."""
+
+    id: str
+    created_at: str
+
+
+@dataclass(frozen=True)
 class FieldFill:
     """One attribute an auditor asks for. ``state``: present, partial or not recorded."""
 
@@ -208,7 +216,8 @@ class Completeness:
     """The population page: what was pulled, what is missing, how we know.
 
     All of it rests on the records; when each was pulled is in ``collection.json``. ``duplicates``
-    are records that came twice in files, null of an archive. ``classified`` says how the events
+    are records that came twice in files, null of an archive. ``misdated`` events are dated before
+    1970 or after they were pulled; the first of them are listed. ``classified`` says how the events
     were told apart, ``verb_only`` lists kinds that only their verb names. ``scopes`` has one entry
     a log source, ``rules_elsewhere`` counts the rules made for other log sources than these.
     ``directory_at`` is when the list of users, groups, tags and resources was pulled whose roles
@@ -236,6 +245,8 @@ class Completeness:
     changed_ids: tuple[str, ...]
     quarantined: int
     quarantine: tuple[Quarantine, ...]
+    misdated: int
+    misdated_events: tuple[Misdated, ...]
     gaps: tuple[tuple[date, date], ...]
     days_without: int
     strip: tuple[DayState, ...]

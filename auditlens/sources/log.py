@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ import msgspec
 import polars as pl
 
 from auditlens.actions import classify
-from auditlens.coverage import Coverage
+from auditlens.coverage import Coverage, misdated_note, misdated_of
 from auditlens.events import EVENT_SCHEMA, Profile, empty_events, load_profile
-from auditlens.period import zone
+from auditlens.events.dates import dated
+from auditlens.period import run_time, zone
 from auditlens.sources.folders import LogFile, log_files
 from auditlens.sources.reading import Quarantine, read_file
 
@@ -32,10 +33,13 @@ class Log:
     """Events read from files (EVENT_SCHEMA, classified, sorted), and their coverage.
 
     ``profile`` is the one they were read by, None where each file's was found by its content.
+    ``read_at`` is when they were read (UTC). Events that do not belong to their date (dated
+    before 1970 or more than a day after ``read_at``) are in ``events``, and in no period.
     """
 
     events: pl.DataFrame
     coverage: Coverage
+    read_at: datetime
     profile: Profile | None = None
 
 
@@ -57,13 +61,16 @@ def read_log(
     *,
     profile: str | Path = "auto",
     timezone: str = "UTC",
+    now: datetime | None = None,
 ) -> Log:
     """Read events from files as :func:`read_events` does, with their coverage.
 
-    ``timezone`` is the IANA zone in which days without events are counted. Coverage is
+    ``timezone`` is the IANA zone in which days without events are counted, ``now`` when the log
+    is read (default: SOURCE_DATE_EPOCH, else the clock). Coverage is
     ``unprovable``: a file cannot prove what the server held.
     """
     zone(timezone)
+    read_at = run_time(now)
     chosen = None if profile == "auto" else load_profile(profile)
     files = log_files(paths)
     quarantine = Quarantine()
@@ -73,23 +80,27 @@ def read_log(
     # A long log is held once, not once more in the pieces it was read in.
     del frames
     events = classify(events).sort("created_at", "id", "leaf")
+    own = events.select(dated(read_at)).to_series()
+    odd, whole = events.filter(~own), events.filter(own)
     coverage = Coverage(
         outcome="unprovable",
-        statement=statement(events, files, quarantine),
+        statement=statement(events, files, quarantine) + misdated_note(odd.height),
         source=", ".join(file.name for file in files[:3]) + ", ..." * (len(files) > 3),
-        first_at=events["created_at"].min(),  # type: ignore[arg-type]
-        last_at=events["created_at"].max(),  # type: ignore[arg-type]
+        first_at=whole["created_at"].min(),  # type: ignore[arg-type]
+        last_at=whole["created_at"].max(),  # type: ignore[arg-type]
         events_held=events.height,
-        events_in_period=events.height,
+        events_in_period=whole.height,
         unclassified=events["action"].null_count(),
         quarantined=tuple(quarantine.kept),
         quarantined_count=quarantine.count,
+        misdated=misdated_of(odd, ", ".join(file.name for file in files[:3])),
+        misdated_count=odd.height,
         duplicates=count - events.height,
         changed_ids=tuple(changed[:CHANGED_SHOWN]),
         changed_count=len(changed),
-        gaps=days_without_events(events, timezone),
+        gaps=days_without_events(whole, timezone),
     )
-    return Log(events, coverage, chosen)
+    return Log(events, coverage, read_at, chosen)
 
 
 def without_duplicates(events: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
