@@ -174,6 +174,12 @@ class Chain:
         return found[-1] if found else ()
 
     @property
+    def moved(self) -> bool:
+        """Whether the last sync left the archive unsure of what the source still lists."""
+        found = [note.moved for _, note in self.outcomes if note.advances]
+        return bool(found) and found[-1]
+
+    @property
     def last_whole(self) -> datetime | None:
         """When a sync last read the source to its last page and could vouch for it."""
         found = [item.at for item, note in self.outcomes if note.advances and note.whole]

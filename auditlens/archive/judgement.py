@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from auditlens.archive.ledger import UNTIMED, Ledger, moment
+from auditlens.archive.ledger import UNTIMED, Ledger, micros, moment
+from auditlens.archive.proof import Moment, Sightings
 from auditlens.archive.walk import Walk
 
-__all__ = ["Verdict", "gone_now", "judge", "stopped_early"]
+__all__ = ["Verdict", "is_saturated", "judge", "stopped_early"]
 
 MAX_GONE = 1000
 """Of more removed events no list is kept; each walk then goes to the last page."""
@@ -21,68 +22,123 @@ CEILING = 10_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """``missing`` is how many events the source counts and the archive lacks, if known."""
+    """``missing`` is how many events the source counts and the archive lacks, if known.
+
+    ``moved`` says that the archive cannot tell what the source lists after the moment proven.
+    """
 
     outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
     missing: int | None
     statement: str
-    doubtful: bool = False
+    moved: bool = False
+    gone: tuple[datetime, ...] | None = ()
 
 
 def judge(
     walk: Walk, ledger: Ledger, watermark: datetime | None, gone: Sequence[datetime] = ()
 ) -> Verdict:
-    """Judge a walk that came to its end.
+    """Judge a walk that came to its end: the last page, or territory that is held.
 
-    A walk to the last page must itself have seen as many ids, up to the newest event of its
-    first answer, as that answer counted. A shorter walk relies on the archive: ids held between
-    the source's oldest event and that newest one, without those that were ``gone`` from the
-    source when it was last read in full. An event removed since then can stand in for a late
-    one: where more are held than the source counts, the verdict is ``doubtful``, and only a
-    full walk tells.
+    Complete needs a moment at which as many events are known to have stood in the listing as the
+    source counted (see ``proof``). A short walk takes those it did not come to from the archive,
+    without those that were ``gone`` when the source was last read; where more are known than the
+    source counts, one of them is gone too and may hide a late one, so nothing is proven.
     """
+    seen = walk.sightings()
+    unseen = gone_now(walk, seen, 0, ledger, gone)
     if walk.count is None:
-        return Verdict("unprovable", None, unprovable(walk))
-    if walk.anchor is None or walk.whole:
-        found = walk.present()
-    else:
-        found = ledger.within(walk.server_oldest, walk.anchor)[0].size
-        found -= len(still_gone(walk, gone))
-    missing = max(0, walk.count - found)
-    if walk.beyond_count or (walk.count >= CEILING and walk.count % CEILING == 0):
-        return Verdict("saturated", missing or None, saturated(walk, watermark))
-    if missing:
+        return Verdict("unprovable", None, unprovable(walk), gone=unseen)
+    beyond = 0 if walk.whole else held_beyond(walk, seen, ledger, gone)
+    held, last = seen.keys.size + beyond, walk.latest_count or 0
+    if is_saturated(walk):
+        missing = max(0, last - held) or None
+        return Verdict("saturated", missing, saturated(walk, watermark), gone=unseen)
+    best = seen.moment(walk.counts, beyond)
+    assert best is not None
+    lost = gone_now(walk, seen, best.at, ledger, gone)
+    if best.lacking == 0 or (walk.whole and best.lacking < 0):
+        moved = has_moved(walk, seen, best)
+        return Verdict("complete", 0, complete(walk, best), moved=moved, gone=lost)
+    if held < last:
         return Verdict(
             "incomplete",
-            missing,
-            f"Incomplete by {missing:,}: the source counts {walk.count:,} events"
-            f"{upto(walk.anchor)}, the archive holds {found:,} of them.",
+            last - held,
+            f"Incomplete by {last - held:,}: the source counts {last:,} events"
+            f"{upto(walk.anchor)}, the archive holds {held:,} of them.",
         )
-    doubtful = not walk.whole and found > walk.count
-    return Verdict("complete", 0, complete(walk), doubtful=doubtful)
+    return Verdict("incomplete", None, MOVED)
+
+
+def is_saturated(walk: Walk) -> bool:
+    """Whether the source's count is at a ceiling, or short of what it lists."""
+    counted = walk.count is not None and walk.count >= CEILING and walk.count % CEILING == 0
+    return walk.beyond_count or counted
+
+
+def held_beyond(walk: Walk, seen: Sightings, ledger: Ledger, gone: Sequence[datetime]) -> int:
+    """How many events are held that a short walk did not come to, and the source still lists."""
+    edge = walk.reached
+    if edge is None:
+        return 0
+    ids = ledger.within(walk.server_oldest, edge)[0]
+    return int((~seen.stood(ids, 0)).sum()) - len(still_gone(walk, gone))
 
 
 def still_gone(walk: Walk, gone: Sequence[datetime]) -> tuple[datetime, ...]:
-    """Those of the removed events that are not older than all the source still lists."""
-    oldest = walk.server_oldest
-    return tuple(at for at in gone if oldest is None or at >= oldest)
+    """Those of the removed events that a short walk did not come to and that cannot be expired."""
+    oldest, edge = walk.server_oldest, walk.reached
+    return tuple(at for at in gone if (not oldest or at >= oldest) and (not edge or at <= edge))
 
 
-def gone_now(walk: Walk, ledger: Ledger, gone: Sequence[datetime]) -> tuple[datetime, ...] | None:
-    """Times of events held that the source no longer lists; None when they are too many."""
-    if not walk.whole or walk.anchor is None:
-        return still_gone(walk, gone)
+def gone_now(
+    walk: Walk, seen: Sightings, at: int, ledger: Ledger, gone: Sequence[datetime]
+) -> tuple[datetime, ...] | None:
+    """Times of events held that the source did not list at a moment; None when they are many."""
+    before = () if walk.whole else still_gone(walk, gone)
+    if walk.anchor is None:
+        return before
     ids, times = ledger.within(walk.server_oldest, walk.anchor)
-    found = times[walk.unseen(ids) & (times > UNTIMED)]
-    if found.size > MAX_GONE:
+    if not walk.whole:
+        edge = UNTIMED if walk.reached is None else micros(walk.reached)
+        ids, times = ids[times > edge], times[times > edge]
+    found = times[~seen.stood(ids, at) & (times > UNTIMED)]
+    if found.size + len(before) > MAX_GONE:
         return None
-    return tuple(moment(at) for at in sorted(found.tolist()))
+    return tuple(sorted([*before, *(moment(at) for at in found.tolist())]))
 
 
-def complete(walk: Walk) -> str:
-    if not walk.count:
+def has_moved(walk: Walk, seen: Sightings, best: Moment) -> bool:
+    """Whether the listing moved otherwise than by events that arrive at its newest end.
+
+    What was removed or came late after the moment proven is not known, and of one removed and
+    one come late the next short walk would see nothing.
+    """
+    anchor = UNTIMED if walk.anchor is None else micros(walk.anchor)
+    arrived = (seen.first >= 0) & (seen.times > anchor)
+    rose, fell = walk.moves()
+    expired = 0
+    if walk.whole and fell:
+        listed = [taken for taken, end in zip(walk.taken, walk.ends, strict=True) if end]
+        oldest = listed[-1].oldest if listed else None
+        expired = (
+            0
+            if oldest is None
+            else int(((seen.times > UNTIMED) & (seen.times < micros(oldest))).sum())
+        )
+    late = (seen.first > best.at) & ~arrived
+    return fell > expired or rose > int(arrived.sum()) or bool(late.any()) or walk.took_longer
+
+
+MOVED = (
+    "Incomplete: events were removed or came late while the log was read, so nothing proves that "
+    "none was skipped; the next sync reads it again."
+)
+
+
+def complete(walk: Walk, best: Moment) -> str:
+    if not best.count:
         return "Complete: the source lists no events."
-    listed = f"{walk.count:,} events the source lists{upto(walk.anchor)}"
+    listed = f"{best.count:,} events the source lists{upto(walk.anchor)}"
     return f"Complete: the archive holds all {listed}."
 
 

@@ -100,7 +100,8 @@ class OutcomeNote:
     are the times of events held that a walk to the last page did not meet: the source removed
     them (None: they are too many to list). ``table`` is the digest of the event table as the
     sync left it. ``vouched_until`` is our clock when the walk began, or the server's when that
-    was earlier (None in archives of version 0.1).
+    was earlier (None in archives of version 0.1). ``moved`` is true when events were removed or
+    came late around the moment that was proven, so that the next walk must go to the last page.
     """
 
     outcome: Literal["complete", "incomplete", "unprovable", "saturated"]
@@ -123,6 +124,7 @@ class OutcomeNote:
     statement: str
     table: str | None = None
     vouched_until: datetime | None = None
+    moved: bool = False
 
     @property
     def advances(self) -> bool:

@@ -13,18 +13,29 @@ from typing import Literal, Protocol
 from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.covering import prepare, with_beside
 from auditlens.archive.intake import Intake
-from auditlens.archive.judgement import Verdict, gone_now, judge, stopped_early
+from auditlens.archive.judgement import Verdict, is_saturated, judge, stopped_early
 from auditlens.archive.manifest import OutcomeNote
 from auditlens.archive.table import Table
-from auditlens.archive.walk import Progress, Steps, Walk, walk
+from auditlens.archive.walk import (
+    MAX_READS,
+    Progress,
+    Steps,
+    Walk,
+    read_again,
+    walk,
+    walk_on,
+)
 from auditlens.errors import AuditLensError, Interrupted, SourceError, UsageError
 from auditlens.files import lock, make_folder
 from auditlens.pages import Source
 
 __all__ = ["Flag", "SyncOutcome", "pull"]
 
-ROUNDS = 4
-"""Walks tried before an archive is called incomplete."""
+STEPS = 20
+"""Into so many parts the pages are divided when they are read again and again."""
+
+MAX_TOPS = 3
+"""Pages read again to see what arrived during a sync."""
 
 
 class Flag(Protocol):
@@ -85,7 +96,7 @@ class Terms:
     def until(self, chain: Chain) -> datetime | None:
         """How far back a walk must go at least; None for all the way."""
         whole, watermark = chain.last_whole, chain.watermark
-        if watermark is None or whole is None or chain.gone is None:
+        if watermark is None or whole is None or chain.gone is None or chain.moved:
             return None
         if self.now() - whole >= self.full_every:
             return None
@@ -126,31 +137,56 @@ def refuse_other_source(folder: Path, chain: Chain, source: Source) -> None:
 def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNote]:
     """Walk until the archive is complete or trying again does not help; seal the outcome."""
     until = terms.until(intake.chain)
-    rounds, found, gone = 0, Walk(), intake.chain.gone or ()
+    found = Walk(began=terms.now())
     try:
-        while True:
-            rounds += 1
-            found = Walk(began=terms.now())
-            walk(source, intake, terms.steps, found, until)
-            intake.seal(terms.now(), force=True)
-            verdict = judge(found, intake.ledger, intake.watermark, gone)
-            vouched = verdict.outcome != "incomplete" and not verdict.doubtful
-            settled = vouched and not found.shaken and not found.overtaken
-            if settled or rounds == ROUNDS:
-                break
-            if not vouched or rounds + 1 == ROUNDS:
-                until = None
+        walk(source, intake, terms.steps, found, until)
+        verdict = None if found.whole else verified(source, intake, terms, found)
+        if not found.whole and (verdict is None or verdict.outcome == "incomplete"):
+            walk_on(source, intake, terms.steps, found)
+            verdict = None
+        if verdict is None:
+            verdict = verified(source, intake, terms, found)
+        intake.seal(terms.now(), force=True)
     except (SourceError, Interrupted) as error:
-        save_what_was_read(intake, terms, found, rounds, error)
+        save_what_was_read(intake, terms, found, error)
         raise
-    note = outcome_note(intake, found, verdict, rounds, walked=True)
+    note = outcome_note(intake, found, verdict, walked=True)
     intake.conclude(terms.now(), note)
     return intake.chain, note
 
 
-def save_what_was_read(
-    intake: Intake, terms: Terms, found: Walk, rounds: int, error: AuditLensError
-) -> None:
+def verified(source: Source, intake: Intake, terms: Terms, found: Walk) -> Verdict:
+    """Read pages again until a moment is proven: each page that was read before the last new one.
+
+    A short walk is done then, whatever it shows. A whole one goes on, over all pages, as often
+    as MAX_READS allows.
+    """
+    gone = intake.chain.gone or ()
+    found.settle(intake)
+    number, left = 1, found.again(found.sightings().latest_new())
+    if found.count is None or is_saturated(found):
+        left = 0
+    planned = len(found.numbers) + left
+    while True:
+        for _ in range(left):
+            number = read_again(source, intake, terms.steps, found, number)
+        found.settle(intake)
+        verdict = judge(found, intake.ledger, intake.watermark, gone)
+        settled = verdict.outcome != "incomplete" or not found.whole
+        if settled or len(found.numbers) >= MAX_READS * found.pages:
+            break
+        left = max(1, found.pages // STEPS)
+    found.took_longer = len(found.numbers) > planned
+    rose, _ = found.moves()
+    if verdict.outcome == "complete" and rose and not found.took_longer:
+        # What arrived since the first page was read stands at the top.
+        for top in range(1, min(MAX_TOPS, -(-rose // max(1, found.taken[0].keys.size))) + 1):
+            read_again(source, intake, terms.steps, found, top)
+        found.settle(intake)
+    return judge(found, intake.ledger, intake.watermark, gone)
+
+
+def save_what_was_read(intake: Intake, terms: Terms, found: Walk, error: AuditLensError) -> None:
     """Seal what came before the error, and that the sync did not come to its end."""
     why = "stopped" if isinstance(error, Interrupted) else "the source failed"
     verdict = stopped_early(found, intake.tally.pages, why)
@@ -158,12 +194,10 @@ def save_what_was_read(
     with suppress(AuditLensError):
         found.settle(intake)
         intake.seal(terms.now(), force=True)
-        intake.conclude(terms.now(), outcome_note(intake, found, verdict, rounds, walked=False))
+        intake.conclude(terms.now(), outcome_note(intake, found, verdict, walked=False))
 
 
-def outcome_note(
-    intake: Intake, found: Walk, verdict: Verdict, rounds: int, *, walked: bool
-) -> OutcomeNote:
+def outcome_note(intake: Intake, found: Walk, verdict: Verdict, *, walked: bool) -> OutcomeNote:
     tally = intake.tally
     return OutcomeNote(
         outcome=verdict.outcome,
@@ -174,7 +208,7 @@ def outcome_note(
         reached=found.reached,
         server_oldest=found.server_oldest,
         server_count=found.latest_count,
-        gone=gone_now(found, intake.ledger, intake.chain.gone or ()) if walked else (),
+        gone=verdict.gone,
         endpoint=found.endpoint,
         new=tally.new,
         seen=tally.seen,
@@ -182,7 +216,8 @@ def outcome_note(
         late=tally.late,
         quarantined=tally.quarantined,
         pages=tally.pages,
-        rounds=rounds,
+        rounds=-(-len(found.numbers) // max(1, found.pages)),
         statement=verdict.statement,
         vouched_until=found.vouched_until,
+        moved=verdict.moved,
     )

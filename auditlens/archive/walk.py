@@ -2,7 +2,10 @@
 
 Pages shift while they are read. Events that arrive push records on to the next page: they are
 read twice and told apart by id. Events that are removed pull records back over the edge of a
-page: they are missed, and the source's count falls. So a walk notes every fall of the count.
+page: they are missed, and the count need not show it, since an event that came late below stands
+in for one removed above. So no count at the end proves anything. What proves is a moment: when
+the source counted as many events as are known to have stood there then, because each of them was
+seen before and was seen again after, nothing was hidden from the walk.
 """
 
 from __future__ import annotations
@@ -10,148 +13,148 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from auditlens.archive.intake import Intake, Taken
-from auditlens.archive.ledger import (
-    KNOWN,
-    UNTIMED,
-    Keys,
-    Met,
-    Times,
-    count_distinct,
-    halves,
-    micros,
-    standing,
-)
+from auditlens.archive.ledger import KNOWN, UNTIMED, Met, halves, micros
+from auditlens.archive.proof import Sightings
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.pages import Page, Source
 
-__all__ = ["Progress", "Walk", "walk"]
+__all__ = ["MAX_READS", "Progress", "Steps", "Walk", "read_again", "walk", "walk_on"]
 
 MAX_REPEATS = 3
 MAX_PAGES = 500_000
+MAX_READS = 4
+"""So often each page of the log is read, on average, before a sync gives up."""
 FOREIGN_ROWS = 10
 """So many records of a span held completely, none of them known: another workspace."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a sync stands: pages read (of how many, if known), events stored, how far back."""
+    """Where a sync stands: pages read (of how many, if known), events stored, how far back.
+
+    ``again`` says that the page was read once more, to prove that none was skipped.
+    """
 
     page: int
     total_pages: int | None
     new: int
     seen: int
     back_to: datetime | None
+    again: bool = False
 
     def __str__(self) -> str:
         pages = f"page {self.page:,}"
         if self.total_pages:
             pages += f" of {self.total_pages:,}"
+        if self.again:
+            pages += " once more"
         back = f", back to {self.back_to:%Y-%m-%d}" if self.back_to else ""
         return f"{pages}, {self.new:,} new events{back}"
 
 
 @dataclass
 class Walk:
-    """What a walk showed. ``whole``: it ended at the last page, not in known territory."""
+    """What the pages of one sync showed. ``whole``: they were read to the last page.
+
+    ``numbers``, ``counts`` and ``ends`` have one entry a request: which page, the source's count
+    with it, whether it was the last page. ``taken`` follows them once pages are told apart.
+    ``short_of`` is the page at which a short walk ended; ``took_longer`` says that proving took
+    more pages than a log at rest needs.
+    """
 
     endpoint: str = ""
     count: int | None = None
     highest_count: int = 0
-    latest_count: int | None = None
-    fallen: int = 0
-    risen: int = 0
     anchor: datetime | None = None
     reached: datetime | None = None
     server_oldest: datetime | None = None
-    last_oldest: datetime | None = None
     newest_first: bool = True
     beyond_count: bool = False
     whole: bool = False
+    tail_first: bool = False
+    short_of: int = 0
+    took_longer: bool = False
     repeats: int = 0
     began: datetime | None = None
     server_time: datetime | None = None
     met: Met = field(default_factory=Met)
+    numbers: list[int] = field(default_factory=list)
+    counts: list[int | None] = field(default_factory=list)
+    ends: list[bool] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
 
-    def see(self, page: Page, leaves: list[bytes]) -> None:
-        """Note one page as it came, in the order of the walk."""
+    def ask(self, source: Source, intake: Intake, number: int) -> Page:
+        """Read the next page and queue it."""
+        before = self.latest_count
+        page, leaves = self.ask_aside(source, intake, number)
         fresh = bool(self.met.add(halves(leaves)[0]))
-        self.repeats = 0 if fresh or not page.records else self.repeats + 1
-        self.note_count(page)
+        # Events that arrive faster than pages are read bring the same records again.
+        arrived = page.count is not None and before is not None and page.count > before
+        self.repeats = 0 if fresh or arrived or not page.records else self.repeats + 1
         if page.count is not None:
             slack = 2 * len(page.records)
             self.beyond_count |= fresh and self.met.count > self.highest_count + slack
+        return page
 
-    def note_count(self, page: Page) -> None:
-        """Note how the source's count moved since the page before."""
+    def ask_aside(self, source: Source, intake: Intake, number: int) -> tuple[Page, list[bytes]]:
+        """Read a page out of turn and queue it."""
+        page = source.page(number)
+        leaves = intake.queue(page)
+        self.numbers.append(number)
+        self.counts.append(page.count)
+        self.ends.append(page.last)
         if page.count is not None:
-            if self.latest_count is not None:
-                self.fallen += max(0, self.latest_count - page.count)
-                self.risen += max(0, page.count - self.latest_count)
-            self.latest_count = page.count
             self.highest_count = max(self.highest_count, page.count)
+        return page, leaves
+
+    def from_the_top(self) -> None:
+        """Begin to read the same pages again."""
+        self.met, self.repeats = Met(), 0
 
     def settle(self, intake: Intake) -> Taken | None:
         """Let the queued pages be told apart; returns the last of them, if any."""
         settled = intake.settle()
-        for taken in settled:
-            oldest = taken.oldest
-            if oldest:
-                self.reached = min(self.reached or oldest, oldest)
-                self.last_oldest = oldest
-            self.taken.append(taken)
+        self.taken.extend(settled)
         return settled[-1] if settled else None
 
-    def present(self) -> int:
-        """Number of ids seen with a time up to the anchor; records without a time count."""
-        keys, times = self.arrays()
-        limit = UNTIMED if self.anchor is None else micros(self.anchor)
-        return count_distinct(keys[times <= limit])
+    def note_reached(self, taken: Taken) -> None:
+        if taken.oldest:
+            self.reached = min(self.reached or taken.oldest, taken.oldest)
 
-    def unseen(self, ids: Keys) -> npt.NDArray[np.bool_]:
-        """Which of these ids the walk did not meet."""
-        seen = np.sort(self.arrays()[0])
-        return ~standing(seen, ids, np.searchsorted(seen, ids))
+    def sightings(self) -> Sightings:
+        """What is known of each record that was met; everything queued must be settled."""
+        return Sightings.of(self.taken, self.ends)
 
-    def expired(self) -> int:
-        """Number of ids seen that are older than anything the last page still listed."""
-        if not self.whole or self.last_oldest is None:
-            return 0
-        keys, times = self.arrays()
-        gone = (times < micros(self.last_oldest)) & (times > UNTIMED)
-        return count_distinct(keys[gone])
+    @property
+    def pages(self) -> int:
+        """How many pages the log was found to have."""
+        return max(self.numbers, default=0)
 
-    def arrays(self) -> tuple[Keys, Times]:
-        """Key and time of every record seen, the tail's included; repeats stand twice."""
-        keys = np.concatenate([taken.keys for taken in self.taken])
-        return keys, np.concatenate([taken.times for taken in self.taken])
+    @property
+    def latest_count(self) -> int | None:
+        return next((count for count in reversed(self.counts) if count is not None), None)
 
     @property
     def vouched_until(self) -> datetime | None:
         """Our clock when the walk began, or the server's with its first page if that is earlier."""
         return min(filter(None, (self.began, self.server_time)), default=None)
 
-    @property
-    def shaken(self) -> bool:
-        """Whether the count fell by more than what expired at the old end explains."""
-        return self.fallen > self.expired()
+    def moves(self) -> tuple[int, int]:
+        """By how much the count rose between two requests, and by how much it fell, in all."""
+        counts = [count for count in self.counts if count is not None]
+        steps = [after - before for before, after in pairwise(counts)]
+        return sum(step for step in steps if step > 0), -sum(step for step in steps if step < 0)
 
-    @property
-    def overtaken(self) -> bool:
-        """Whether a record read late in a short walk may have arrived after the count was given.
-
-        Held but not counted, it would stand in for one that was counted and is not held.
-        """
-        if self.whole or not self.risen or self.anchor is None:
-            return False
-        limit = micros(self.anchor)
-        later = self.taken[1:]
-        return any(bool(((t.states != KNOWN) & (t.times <= limit)).any()) for t in later)
+    def again(self, latest_new: int) -> int:
+        """How many pages must be read again, so that all were read after the last new record."""
+        if latest_new <= 0:
+            return 0
+        return 1 if self.tail_first and latest_new == 1 else self.numbers[latest_new] - 1
 
 
 @dataclass(frozen=True)
@@ -169,46 +172,84 @@ def walk(source: Source, intake: Intake, steps: Steps, found: Walk, until: datet
     Ends at the last page, or, when ``until`` is given, at a page that is known as a whole and
     older than that. Raises SourceError when paging does not end, Interrupted when asked to stop.
     """
-    page = source.page(1)
+    page = found.ask(source, intake, 1)
     taken = begin(source, intake, found, page)
+    go_on(source, intake, steps, found, page, taken, until)
+
+
+def walk_on(source: Source, intake: Intake, steps: Steps, found: Walk) -> None:
+    """Go on from where a short walk ended, to the last page."""
+    page = found.ask(source, intake, found.short_of + 1)
+    taken = found.settle(intake)
+    assert taken is not None
+    found.note_reached(taken)
+    go_on(source, intake, steps, found, page, taken, None)
+
+
+def go_on(
+    source: Source, intake: Intake, steps: Steps, found: Walk, page: Page, taken: Taken,
+    until: datetime | None,
+) -> None:  # fmt: skip
+    """Read on from ``page``, which holds ``taken``."""
     while True:
         # A total may stop at a ceiling; only the source's word or an empty page is the end.
         ended = page.last or not page.records
         # Where each page decides whether to go on it is looked into at once; else in batches.
         if ended or until or intake.due:
+            known = len(found.taken)
             taken = found.settle(intake) or taken
+            for each in found.taken[known:]:
+                found.note_reached(each)
         after_page(intake, steps, page, found)
         if ended:
             found.whole = True
             return
         if until and found.newest_first and taken.older_and_known(until):
+            found.short_of = page.number
             return
-        if found.repeats >= MAX_REPEATS:
-            raise SourceError(
-                f"The source sends the same records again and again, last as page {page.number}",
-                fix="Try again later; nothing of the repeated pages was stored",
-            )
-        if page.number >= MAX_PAGES:
-            raise SourceError(f"The source's listing did not end after {MAX_PAGES:,} pages")
-        page = source.page(page.number + 1)
-        found.see(page, intake.queue(page))
+        stay_bounded(found, page)
+        page = found.ask(source, intake, page.number + 1)
+
+
+def stay_bounded(found: Walk, page: Page) -> None:
+    """Raise SourceError when a listing repeats itself or does not end."""
+    if found.repeats >= MAX_REPEATS:
+        raise SourceError(
+            f"The source sends the same records again and again, last as page {page.number}",
+            fix="Try again later; nothing of the repeated pages was stored",
+        )
+    if page.number >= MAX_PAGES:
+        raise SourceError(f"The source's listing did not end after {MAX_PAGES:,} pages")
+
+
+def read_again(source: Source, intake: Intake, steps: Steps, found: Walk, number: int) -> int:
+    """Read page ``number`` once more; returns the one to read next: after the last, the first."""
+    if number == 1:
+        found.from_the_top()
+    page = found.ask(source, intake, number)
+    if intake.due:
+        found.settle(intake)
+    after_page(intake, steps, page, found, again=True)
+    if page.last or not page.records:
+        return 1
+    stay_bounded(found, page)
+    return number + 1
 
 
 def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
     """Take the first page, and right after it the last, whose events expire soonest."""
-    found.see(page, intake.queue(page))
     taken = found.settle(intake)
     assert taken is not None
+    found.note_reached(taken)
     found.endpoint, found.count, found.server_time = page.endpoint, page.count, page.server_time
     found.anchor, found.server_oldest = taken.newest, taken.oldest
     ends = [taken]
     last = last_number(page)
     if last > 1:
-        page = source.page(last)
-        found.note_count(page)
-        intake.queue(page)
-        tail = intake.settle()[-1]
-        found.taken.append(tail)
+        found.ask_aside(source, intake, last)
+        tail = found.settle(intake)
+        assert tail is not None
+        found.tail_first = True
         ends.append(tail)
         if tail.newest and taken.newest:
             found.newest_first = tail.newest <= taken.newest
@@ -246,11 +287,15 @@ def refuse_foreign(intake: Intake, ends: list[Taken]) -> None:
         )
 
 
-def after_page(intake: Intake, steps: Steps, page: Page, found: Walk) -> None:
+def after_page(
+    intake: Intake, steps: Steps, page: Page, found: Walk, *, again: bool = False
+) -> None:
     """Save what is due, say where the walk stands, and stop if asked to."""
     intake.seal(steps.now())
     tally = intake.tally
-    steps.progress(Progress(page.number, page.total_pages, tally.new, tally.seen, found.reached))
+    steps.progress(
+        Progress(page.number, page.total_pages, tally.new, tally.seen, found.reached, again)
+    )
     if steps.stopped():
         raise Interrupted(
             f"Stopped after page {page.number}; what was read is saved",

@@ -309,4 +309,8 @@ def test_progress_tells_how_far_back(archive, make_workspace):
     """Progress is told after each page, in pages, events and dates."""
     told = []
     archive.sync(make_workspace(12), progress=told.append)
-    assert str(told[-1]) == "page 3 of 3, 12 new events, back to 2026-10-01"
+    back = "12 new events, back to 2026-10-01"
+    assert [str(each) for each in told[-2:]] == [
+        f"page 3 of 3, {back}",
+        f"page 1 of 3 once more, {back}",
+    ]
