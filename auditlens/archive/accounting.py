@@ -12,7 +12,7 @@ import polars as pl
 from auditlens.archive.chain import Chain
 from auditlens.archive.manifest import OutcomeNote
 from auditlens.archive.rows import dated_rows, in_period
-from auditlens.archive.vouching import days_until_loss, gap_days, vouched
+from auditlens.archive.vouching import days_until_loss, gap_days, until, vouched
 from auditlens.coverage import Coverage, Pull, Quarantined, misdated_note, misdated_of
 from auditlens.period import Period
 
@@ -93,7 +93,7 @@ def coverage_of(chain: Chain, rows: pl.DataFrame, period: Period) -> Coverage:
     oldest: datetime | None = dated["created_at"].min()  # type: ignore[assignment]
     newest: datetime | None = dated["created_at"].max()  # type: ignore[assignment]
     gaps = gap_days(vouched(chain, oldest), period)
-    outcome, missing, statement = verdict(chain, gaps)
+    outcome, missing, statement = verdict(chain, gaps, period)
     held = dated.filter(in_period(period))
     changed = changed_ids(rows, held)
     quarantined = quarantine(chain)
@@ -121,12 +121,17 @@ def coverage_of(chain: Chain, rows: pl.DataFrame, period: Period) -> Coverage:
     )
 
 
-def verdict(chain: Chain, gaps: tuple[tuple[date, date], ...]) -> tuple[str, int | None, str]:
-    """Outcome for a period: of the last sync that vouches for it, unless days are missing."""
+def verdict(
+    chain: Chain, gaps: tuple[tuple[date, date], ...], period: Period
+) -> tuple[str, int | None, str]:
+    """Outcome for a period: of the sync that vouches for it, unless days are missing.
+
+    A month that was complete stays so, whatever became of later syncs.
+    """
     if not chain.outcomes:
         return "incomplete", None, "No sync has come to its end yet."
     last = chain.outcomes[-1][1]
-    vouching = next((note for _, note in reversed(chain.outcomes) if note.advances), None)
+    vouching = vouching_for(chain, period)
     if not gaps and vouching:
         return vouching.outcome, vouching.missing, vouching.statement
     if last.outcome == "incomplete":
@@ -134,6 +139,15 @@ def verdict(chain: Chain, gaps: tuple[tuple[date, date], ...]) -> tuple[str, int
     days = sum((end - start).days + 1 for start, end in gaps)
     text = f"Incomplete: no sync can vouch for {days:,} days of the period."
     return "incomplete", None, text
+
+
+def vouching_for(chain: Chain, period: Period) -> OutcomeNote | None:
+    """The last sync since a period ended that proved it complete, else the last that came far."""
+    reached = [(item, note) for item, note in chain.outcomes if note.advances]
+    since = [note for item, note in reached if until(item, note) >= period.end]
+    proven = [note for note in since if note.outcome == "complete"]
+    notes = proven or since or [note for _, note in reached]
+    return notes[-1] if notes else None
 
 
 def changed_ids(rows: pl.DataFrame, held: pl.DataFrame) -> pl.Series:

@@ -92,8 +92,12 @@ class Chain:
 
     @property
     def source(self) -> str | None:
-        """Name of the workspace this archive belongs to, None before the first sync."""
-        return next((one.manifest.source for one in self.links if one.manifest.of_a_sync), None)
+        """Name of the workspace this archive belongs to, None before the first sync.
+
+        It belongs to the one whose records it holds; before there is any, to the last one asked.
+        """
+        held = self.segments[0][0] if self.segments else self.last_of_a_sync
+        return held.source if held else None
 
     @property
     def covers(self) -> Covers | None:
@@ -157,8 +161,9 @@ class Chain:
 
     @cached_property
     def outcomes(self) -> tuple[tuple[Manifest, OutcomeNote], ...]:
-        """Manifests that seal the outcome of a sync."""
-        found = ((link.manifest, link.manifest.believable_outcome) for link in self.links)
+        """Manifests that seal the outcome of a sync of this archive's own workspace."""
+        own = (link.manifest for link in self.links if link.manifest.source == self.source)
+        found = ((manifest, manifest.believable_outcome) for manifest in own)
         return tuple((item, note) for item, note in found if note)
 
     @property

@@ -125,12 +125,11 @@ def pull(
 
 
 def refuse_other_source(folder: Path, chain: Chain, source: Source) -> None:
-    if chain.source not in (None, source.name):
+    """Raise UsageError when the archive holds records of another workspace."""
+    if chain.segments and chain.source != source.name:
         raise UsageError(
             f"The archive {folder} belongs to {chain.source}, not to {source.name}",
-            fix="Use one archive folder for each workspace"
-            if chain.segments
-            else "It holds no event yet: if the address was wrong, remove the folder",
+            fix="Use one archive folder for each workspace",
         )
 
 

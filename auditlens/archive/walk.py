@@ -26,6 +26,7 @@ from auditlens.pages import Page, Source
 __all__ = ["MAX_READS", "Progress", "Steps", "Walk", "read_again", "walk", "walk_on"]
 
 MAX_REPEATS = 3
+MAX_PUSHED = 100
 MAX_PAGES = 500_000
 MAX_READS = 4
 """So often each page of the log is read, on average, before a sync gives up."""
@@ -90,12 +91,9 @@ class Walk:
 
     def ask(self, source: Source, intake: Intake, number: int) -> Page:
         """Read the next page and queue it."""
-        before = self.latest_count
         page, leaves = self.ask_aside(source, intake, number)
         fresh = bool(self.met.add(halves(leaves)[0]))
-        # Events that arrive faster than pages are read bring the same records again.
-        arrived = page.count is not None and before is not None and page.count > before
-        self.repeats = 0 if fresh or arrived or not page.records else self.repeats + 1
+        self.repeats = 0 if fresh or not page.records else self.repeats + 1
         if page.count is not None:
             slack = 2 * len(page.records)
             self.beyond_count |= fresh and self.met.count > self.highest_count + slack
@@ -213,7 +211,9 @@ def go_on(
 
 def stay_bounded(found: Walk, page: Page) -> None:
     """Raise SourceError when a listing repeats itself or does not end."""
-    if found.repeats >= MAX_REPEATS:
+    # Events that arrive push records on: so many pages bring what was read before.
+    pushed = found.moves()[0] // max(1, len(page.records)) if found.repeats >= MAX_REPEATS else 0
+    if found.repeats >= MAX_REPEATS + min(pushed, MAX_PUSHED):
         raise SourceError(
             f"The source sends the same records again and again, last as page {page.number}",
             fix="Try again later; nothing of the repeated pages was stored",

@@ -41,6 +41,7 @@ def status(archive: Path | None, as_json: bool) -> None:
         ("events", f"{found.events:,}, {moment(found.first_at)} to {moment(found.last_at)}"),
         ("last pull", f"{moment(found.last_pull_at)}, {found.last_outcome or '-'}"),
         ("", found.statement),
+        ("complete", complete_told(found)),
         ("gaps", gaps_told(found)),
         ("quarantined", f"{found.quarantined:,} records"),
         ("misdated", misdated_told(found.misdated)),
@@ -60,6 +61,13 @@ def status_now(store: Archive, settings: Settings) -> ArchiveStatus:
         return found
     left = found.complete_until + timedelta(days=settings.retention_days) - now
     return dataclasses.replace(found, days_until_loss=max(0, left.days))
+
+
+def complete_told(found: ArchiveStatus) -> str:
+    """Up to when syncs vouch for what is held, whatever became of the last one."""
+    if found.complete_until is None:
+        return "no sync that came to its end vouches for anything"
+    return f"syncs vouch for everything up to {moment(found.complete_until)}, less the gaps"
 
 
 def misdated_told(count: int) -> str:

@@ -198,11 +198,13 @@ def report(job: Job, run: LastRun) -> None:
     for month in months(job, status, tuple(held)):
         job.go_on()
         label = month.label
-        reason = FAILED if run.outcome == "failed" else not_yet(job, month, status)
+        failed = run.outcome == "failed"
+        reason = not_yet(job, month, status)
         if issue := held.get(label):
-            if reason != FAILED:
+            if not failed:
                 compare(job, run, month, issue)
-        elif reason:
+        elif reason or (failed and not vouched_since(due(job, month), status)):
+            reason = FAILED if failed else reason
             run.waiting[label] = reason
             job.tell(f"{label} waits: {reason}")
         else:
@@ -223,14 +225,25 @@ def months(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterat
 
 def not_yet(job: Job, month: Period, status: ArchiveStatus) -> str:
     """Why the report of a month must wait; empty when it need not."""
-    due = due_at(month, job.settings.grace_days)
-    if job.now() < due:
-        return f"it is due on {due:%Y-%m-%d %H:%M} UTC"
-    if status.last_pull_at is None or status.last_pull_at < due:
-        return f"no sync came to its end since {due:%Y-%m-%d %H:%M} UTC"
-    if status.last_outcome == "incomplete" and job.now() < due + PATIENCE:
-        return f"the last sync misses events; it waits until {due + PATIENCE:%Y-%m-%d} at most"
+    since = due(job, month)
+    if job.now() < since:
+        return f"it is due on {since:%Y-%m-%d %H:%M} UTC"
+    if vouched_since(since, status):
+        return ""
+    if status.last_pull_at is None or status.last_pull_at < since:
+        return f"no sync came to its end since {since:%Y-%m-%d %H:%M} UTC"
+    if status.last_outcome == "incomplete" and job.now() < since + PATIENCE:
+        return f"the last sync misses events; it waits until {since + PATIENCE:%Y-%m-%d} at most"
     return ""
+
+
+def due(job: Job, month: Period) -> datetime:
+    return due_at(month, job.settings.grace_days)
+
+
+def vouched_since(moment: datetime, status: ArchiveStatus) -> bool:
+    """Whether a sync vouches up to a moment or later; one that failed since changes nothing."""
+    return status.complete_until is not None and status.complete_until >= moment
 
 
 def compare(job: Job, run: LastRun, month: Period, issue: Issue) -> None:
