@@ -88,7 +88,7 @@ def pull(store: Archive, source: SecodaSource, *, verbose: bool, quiet: bool) ->
 
 def time_left(progress: Progress, seconds: float) -> str:
     """How long the pages that are left take at most, once a few were read."""
-    if not progress.total_pages or progress.page < FEW_PAGES:
+    if not progress.total_pages or progress.page < FEW_PAGES or progress.again:
         return ""
     left = seconds / progress.page * (progress.total_pages - progress.page)
     return f", ~{left / 60:.0f} min at most" if left >= MINUTE else f", ~{left:.0f} s at most"
