@@ -162,7 +162,8 @@ class Chain:
     @cached_property
     def outcomes(self) -> tuple[tuple[Manifest, OutcomeNote], ...]:
         """Manifests that seal the outcome of a sync of this archive's own workspace."""
-        own = (link.manifest for link in self.links if link.manifest.source == self.source)
+        source = self.source
+        own = (link.manifest for link in self.links if link.manifest.source == source)
         found = ((manifest, manifest.believable_outcome) for manifest in own)
         return tuple((item, note) for item, note in found if note)
 
