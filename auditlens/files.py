@@ -28,6 +28,7 @@ __all__ = [
     "lock",
     "make_folder",
     "names",
+    "odd",
     "open_regular",
     "put",
     "read",
@@ -266,8 +267,16 @@ def read_text(path: Path, *, most: int = LARGEST, follow: bool = True) -> str:
     return read(path, most=most, follow=follow).decode("utf-8")
 
 
-def names(folder: Path) -> tuple[str, ...]:
-    """Names in a folder, sorted, without what an unfinished write left; empty when missing."""
+def names(folder: Path, *, follow: bool = False) -> tuple[str, ...]:
+    """Names in a folder, sorted, without what an unfinished write left; empty when missing.
+
+    ``follow`` is as in :func:`open_regular`. Raises IntegrityError when it is no folder.
+    """
+    if folder.is_symlink() and not follow:
+        raise IntegrityError(
+            f"{folder} is a symbolic link, which is not followed here",
+            fix="Put the folder itself in its place, from a copy",
+        )
     try:
         found = os.listdir(folder)  # noqa: PTH208
     except FileNotFoundError:
@@ -299,9 +308,12 @@ def lock(folder: Path) -> Iterator[None]:
 
     Raises:
         LockHeld: Another run has it; there is no waiting.
+        IntegrityError: What stands in the place of the lock's file is no regular file.
         UsageError: The lock's file cannot be written.
     """
     path = folder / LOCK
+    if what := odd(path):
+        raise not_regular(path, what)
     flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
     with writing(path):
         number = os.open(path, flags, 0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -82,7 +83,11 @@ def status_of(folder: Path, chain: Chain, rows: pl.DataFrame, now: datetime) -> 
         days_until_loss=days_until_loss(chain, oldest, now),
         pulls=len(chain.outcomes),
         head=chain.head if chain.links else None,
-        size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        size=sum(
+            (Path(place) / name).lstat().st_size
+            for place, _, files in os.walk(folder)
+            for name in files
+        ),
     )
 
 

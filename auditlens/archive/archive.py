@@ -16,7 +16,7 @@ from auditlens import seals
 from auditlens.actions import load_classifier
 from auditlens.archive import table as tables
 from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, status_of
-from auditlens.archive.chain import Chain, read_chain
+from auditlens.archive.chain import LOG, Chain, read_chain
 from auditlens.archive.covering import (
     cover,
     cover_problems,
@@ -27,6 +27,8 @@ from auditlens.archive.covering import (
 from auditlens.archive.manifest import ReviewerNote
 from auditlens.archive.reading import held_records, held_rows, lazy_rows, rebuild
 from auditlens.archive.rows import ORDER
+from auditlens.archive.segment import FOLDER as EVIDENCE
+from auditlens.archive.snapshots import FOLDER as DIRECTORY
 from auditlens.archive.snapshots import Sealed, parts_of, records_of_part, snapshots
 from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
 from auditlens.archive.table import Table
@@ -35,7 +37,7 @@ from auditlens.archive.vouching import days_until_loss
 from auditlens.archive.walk import Progress
 from auditlens.coverage import Coverage
 from auditlens.directory import LISTINGS, DirectoryHistory
-from auditlens.errors import UsageError
+from auditlens.errors import IntegrityError, UsageError
 from auditlens.events import EVENT_SCHEMA
 from auditlens.files import lock, refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
@@ -83,6 +85,12 @@ class Archive:
         refuse_link(self.path)
         if not self.path.is_dir():
             raise UsageError(f"There is no archive at {self.path}", fix="Run 'auditlens sync'")
+        for part in (LOG, EVIDENCE, DIRECTORY, tables.FOLDER):
+            if (self.path / part).is_symlink():
+                raise IntegrityError(
+                    f"{self.path / part} is a symbolic link, which is not followed here",
+                    fix="Put the folder itself in its place, from a copy",
+                )
 
     def sync(
         self,

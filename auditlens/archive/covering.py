@@ -88,7 +88,7 @@ def folder_of(folder: Path, signed: Path, chain: Chain) -> Path:
     """Where the sign-offs are: ``signed``, else where they were when the log last sealed them."""
     noted = chain.covers.signed.file if chain.covers else ""
     elsewhere = (folder.absolute() / noted).parent
-    return elsewhere if noted and not signed.exists() and elsewhere.is_dir() else signed
+    return elsewhere if noted and not os.path.lexists(signed) and elsewhere.is_dir() else signed
 
 
 def relative(path: Path, folder: Path) -> str:

@@ -151,6 +151,8 @@ class Table:
     @staticmethod
     def frame_of(folder: Path, file: TableFile, columns: Iterable[str]) -> pl.DataFrame:
         path = folder / file.path
+        if path.parent.is_symlink():
+            raise IntegrityError(f"{path.parent} is a symbolic link", fix=REBUILD)
         try:
             data = read(path)
         except FileNotFoundError:
@@ -169,7 +171,8 @@ class Table:
         """Remove files that the index does not name: leftovers of merges and killed runs."""
         kept = {file.path for file in index.files}
         for month in names(self.folder):
-            if month == INDEX or not (self.folder / month).is_dir():
+            place = self.folder / month
+            if month == INDEX or place.is_symlink() or not place.is_dir():
                 continue
             sweep(self.folder / month)
             for name in names(self.folder / month):

@@ -19,7 +19,7 @@ from auditlens.archive.merkle import leaves_of, root_of
 from auditlens.archive.table import Table
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
-from auditlens.files import LOCK, names, read
+from auditlens.files import LOCK, names, odd, read
 from auditlens.seals.ledger import seal_faults
 from auditlens.seals.signers import Listed, signers_of
 
@@ -181,6 +181,7 @@ def sign_off_problems(
         if not problem.file.startswith(directory):
             yield problem
     chain, allowed = lists
+    yield from lock_problems(folder, relative(beside.ledger.folder / LOCK, folder))
     place = relative(beside.ledger.folder, folder)
     for seal in beside.ledger.seals:
         unchecked: list[str] = []
@@ -245,8 +246,16 @@ def extra_entries(folder: Path) -> Iterator[Problem]:
     for name in names(folder):
         if name not in (LOG, segment.FOLDER, snapshots.FOLDER, tables.FOLDER, HEAD, LOCK):
             yield Problem(name, "", "does not belong in an archive")
-    if read_or_none(folder / LOCK):
-        yield Problem(LOCK, "", "is not empty")
+    yield from lock_problems(folder, LOCK)
+
+
+def lock_problems(folder: Path, name: str) -> Iterator[Problem]:
+    """The file of a lock holds nothing, and is a file."""
+    path = folder / name
+    if what := odd(path):
+        yield Problem(name, "", what)
+    elif path.exists() and path.stat().st_size:
+        yield Problem(name, "", "is not empty")
 
 
 def table_problems(
@@ -318,7 +327,8 @@ def extra_files(folder: Path, index: Index | None, leftovers: list[str]) -> Iter
     for month in names(table):
         if month == INDEX:
             continue
-        for name in names(table / month) if (table / month).is_dir() else ("",):
+        inside = table / month
+        for name in names(inside) if inside.is_dir() and not inside.is_symlink() else ("",):
             path = f"{month}/{name}".rstrip("/")
             if path in known:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,11 +59,12 @@ def open_folder(path: Path) -> tuple[ReportFolder | None, tuple[Difference, ...]
 
     The folder is None when too much is wrong to go on. Raises UsageError when there is none.
     """
-    if not (path / MANIFEST).is_file():
+    if not path.is_dir() or not os.path.lexists(path / MANIFEST):
         raise UsageError(f"There is no report in {path}", fix="Name the folder with manifest.json")
     found: list[Difference] = []
     files: dict[str, bytes] = {}
-    for name in names(path):
+    # The folder itself a person named; in it nothing is followed.
+    for name in names(path, follow=True):
         try:
             files[name] = read(path / name)
         except (FileNotFoundError, AuditLensError) as error:

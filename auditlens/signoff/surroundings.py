@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -134,7 +135,7 @@ def compare_ledger(folder: ReportFolder, journal: Path) -> tuple[list[Difference
     """The seal beside the journal against the one in the report folder, and the whole chain."""
     beside = journal.parent / FOLDER
     seal = folder.seal
-    if seal is None or not beside.is_dir():
+    if seal is None or not os.path.lexists(beside):
         note = "no signed/ folder beside the archive: the seal stands alone"
         return [], ([note] if seal else [])
     try:

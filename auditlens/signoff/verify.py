@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -117,7 +118,7 @@ def around(folder: ReportFolder, originals: Originals) -> tuple[list[Difference]
     """Journal and ledger, as far as they are here. A draft's journal may still change."""
     path = originals.journal_path
     held = folder.record.data["journal"]
-    if path.exists() or (path.parent / FOLDER).is_dir():
+    if path.exists() or os.path.lexists(path.parent / FOLDER):
         found, notes = compare_journal(folder.record, path, folder.finding_ids)
     else:
         told = "no journal beside the archive: the one in the report was used"
@@ -199,7 +200,7 @@ def archive_differences(
     problems = list(found.problems)
     if not (archive.path / HEAD).is_file():
         problems.append(Problem(HEAD, "", "is missing"))
-    if not archive.signed.is_dir():
+    if not os.path.lexists(archive.signed):
         # A third party has the seal in the report; the log says whether it is the one.
         problems = [one for one in problems if not one.file.startswith(("../", "/"))]
     differences = [

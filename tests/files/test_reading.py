@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from auditlens.errors import IntegrityError
-from auditlens.files import lock, put, read, read_text
+from auditlens.files import lock, read, read_text
 
 
 def pipe(path):
@@ -60,9 +60,9 @@ def test_a_file_one_byte_too_large_is_refused(tmp_path):
         read(tmp_path / "f", most=4)
 
 
-def test_a_lock_that_is_a_pipe_does_not_wait(tmp_path):
-    """A pipe in place of the lock neither hangs nor lets a second writer in."""
-    os.mkfifo(tmp_path / "lock")
-    with lock(tmp_path):
-        put(tmp_path / "f", b"data")
-    assert read(tmp_path / "f") == b"data"
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_a_lock_that_is_no_file_is_refused_at_once(tmp_path, make):
+    """A pipe, folder or link in its place neither hangs nor counts as a lock."""
+    make(tmp_path / "lock")
+    with pytest.raises(IntegrityError), lock(tmp_path):
+        pass
