@@ -28,8 +28,8 @@ KEYS = frozenset({"name", "product", "service", "detect", "columns", "sender_kin
 RECORDED = frozenset({"outcome", "address"})
 """What an auditor asks for that has no column: whether an act failed, and where it came from."""
 
-TAKEN = frozenset({"legacy", "current", "frame"})
-"""Names an event's ``generation`` has already: Secoda's own two, and a frame without one."""
+TAKEN = frozenset({"legacy", "current", "frame", "unknown"})
+"""What an event's ``generation`` says already: Secoda's own two, a frame, no known product."""
 
 MAX_PATH = 1000
 STEP = r"(?:[\w-]+|\*)"

@@ -97,6 +97,10 @@ class Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         )
 
 
+class OtherRecord(Record, gc=False):
+    """A record with fields that Secoda does not have and none of those that only Secoda has."""
+
+
 class PlainPerson(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The sender of a plain record."""
 
@@ -130,6 +134,13 @@ class PlainRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 KNOWN = frozenset(Record.__struct_fields__)
+SECODA = frozenset(
+    {
+        "sender", "performer", "performer_id", "performer_type", "performer_metadata",
+        "activity_type", "event_blocks", "short_summary", "entity_snapshot_key",
+    }
+)  # fmt: skip
+"""Fields by which a record with further, unknown ones is still known as Secoda's."""
 PLAIN = msgspec.json.Decoder(PlainRecord)
 STRICT = msgspec.json.Decoder(Record)
 FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -185,7 +196,8 @@ def decode_leniently(raw: bytes) -> Record:
             known[name] = kept
         elif bytes(value) != b"null":
             extras[name] = value
-    record = Record(**known)
+    kind = OtherRecord if extras and not SECODA & members.keys() else Record
+    record = kind(**known)
     if extras:
         record.metadata = splice(record.metadata, extras)
     return record

@@ -11,6 +11,7 @@ import polars as pl
 
 from auditlens.events.record import (
     BadRecordError,
+    OtherRecord,
     Person,
     PlainPerson,
     PlainRecord,
@@ -26,6 +27,9 @@ __all__ = ["secoda_rows"]
 PART = 250
 NESTED = TypeVar("NESTED", Person, Thing)
 NOBODY, NOTHING, NO_SENDER = Person(), Thing(), PlainPerson()
+UNKNOWN = "unknown"
+"""The generation of a record that has a time, and is of no product with a profile."""
+
 SAID_NULL = ("", "None")
 TEXT_OR_NULL = frozenset({str, type(None)})
 
@@ -85,7 +89,7 @@ def plain_columns(records: Sequence[bytes]) -> pl.DataFrame | None:
         *absent,
         pl.col("metadata").replace({"": None, "null": None}),
         pl.lit(None, pl.List(pl.String)).alias("related"),
-        pl.lit(value=False).alias("is_current"),
+        pl.lit("legacy").alias("generation"),
     )
 
 
@@ -99,7 +103,7 @@ def columns(found: Sequence[Record]) -> pl.DataFrame:
     series.append(strings("told", map(told, found)))
     series.append(strings("metadata", map(metadata, found)))
     series.append(pl.Series("related", [related(r) for r in found], pl.List(pl.String)))
-    series.append(pl.Series("is_current", [r.current for r in found], pl.Boolean))
+    series.append(pl.Series("generation", map(generation, found), pl.String))
     return pl.DataFrame(series)
 
 
@@ -133,7 +137,7 @@ def merge(raw: pl.DataFrame) -> pl.DataFrame:
         .alias("related_ids"),
         pl.coalesce("content", "told").alias("content"),
         # The phrase is the source's own: of a current record its blocks, not the person's text.
-        pl.when("is_current")
+        pl.when(pl.col("generation") == "current")
         .then(pl.coalesce("short_summary", "told"))
         .otherwise(pl.coalesce("short_summary", "content", "told"))
         .alias("summary"),
@@ -141,11 +145,15 @@ def merge(raw: pl.DataFrame) -> pl.DataFrame:
         "metadata",
         "parent_id",
         pl.coalesce("entity_snapshot_key", "version_history_id").alias("snapshot_key"),
-        pl.when("is_current")
-        .then(pl.lit("current"))
-        .otherwise(pl.lit("legacy"))
-        .alias("generation"),
+        "generation",
     )
+
+
+def generation(record: Record) -> str:
+    """Which of Secoda's generations a record is of, or that it is of no known product."""
+    if record.__class__ is OtherRecord:
+        return UNKNOWN
+    return "current" if record.current else "legacy"
 
 
 def strings(name: str, values: Iterable[Any]) -> pl.Series:
