@@ -207,7 +207,23 @@ def ed25519_holds(public: str, data: bytes, signature: bytes) -> bool:
     return True
 
 
+def armoured(signature: bytes) -> bool:
+    """Whether an SSH signature is written in the one way it can be: no spare bit, no blank."""
+    lines = signature.split(b"\n")
+    first, last = b"-----BEGIN SSH SIGNATURE-----", b"-----END SSH SIGNATURE-----"
+    if len(lines) < 4 or (lines[0], lines[-2], lines[-1]) != (first, last, b""):
+        return False
+    body, width = lines[1:-2], len(lines[1])
+    try:
+        text = base64.b64encode(base64.b64decode(b"".join(body), validate=True))
+    except binascii.Error:
+        return False
+    return width > 0 and body == [text[at : at + width] for at in range(0, len(text), width)]
+
+
 def ssh_holds(public: str, data: bytes, signature: bytes) -> bool:
+    if not armoured(signature):
+        return False
     with tempfile.TemporaryDirectory(prefix="auditlens-") as folder:
         signers, signed = Path(folder) / "signers", Path(folder) / "signature"
         signers.write_text(f"reviewer {public}\n", encoding="utf-8")

@@ -6,6 +6,7 @@ The archive is that of version 0.1, upgraded, with two snapshots and two sign-of
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -183,6 +184,40 @@ def test_a_change_of_the_sign_offs_shows_and_is_named(place, case):
     done = told("--against", Archive("archive").head)
     assert done.exit_code == 5, done.output
     assert f"signed/{file}" in done.stderr
+
+
+def flips_missed(place: Path, count: int, seed: int) -> list[str]:
+    """Flip one bit at a time in archive and sign-offs; the files whose flip was not named."""
+    chance = random.Random(seed)
+    archive = Archive(place / "archive")
+    archive.events()
+    whole = [*(place / "archive").rglob("*"), *(place / "signed").iterdir()]
+    paths = sorted(path for path in whole if path.is_file() and path.stat().st_size)
+    missed = []
+    for number in range(count):
+        weights = [path.stat().st_size for path in paths] if number % 2 else None
+        path = chance.choices(paths, weights)[0]
+        data = bytearray(path.read_bytes())
+        at, bit = chance.randrange(len(data)), chance.randrange(8)
+        data[at] ^= 1 << bit
+        path.write_bytes(data)
+        if not any(path.name in problem.file for problem in archive.verify().problems):
+            missed.append(f"{path.relative_to(place)}: bit {bit} of byte {at}")
+        data[at] ^= 1 << bit
+        path.write_bytes(data)
+    return missed
+
+
+def test_flipped_bits_of_every_chain_are_found(place):
+    """Log, evidence, table, directory, seals, findings and signatures; the file is named."""
+    assert flips_missed(place, 60, seed=0) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_two_thousand_flipped_bits_of_every_chain_are_found(place):
+    """The same, many times over."""
+    assert flips_missed(place, 2000, seed=1) == []
 
 
 @pytest.mark.parametrize("part", ["directory", "signed"])
