@@ -179,7 +179,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
         settings=settings,
         run_at=run_at,
         model=unusual.model,
-        provenance={**describe_run(coverage, rules.digest, settings, period), **sealed_by(last)},
+        provenance=provenance(coverage, rules, settings, period, last),
         directory=last,
         source=source,
     )
@@ -191,7 +191,7 @@ def rules_of(
 ) -> RuleSet:
     """The rules of the settings; without them the shipped ones of the log's products."""
     roots = rule_roots(settings, products=products(events, source))
-    return load_rules(roots, placeholders=settings.placeholders)
+    return load_rules(roots, placeholders=settings.placeholders, skip_broken=settings.skip_broken)
 
 
 def judged(
@@ -240,6 +240,18 @@ def marks_read(rules: RuleSet) -> frozenset[str]:
     """The columns of the directory that some enabled rule reads."""
     fields = {name.replace(".", "_") for rule in rules.rules for name in rule.fields}
     return frozenset(MARKS) & fields
+
+
+def provenance(
+    coverage: Coverage, rules: RuleSet, settings: Settings, period: Period, last: Directory | None
+) -> dict[str, str]:
+    """What a third party needs to repeat the run: what it was made from, and by what."""
+    skipped = {"rules_skipped": str(len(rules.skipped))} if rules.skipped else {}
+    return {
+        **describe_run(coverage, rules.digest, settings, period),
+        **skipped,
+        **sealed_by(last),
+    }
 
 
 def sealed_by(directory: Directory | None) -> dict[str, str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.check import print_skipped
 from auditlens.cli.examples import examples
-from auditlens.cli.options import json_option, log_of, settings_of
+from auditlens.cli.options import json_option, log_of, settings_of, skip_broken_option
 from auditlens.cli.rule_options import loaded, product_option
 
 if TYPE_CHECKING:
@@ -35,16 +36,17 @@ __all__ = ["backtest"]
 )
 @click.option("--archive", type=click.Path(path_type=Path), help="Folder of the archive.")
 @product_option
+@skip_broken_option
 @json_option
 def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Path | None,
-             product: str, as_json: bool) -> None:  # fmt: skip
+             product: str, skip_broken: bool | None, as_json: bool) -> None:  # fmt: skip
     """Show what rules would have found in the archive, or in log FILEs, week by week."""
     from datetime import UTC
 
     from auditlens.cli.terminal import print_json, table
     from auditlens.rules.backtest import backtest as run
 
-    rules = loaded(path, product)
+    rules = loaded(path, product, skip_broken=bool(skip_broken))
     settings = settings_of(archive=archive)
     events = marked_events(log_of(files, "auto", settings), rules)
     found = run(
@@ -52,8 +54,10 @@ def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Pa
         timezone=settings.timezone, holidays=settings.holidays,
     )  # fmt: skip
     if as_json:
-        print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts()})
+        print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts(),
+                    "rules_skipped": [str(one) for one in rules.skipped]})  # fmt: skip
         return
+    print_skipped(rules)
     weeks = ("title", "level", "week", "episodes", "events")
     table(weeks, found.weeks.select(weeks).iter_rows(), title="Findings a week")
     senders = ("title", "subject_label", "episodes", "events")

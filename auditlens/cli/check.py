@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
     from auditlens.audit import Audit
+    from auditlens.rules import RuleSet
 
 __all__ = ["check"]
 
 KINDS_SHOWN = 5
 """Kinds told by their verb only that the first screen lists; the report has more."""
-
 MISDATED_SHOWN = 5
 """Events that do not belong to their date listed on the terminal."""
-
+SKIPPED_SHOWN = 10
+"""Broken rules that the first screen lists; JSON has all."""
 SHORT = 9
 """Characters of a record's id in the table; 'explain' has all of them."""
 
@@ -85,6 +86,7 @@ def print_document(audit: Audit, shown: DataFrame) -> None:
             "resolved": resolved(audit.findings, last).to_dicts(),
             "exceptions": audit.exceptions.to_dicts(),
             "coverage": dataclasses.asdict(audit.coverage),
+            "rules_skipped": [str(one) for one in audit.rules.skipped],
             "judged": not audit.unjudged,
             "log_sources": [
                 {**dataclasses.asdict(one), "judged": one.judged, "statement": one.statement}
@@ -127,6 +129,7 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
         f"{held.events_in_period:,} events, {health.height} rules, "
         f"{held.unclassified:,} events unclassified, {held.quarantined_count:,} records quarantined"
     )
+    print_skipped(audit.rules)
     print_classes(audit)
     print_scopes(audit)
     print_review(audit)
@@ -137,6 +140,24 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
         click.echo(f"  and {held.misdated_count - MISDATED_SHOWN:,} more; --json lists them")
     for told in audit.model.get("notes", ()):
         click.echo(f"Model: {visible(told)}")
+
+
+def print_skipped(rules: RuleSet) -> None:
+    """The rules that could not be read and were left out on request."""
+    from auditlens.cli.terminal import visible
+
+    if not rules.skipped:
+        return
+    count = len(rules.skipped)
+    files = len({one.path for one in rules.skipped})
+    click.echo(
+        f"{count:,} fault{'' if count == 1 else 's'} in {files:,} rule "
+        f"file{'' if files == 1 else 's'}: what is broken was skipped and judged nothing."
+    )
+    for one in rules.skipped[:SKIPPED_SHOWN]:
+        click.echo(f"  {visible(str(one))}")
+    if count > SKIPPED_SHOWN:
+        click.echo(f"  and {count - SKIPPED_SHOWN:,} more; 'auditlens rules check' lists all")
 
 
 def print_classes(audit: Audit) -> None:

@@ -196,7 +196,11 @@ def loaded(settings: Settings, rules_path: Path | None) -> RuleSet:
     from auditlens.rules import load_rules
     from auditlens.rules.roots import rule_roots
 
-    return load_rules(rule_roots(settings, rules_path), placeholders=settings.placeholders)
+    return load_rules(
+        rule_roots(settings, rules_path),
+        placeholders=settings.placeholders,
+        skip_broken=settings.skip_broken,
+    )
 
 
 def journal_of(settings: Settings) -> Journal:

@@ -32,6 +32,7 @@ __all__ = [
     "quiet_option",
     "report_options",
     "settings_of",
+    "skip_broken_option",
 ]
 
 COMMAND = TypeVar("COMMAND", bound=Callable[..., Any])
@@ -40,6 +41,10 @@ archive_option = click.option(
     "--archive", type=click.Path(path_type=Path), help="Folder of the archive (default: settings)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+skip_broken_option = click.option(
+    "--skip-broken", is_flag=True, default=None,
+    help="Leave out rules that cannot be read, and say which (default: settings, stop).",
+)  # fmt: skip
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No messages, no progress.")
 
 
@@ -54,6 +59,7 @@ def audit_options(command: COMMAND) -> COMMAND:
             click.option("--timezone", help="IANA zone of period edges (default: settings, UTC)."),
             click.option("--rules", "rules_path", type=click.Path(path_type=Path),
                          help="These rules alone, a file or folder (default: settings, shipped)."),
+            skip_broken_option,
             click.option("--journal", type=click.Path(path_type=Path),
                          help="The triage journal (default: triage.yml beside the archive)."),
             click.option("--profile", default="auto", show_default=True,
@@ -151,7 +157,9 @@ def rules_of(settings: Settings, rules_path: Path | None) -> RuleSet | None:
         return None
     from auditlens.rules import load_rules
 
-    return load_rules(rules_path, placeholders=settings.placeholders)
+    return load_rules(
+        rules_path, placeholders=settings.placeholders, skip_broken=settings.skip_broken
+    )
 
 
 def period_of(text: str, settings: Settings) -> Period:
@@ -166,13 +174,18 @@ def period_of(text: str, settings: Settings) -> Period:
 def make_audit(
     files: tuple[Path, ...], *, archive: Path | None, period: str, timezone: str | None,
     rules_path: Path | None, journal: Path | None, profile: str, seed: int | None,
-    fail_on: str | None, quiet: bool,
+    fail_on: str | None, quiet: bool, skip_broken: bool | None = None,
 ) -> Audit:  # fmt: skip
     """Run the audit the shared options ask for, with progress on stderr."""
     from auditlens.cli.terminal import progress
 
     settings = settings_of(
-        archive=archive, timezone=timezone, seed=seed, fail_on=fail_on, journal=journal
+        archive=archive,
+        timezone=timezone,
+        seed=seed,
+        fail_on=fail_on,
+        journal=journal,
+        skip_broken=skip_broken,
     )
     chosen = period_of(period, settings)
     rules = rules_of(settings, rules_path)

@@ -29,14 +29,16 @@ product_option = click.option(
 )
 
 
-def loaded(path: Path | None, product: str) -> RuleSet:
+def loaded(path: Path | None, product: str, *, skip_broken: bool = False) -> RuleSet:
     """The rules of PATH, of the settings, or the shipped ones of a product."""
     from auditlens.rules import load_rules
     from auditlens.rules.roots import rule_roots
 
     settings = settings_of()
     roots = rule_roots(settings, path, products=(product,))
-    return load_rules(roots, placeholders=settings.placeholders)
+    return load_rules(
+        roots, placeholders=settings.placeholders, skip_broken=skip_broken or settings.skip_broken
+    )
 
 
 def known(found: RuleSet, name: str) -> str:

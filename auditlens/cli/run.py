@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditlens.cli.examples import examples
-from auditlens.cli.options import archive_option, json_option, quiet_option, settings_of
+from auditlens.cli.options import (
+    archive_option,
+    json_option,
+    quiet_option,
+    settings_of,
+    skip_broken_option,
+)
 from auditlens.errors import UsageError
 from auditlens.settings import FORMS, GUARDED, IDENTITIES, LEVELS
 
@@ -55,6 +61,7 @@ __all__ = ["run"]
 @click.option(
     "--rules", type=click.Path(path_type=Path), help="Rules (default: settings, shipped rules)."
 )
+@skip_broken_option
 @click.option(
     "--journal", type=click.Path(path_type=Path), help="The triage journal (default: settings)."
 )

@@ -40,6 +40,7 @@ class Facts:
     coverage: Any
     rules: tuple[Any, ...]
     rules_digest: str
+    skipped: tuple[str, ...]
     model: Mapping[str, object]
     provenance: Mapping[str, str]
     workspace: str
@@ -128,6 +129,10 @@ def facts_of(
         coverage=audit.coverage,
         rules=tuple(audit.rules.rules),
         rules_digest=audit.rules.digest,
+        skipped=tuple(
+            f"{one.path.name}:{one.line}: {one.message}"
+            for one in getattr(audit.rules, "skipped", ())
+        ),
         model=audit.model if identity == "full" else impersonal_model(audit.model),
         provenance=audit.provenance,
         workspace=getattr(audit.settings, "workspace", "") or "",

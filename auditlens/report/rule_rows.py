@@ -75,6 +75,7 @@ def rule_summary(facts: Facts, rows: tuple[RuleRow, ...]) -> RuleSummary:
         tests_match=sum(row.tests_match for row in rows),
         tests_other=sum(row.tests_other for row in rows),
         untested=tuple(row.title for row in rows if not row.tests_match + row.tests_other),
+        skipped=facts.skipped,
         digest=facts.rules_digest,
         file=RULES_FILE,
     )

@@ -46,7 +46,10 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class RuleSummary:
-    """The rules together: how many in each health, and the samples they come with."""
+    """The rules together: how many in each health, and the samples they come with.
+
+    ``skipped`` are the faults of what could not be read and was left out on request.
+    """
 
     total: int
     health: tuple[tuple[str, int], ...]
@@ -54,5 +57,6 @@ class RuleSummary:
     tests_match: int
     tests_other: int
     untested: tuple[str, ...]
+    skipped: tuple[str, ...]
     digest: str
     file: str

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+import polars as pl
+
 from auditlens.documents import Document
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.rules.attack import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
@@ -14,6 +16,7 @@ from auditlens.rules.condition import Keyword, Match, Number, Text, leaves
 from auditlens.rules.problem import Problem
 from auditlens.rules.records import nearest, unknown_field
 from auditlens.rules.rule import Correlation, Detection, Rule
+from auditlens.rules.scan import Scan
 from auditlens.rules.selections import items
 
 __all__ = ["filter_lints", "lints"]
@@ -25,7 +28,7 @@ Found = Iterator[Problem]
 def lints(document: Document, rule: Rule, product: str | None) -> Found:
     """Yield every remark on one rule; ``product`` is whose events it is about in the end."""
     checks: tuple[Callable[[Document, Rule], Found], ...] = (
-        tags, actions, modifiers, selections, catch_alls, windows, metadata
+        tags, actions, modifiers, selections, catch_alls, empty_events, windows, metadata
     )  # fmt: skip
     for one in checks:
         yield from one(document, rule)
@@ -211,6 +214,24 @@ def catch_alls(document: Document, rule: Rule) -> Found:
                 "condition",
                 fix="Name the selections: 1 of selection_*",
             )
+
+
+def empty_events(document: Document, rule: Rule) -> Found:
+    """Conditions that hold for an event without any field: only the log source keeps them off."""
+    if not isinstance(rule.body, Detection):
+        return
+    nothing = Scan(pl.DataFrame({"": [None]}, schema={"": pl.String}))
+    if nothing.mask(rule.body.condition, nothing.every_row).all():
+        yield remark(
+            document,
+            rule,
+            "warning",
+            "true-of-nothing",
+            "the condition is true of an event without any field",
+            "detection",
+            "condition",
+            fix="Ask for a value as well: 'selection and not filter'",
+        )
 
 
 def windows(document: Document, rule: Rule) -> Found:

@@ -58,7 +58,8 @@ class Settings:
     ``timezone`` is the IANA zone of period edges and hours. ``archive``, ``rules`` and
     ``own_rules`` (read beside the others) are folders and ``journal`` the triage file, relative
     to the settings file; ``reviewer`` is who decides when the command line does not say.
-    ``placeholders`` fill ``%name%`` in rules. ``holidays`` are days without ordinary work.
+    ``placeholders`` fill ``%name%`` in rules; ``skip_broken`` leaves out rules that cannot be read
+    and says so, instead of stopping. ``holidays`` are days without ordinary work.
     ``senders_a_day`` and ``senders_a_month`` bound what the model may flag. ``directory`` makes
     the monthly job pull the directory too. ``reports`` is the folder of the monthly reports and
     ``outbox`` that of what waits to be sent; ``grace_days`` is how long a report waits for late
@@ -89,6 +90,7 @@ class Settings:
     retention_days: int = 90
     frameworks: tuple[str, ...] = ("nist-800-53-r5", "soc2", "iso27001-2022", "nist-csf-2")
     placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skip_broken: bool = False
     holidays: tuple[date, ...] = ()
     reports: Path | None = None
     outbox: Path | None = None

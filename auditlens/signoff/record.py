@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
@@ -41,8 +42,9 @@ FOLDERS = ("rules", "own-rules")
 PRIVATE = (
     "archive", "rules", "own_rules", "directory", "journal", "path", "origins", "withheld",
     "unknown",
-    "api_url", "api", "fail_on", "reviewer", "reports", "outbox", "grace_days", "key_file",
-    "allowed_signers", "key_command", "identity", "also", "heartbeat", "heartbeat_start",
+    "api_url", "api", "skip_broken", "fail_on", "reviewer", "reports", "outbox", "grace_days",
+    "key_file", "allowed_signers", "key_command", "identity", "also", "heartbeat",
+    "heartbeat_start",
     "heartbeat_fail", "notify",
 )  # fmt: skip
 """Settings that change neither a finding nor a report: they stay at home."""
@@ -99,7 +101,12 @@ def rule_texts(roots: Sequence[Path]) -> dict[str, str]:
         for path in rule_files([root]):
             name = path.name if root.is_file() else path.relative_to(root).as_posix()
             found[f"{folder}/{name}"] = path
-    return {name: read_text(path, most=MAX_BYTES) for name, path in sorted(found.items())}
+    texts = {}
+    for name, path in sorted(found.items()):
+        # A file that is no text holds no rule: it was skipped on request, or nothing was run.
+        with suppress(UnicodeDecodeError):
+            texts[name] = read_text(path, most=MAX_BYTES)
+    return texts
 
 
 def make_record(audit: Audit, making: Making, roots: Sequence[Path]) -> bytes:

@@ -135,7 +135,8 @@ def rules_of(
                 path = folder / safe(name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text.encode())
-    return load_rules(roots, placeholders=settings.placeholders), roots
+    # What a run skipped as broken it skips again; the digest of the rules covers that too.
+    return load_rules(roots, placeholders=settings.placeholders, skip_broken=True), roots
 
 
 def safe(name: str) -> str:
