@@ -158,7 +158,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     period = period_of(period, settings)
     journal = journal_of(source, settings, journal)
     earlier = signed_before(source, journal, period) if earlier is None else tuple(earlier)
-    events, coverage = draw_population(source, period, settings, run_at)
+    events, coverage = draw_population(source, period, settings, run_at, journal.acknowledged)
     known = known_before(source, period, settings, directory)
     rules = rules_of(settings, events, source) if rules is None else rules
     marked = with_marks(events, known, marks_read(rules))

@@ -8,6 +8,8 @@ from datetime import date, datetime
 
 import polars as pl
 
+from auditlens.canonical import sha256_hex
+
 __all__ = [
     "OUTCOMES",
     "Coverage",
@@ -16,6 +18,7 @@ __all__ = [
     "Quarantined",
     "misdated_note",
     "misdated_of",
+    "unread_id",
 ]
 
 OUTCOMES = ("complete", "incomplete", "unprovable", "saturated")
@@ -28,12 +31,27 @@ MISDATED_SHOWN = 100
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A record that is no event: the file or pull it came in, its line, why, and its start."""
+    """A record that is no event: the file or pull it came in, its line, why, and its start.
+
+    ``id`` (``U-`` and 16 hexadecimal digits) is the same in every run: of the record's own hash
+    where it is known, else of its place and start. By it a person acknowledges the record.
+    """
 
     source: str
     line: int
     reason: str
     excerpt: str
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            place = sha256_hex(f"{self.source}\n{self.line}\n{self.excerpt}")
+            object.__setattr__(self, "id", unread_id(place))
+
+
+def unread_id(digest: str) -> str:
+    """The id of a record that could not be read, from a SHA-256 (hex)."""
+    return f"U-{digest[:16]}"
 
 
 @dataclass(frozen=True)
@@ -91,8 +109,9 @@ class Coverage:
 
     ``outcome`` is one of OUTCOMES and ``statement`` says it in a sentence. ``first_at`` and
     ``last_at`` span everything held that belongs to its date, in UTC; ``misdated`` is the rest.
-    ``gaps`` are pairs of first and last day: of an
-    archive, days that no sync vouches for; of files, days without an event between two with.
+    ``acknowledged_count`` is how many of the quarantined records a person acknowledged. ``gaps``
+    are pairs of first and last day: of an archive, days that no sync vouches for; of files, days
+    without an event between two with.
     ``bases`` counts the events of the period by ``action_basis``; ``verb_only`` are the kinds known
     by their verb alone or not at all with their counts, most first, ``verb_only_kinds`` how many.
     ``input_digest`` is the SHA-256 over the sorted
@@ -114,6 +133,7 @@ class Coverage:
     verb_only_kinds: int = 0
     quarantined: tuple[Quarantined, ...] = ()
     quarantined_count: int = 0
+    acknowledged_count: int = 0
     misdated: tuple[Misdated, ...] = ()
     misdated_count: int = 0
     duplicates: int = 0
@@ -124,6 +144,11 @@ class Coverage:
     pulls: tuple[Pull, ...] = ()
     head: str | None = None
     input_digest: str = ""
+
+    @property
+    def unread(self) -> int:
+        """How many records could not be read and were not acknowledged by a person."""
+        return self.quarantined_count - self.acknowledged_count
 
     @property
     def classified(self) -> str:

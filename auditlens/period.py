@@ -14,6 +14,7 @@ __all__ = ["Period", "run_time", "zone"]
 
 MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
+FIRST_YEAR, LAST_YEAR = 1970, 9000
 FORMS = "Write a month (2026-10), two days (2026-10-01..2026-10-31, both included) or 'last'"
 
 
@@ -75,6 +76,11 @@ class Period:
             start, end = (edge.astimezone(UTC) for edge in edges)
         except (ValueError, OverflowError):
             raise UsageError(f"No period is written {text!r}", fix=FORMS) from None
+        if not FIRST_YEAR <= first.year <= after.year <= LAST_YEAR:
+            raise UsageError(
+                f"No event belongs to the period {text!r}",
+                fix=f"Name days of the years {FIRST_YEAR} to {LAST_YEAR}",
+            )
         if after <= first:
             raise UsageError(f"The period {text!r} ends before it starts", fix=FORMS)
         return cls(start, end, text, timezone)

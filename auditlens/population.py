@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,17 @@ def table_given(source: object) -> pl.DataFrame:
 
 
 def draw_population(
-    source: Archive | Log | pl.DataFrame, period: Period, settings: Settings, run_at: datetime
+    source: Archive | Log | pl.DataFrame,
+    period: Period,
+    settings: Settings,
+    run_at: datetime,
+    acknowledged: Collection[str] = (),
 ) -> tuple[pl.DataFrame, Coverage]:
     """Return the events of the period and of the history before it, and their coverage.
 
     Events are classified, sorted by time, id and leaf, and end with the period; the history is
-    ``settings.history_days`` long. A frame was pulled at ``run_at`` (UTC). Raises UsageError for
+    ``settings.history_days`` long. A frame was pulled at ``run_at`` (UTC). ``acknowledged``
+    are ids of records that could not be read and that a person looked at. Raises UsageError for
     a frame without the needed columns.
     """
     if isinstance(source, pl.DataFrame):
@@ -111,9 +117,10 @@ def draw_population(
     else:
         events = draw_events(source, period, settings, run_at)
     if isinstance(source, Archive):
-        coverage = source.coverage(period)
+        coverage = source.coverage(period, acknowledged)
     elif isinstance(source, Log):
-        coverage = source.coverage
+        known = sum(one.id in acknowledged for one in source.coverage.quarantined)
+        coverage = dataclasses.replace(source.coverage, acknowledged_count=known)
     else:
         odd = source.filter(~dated(run_at))
         coverage = Coverage(

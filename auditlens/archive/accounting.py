@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -14,7 +15,7 @@ from auditlens.archive.chain import Chain
 from auditlens.archive.manifest import OutcomeNote
 from auditlens.archive.rows import dated_rows, in_period
 from auditlens.archive.vouching import days_until_loss, gap_days, until, vouched
-from auditlens.coverage import Coverage, Pull, Quarantined, misdated_note, misdated_of
+from auditlens.coverage import Coverage, Pull, Quarantined, misdated_note, misdated_of, unread_id
 from auditlens.period import Period
 
 __all__ = ["COLUMNS", "ArchiveStatus", "coverage_of", "status_of"]
@@ -91,8 +92,13 @@ def status_of(folder: Path, chain: Chain, rows: pl.DataFrame, now: datetime) -> 
     )
 
 
-def coverage_of(chain: Chain, rows: pl.DataFrame, period: Period) -> Coverage:
-    """The coverage of a period by the chain and COLUMNS of every row."""
+def coverage_of(
+    chain: Chain, rows: pl.DataFrame, period: Period, acknowledged: Collection[str] = ()
+) -> Coverage:
+    """The coverage of a period by the chain and COLUMNS of every row.
+
+    Quarantined records that are not ``acknowledged`` (by id) stand first.
+    """
     own = dated_rows(rows, chain.segments)
     odd, dated = rows.filter(~own), rows.filter(own)
     oldest: datetime | None = dated["created_at"].min()  # type: ignore[assignment]
@@ -101,7 +107,7 @@ def coverage_of(chain: Chain, rows: pl.DataFrame, period: Period) -> Coverage:
     outcome, missing, statement = verdict(chain, gaps, period)
     held = dated.filter(in_period(period))
     changed = changed_ids(rows, held)
-    quarantined = quarantine(chain)
+    quarantined = sorted(quarantine(chain), key=lambda one: one.id in acknowledged)
     return Coverage(
         outcome=outcome,
         statement=statement + misdated_note(odd.height),
@@ -112,8 +118,9 @@ def coverage_of(chain: Chain, rows: pl.DataFrame, period: Period) -> Coverage:
         events_held=rows.height,
         events_in_period=held.height,
         unclassified=held["action"].null_count(),
-        quarantined=quarantined[:CAP],
+        quarantined=tuple(quarantined[:CAP]),
         quarantined_count=len(quarantined),
+        acknowledged_count=sum(one.id in acknowledged for one in quarantined),
         misdated=misdated_of(odd, chain.source or ""),
         misdated_count=odd.height,
         duplicates=sum(note.seen for _, note in chain.outcomes),
@@ -177,7 +184,7 @@ def late_rows(chain: Chain, held: pl.DataFrame) -> int:
 def quarantine(chain: Chain) -> tuple[Quarantined, ...]:
     """Every record kept in the evidence that is no event."""
     return tuple(
-        Quarantined(note.file, item.row + 1, item.reason, item.excerpt)
+        Quarantined(note.file, item.row + 1, item.reason, item.excerpt, unread_id(item.leaf))
         for _, note in chain.segments
         for item in note.quarantined
     )

@@ -15,7 +15,7 @@ import polars as pl
 from auditlens import seals
 from auditlens.actions import load_classifier
 from auditlens.archive import table as tables
-from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, status_of
+from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, quarantine, status_of
 from auditlens.archive.chain import LOG, Chain, read_chain
 from auditlens.archive.covering import (
     cover,
@@ -35,7 +35,7 @@ from auditlens.archive.table import Table
 from auditlens.archive.verification import Verification, verify
 from auditlens.archive.vouching import days_until_loss
 from auditlens.archive.walk import Progress
-from auditlens.coverage import Coverage
+from auditlens.coverage import Coverage, Quarantined
 from auditlens.directory import LISTINGS, DirectoryHistory
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.events import EVENT_SCHEMA
@@ -178,6 +178,10 @@ class Archive:
             found = found.with_pull(one.snapshot.at, one.hash, listings)
         return found
 
+    def unread(self) -> tuple[Quarantined, ...]:
+        """Every record that could not be read, oldest first; it is kept in the evidence."""
+        return quarantine(self.chain())
+
     def events(self, period: Period | None = None) -> pl.DataFrame:
         """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf.
 
@@ -203,11 +207,14 @@ class Archive:
         self.must_exist()
         return lazy_rows(self.path, self.table).select(*EVENT_SCHEMA)
 
-    def coverage(self, period: Period) -> Coverage:
-        """What is held of a period, what is missing, and how that is known."""
+    def coverage(self, period: Period, acknowledged: Collection[str] = ()) -> Coverage:
+        """What is held of a period, what is missing, and how that is known.
+
+        ``acknowledged`` are ids of records that could not be read and that a person looked at.
+        """
         self.must_exist()
         chain, rows = held_rows(self.path, self.table, None, COLUMNS)
-        return coverage_of(chain, rows, period)
+        return coverage_of(chain, rows, period, acknowledged)
 
     def status(self, now: datetime | None = None) -> ArchiveStatus:
         """What the archive holds, and how many days the next sync may wait."""

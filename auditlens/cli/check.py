@@ -134,6 +134,12 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     print_scopes(audit)
     print_review(audit)
     click.echo(visible(held.statement))
+    if held.quarantined_count:
+        listed = "'auditlens exceptions unread'" if held.head else "--json"
+        click.echo(
+            f"{held.quarantined_count:,} records could not be read, {held.acknowledged_count:,} of "
+            f"them acknowledged; {listed} lists them"
+        )
     for one in held.misdated[:MISDATED_SHOWN]:
         click.echo(f"  misdated: {visible(one.id)}, dated {moment(one.created_at)}")
     if held.misdated_count > MISDATED_SHOWN:

@@ -203,6 +203,78 @@ def loaded(settings: Settings, rules_path: Path | None) -> RuleSet:
     )
 
 
+@examples(
+    "exceptions unread",
+    "exceptions unread --json",
+)
+@exceptions.command()
+@archive_option
+@click.option("--journal", type=click.Path(path_type=Path),
+              help="The triage journal (default: triage.yml beside the archive).")  # fmt: skip
+@json_option
+def unread(archive: Path | None, journal: Path | None, as_json: bool) -> None:
+    """List records of the archive that could not be read, and who acknowledged them."""
+    import dataclasses
+
+    from auditlens.cli.terminal import print_json, table
+
+    settings = settings_of(archive=archive, journal=journal)
+    known = {one.record: one for one in journal_of(settings).acknowledgements}
+    held = opened(settings).unread()
+    rows = [
+        {
+            **dataclasses.asdict(one),
+            "acknowledged_by": known[one.id].reviewer if one.id in known else "",
+            "why": known[one.id].reason if one.id in known else "",
+        }
+        for one in held
+    ]
+    if as_json:
+        print_json({"unread": rows})
+        return
+    keys = ("id", "source", "line", "reason", "excerpt", "acknowledged_by", "why")
+    columns = ("record", "file", "row", "fault", "begins", "acknowledged by", "why")
+    table(columns, [[row[key] for key in keys] for row in rows], whole=("record",))
+    noted = sum(one.id in known for one in held)
+    click.echo(f"{len(held):,} records could not be read, {noted:,} of them acknowledged")
+
+
+@examples(
+    "exceptions acknowledge U-0123456789abcdef --by Ana --reason 'no JSON, as the vendor says'",
+)
+@exceptions.command()
+@archive_option
+@click.option("--journal", type=click.Path(path_type=Path),
+              help="The triage journal (default: triage.yml beside the archive).")  # fmt: skip
+@click.argument("records", nargs=-1, required=True, metavar="RECORD...")
+@click.option("--by", "reviewer", required=True, help="Who looked at them.")
+@click.option("--reason", required=True, help="What they are, and why that is no fault to mend.")
+def acknowledge(
+    archive: Path | None, journal: Path | None, records: tuple[str, ...], reviewer: str,
+    reason: str,
+) -> None:  # fmt: skip
+    """Note in the journal that records which could not be read were looked at.
+
+    They stay counted, but no longer make every run exit 3. RECORD is an id of 'exceptions
+    unread', or of 'check --json' where files are read.
+    """
+    from auditlens.provenance import run_time
+    from auditlens.triage import add_entry
+
+    settings = settings_of(archive=archive, journal=journal)
+    at = f"{run_time():%Y-%m-%dT%H:%M:%SZ}"
+    entries = [
+        {"acknowledged": one, "by": reviewer, "reason": reason, "at": at}
+        for one in dict.fromkeys(records)
+    ]
+    for entry in entries:
+        sound(entry, settings.journal_path)
+    for entry in entries:
+        add_entry(settings.journal_path, entry)
+    count = len(entries)
+    click.echo(f"{count:,} record{'' if count == 1 else 's'} acknowledged by {reviewer}")
+
+
 def journal_of(settings: Settings) -> Journal:
     from auditlens.triage import read_journal
 

@@ -204,7 +204,7 @@ def exit_code(audit: Audit, *, allow_gaps: bool, findings: DataFrame | None = No
     ``findings`` are those that count (default: all of the audit); what an exception expects
     does not.
     """
-    lacking = audit.coverage.outcome == "incomplete" or audit.coverage.quarantined_count > 0
+    lacking = audit.coverage.outcome == "incomplete" or audit.coverage.unread > 0
     if lacking and not allow_gaps:
         return 3
     if audit.unjudged:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from auditlens.archive import Archive, ArchiveStatus
     from auditlens.settings import Settings
 
-__all__ = ["gaps_told", "risk_told", "status", "status_now"]
+__all__ = ["gaps_told", "misdated_told", "risk_told", "status", "status_now"]
 
 
 @examples(

@@ -63,6 +63,7 @@ def sync(
     listings = pull_directory(store, source, quiet=quiet) if directory else None
     tell(outcome, status_now(store, settings), listings, as_json=as_json)
     lacking = outcome.outcome == "incomplete" or bool(listings and listings["problems"])
+    lacking |= outcome.quarantined > 0
     ctx.exit(3 if lacking else 0)
 
 
@@ -144,7 +145,7 @@ def tell(
     """What came, what is missing, and how long the next sync may wait."""
     import dataclasses
 
-    from auditlens.cli.status import gaps_told, risk_told
+    from auditlens.cli.status import gaps_told, misdated_told, risk_told
     from auditlens.cli.terminal import moment, print_json, visible
     from auditlens.monthly.directory import directory_told
 
@@ -157,6 +158,13 @@ def tell(
         f"{outcome.new:,} new, {outcome.seen:,} seen before, {outcome.changed:,} changed, "
         f"{outcome.late:,} late, {outcome.quarantined:,} quarantined in {outcome.pages:,} pages"
     )
+    if outcome.quarantined:
+        click.echo(
+            f"{outcome.quarantined:,} records could not be read: kept as they came, no events; "
+            "'auditlens exceptions unread' lists them"
+        )
+    if held.misdated:
+        click.echo(f"misdated: {misdated_told(held.misdated)}; kept, but in no period")
     click.echo(f"read: {moment(outcome.oldest)} to {moment(outcome.newest)}")
     click.echo(visible(outcome.statement))
     click.echo(f"gaps: {gaps_told(held)}; {risk_told(held)}")

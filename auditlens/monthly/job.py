@@ -43,6 +43,7 @@ from auditlens.seals import FOLDER
 from auditlens.settings import Settings, require_trusted
 from auditlens.signoff.making import Making, files_of
 from auditlens.signoff.record import make_record
+from auditlens.triage import read_journal
 
 __all__ = ["PATIENCE", "Job", "run_job"]
 
@@ -194,6 +195,7 @@ def report(job: Job, run: LastRun) -> None:
     if not job.settings.archive.is_dir():
         return
     status = job.archive.status(job.now())
+    heed_unread(job, run)
     held = job.shelf.issues()
     for month in months(job, status, tuple(held)):
         job.go_on()
@@ -210,6 +212,18 @@ def report(job: Job, run: LastRun) -> None:
         else:
             audit = audited(job, month)
             write(job, run, audit, job.making(), draft(job, audit, job.making()))
+
+
+def heed_unread(job: Job, run: LastRun) -> None:
+    """Say how many records of the archive could not be read and that nobody acknowledged."""
+    held = job.archive.unread()
+    known = read_journal(job.settings.journal_path).acknowledged if held else frozenset()
+    count = sum(one.id not in known for one in held)
+    run.counts["unread"] = count
+    if count:
+        text = f"{count:,} records could not be read; 'auditlens exceptions unread' lists them"
+        job.tell(text)
+        run.worsen(3, text)
 
 
 def months(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterator[Period]:

@@ -71,6 +71,7 @@ def completeness(
         changed=held.changed_count,
         changed_ids=tuple(held.changed_ids[:RECORDS_SHOWN]),
         quarantined=held.quarantined_count,
+        acknowledged=held.acknowledged_count,
         quarantine=unplaced(unreadable(facts)) if held.head else unreadable(facts)[:RECORDS_SHOWN],
         misdated=held.misdated_count,
         misdated_events=tuple(

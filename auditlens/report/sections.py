@@ -244,6 +244,7 @@ class Completeness:
     changed: int
     changed_ids: tuple[str, ...]
     quarantined: int
+    acknowledged: int
     quarantine: tuple[Quarantine, ...]
     misdated: int
     misdated_events: tuple[Misdated, ...]

@@ -12,12 +12,20 @@ from auditlens.anomalies.catalogue import FAMILIES
 from auditlens.documents import Document
 from auditlens.errors import DocumentError
 
-__all__ = ["FINDING_ID", "VERDICTS", "Disposition", "FindingException", "read_entry"]
+__all__ = [
+    "FINDING_ID",
+    "VERDICTS",
+    "Acknowledgement",
+    "Disposition",
+    "FindingException",
+    "read_entry",
+]
 
 VERDICTS = ("true_positive", "benign", "accepted_risk", "duplicate", "needs_work")
 """What a reviewer may decide. A finding that needs work stays open."""
 
 FINDING_ID = re.compile(r"F-[A-Z2-7]{10}(-[1-9][0-9]*)?", re.ASCII)
+UNREAD_ID = re.compile(r"U-[0-9a-f]{16}", re.ASCII)
 EXCEPTION_ID = re.compile(r"X-[A-Za-z0-9._-]{1,60}", re.ASCII)
 LONGEST = timedelta(days=365)
 FIRST_YEAR, LAST_YEAR = 2000, 2200
@@ -80,6 +88,17 @@ class FindingException:
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """A record that could not be read, which a person looked at; it is counted for ever."""
+
+    record: str
+    reviewer: str
+    reason: str
+    at: datetime
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
 class Entry:
     """One entry being read, which knows where it stands."""
 
@@ -134,7 +153,7 @@ class Entry:
             raise self.fault(f"{text!r} is no day", key, "Write 2027-01-31") from None
 
 
-def read_entry(document: Document, number: int) -> Disposition | FindingException:
+def read_entry(document: Document, number: int) -> Disposition | FindingException | Acknowledgement:
     """Read one entry; what it is shows by its first key. Raises DocumentError."""
     data = document.data[number]
     if not isinstance(data, dict):
@@ -149,10 +168,28 @@ def read_entry(document: Document, number: int) -> Disposition | FindingExceptio
         )  # fmt: skip
     if "finding" in data:
         return read_disposition(entry)
+    if "acknowledged" in data and "exception" not in data:
+        return read_acknowledgement(entry)
     if "exception" in data:
         return read_exception(entry)
     raise document.error(
-        "an entry needs 'finding' or 'exception'", number, fix=f"For example {EXAMPLE}"
+        "an entry needs 'finding', 'exception' or 'acknowledged'",
+        number,
+        fix=f"For example {EXAMPLE}",
+    )
+
+
+def read_acknowledgement(entry: Entry) -> Acknowledgement:
+    entry.known(frozenset({"acknowledged", "by", "reason", "at"}))
+    record = entry.text("acknowledged")
+    if not UNREAD_ID.fullmatch(record):
+        raise entry.fault(
+            f"{record!r} is no record's id",
+            "acknowledged",
+            "Copy the id from 'auditlens exceptions unread': U- and 16 digits or a to f",
+        )
+    return Acknowledgement(
+        record, entry.text("by"), entry.text("reason"), entry.moment("at"), entry.line
     )
 
 

@@ -19,11 +19,17 @@ from auditlens.canonical import sha256_hex
 from auditlens.documents import Document, parse_documents, read_documents
 from auditlens.errors import DocumentError, DocumentErrors
 from auditlens.files import read_text
-from auditlens.triage.entry import EXAMPLE, Disposition, FindingException, read_entry
+from auditlens.triage.entry import (
+    EXAMPLE,
+    Acknowledgement,
+    Disposition,
+    FindingException,
+    read_entry,
+)
 
 __all__ = ["Journal", "parse_journal", "read_journal"]
 
-Kind = TypeVar("Kind", Disposition, FindingException)
+Kind = TypeVar("Kind", Disposition, FindingException, Acknowledgement)
 DATE_KEYS = frozenset({"at", "until"})
 GENERAL_FIX = f"Put the line right or take it out; an entry looks like {EXAMPLE}"
 
@@ -35,6 +41,7 @@ class Journal:
     path: Path | None = None
     dispositions: tuple[Disposition, ...] = ()
     exceptions: tuple[FindingException, ...] = ()
+    acknowledgements: tuple[Acknowledgement, ...] = ()
     text: str = field(default="", repr=False)
 
     @cached_property
@@ -45,7 +52,11 @@ class Journal:
     @cached_property
     def said(self) -> dict[str, int]:
         """What each entry says, with the line it stands in."""
-        entries: Iterable[Disposition | FindingException] = (*self.dispositions, *self.exceptions)
+        entries: list[Disposition | FindingException | Acknowledgement] = [
+            *self.dispositions,
+            *self.exceptions,
+            *self.acknowledgements,
+        ]
         return {saying(entry): entry.line for entry in entries}
 
     @cached_property
@@ -53,12 +64,17 @@ class Journal:
         """The decision that counts, by finding."""
         return {one.finding: one for one in self.dispositions}
 
+    @cached_property
+    def acknowledged(self) -> frozenset[str]:
+        """The ids of records that could not be read and that a person looked at."""
+        return frozenset(one.record for one in self.acknowledgements)
+
     def history(self, finding: str) -> tuple[Disposition, ...]:
         """Every decision about one finding, oldest first."""
         return tuple(one for one in self.dispositions if one.finding == finding)
 
 
-def saying(entry: Disposition | FindingException) -> str:
+def saying(entry: Disposition | FindingException | Acknowledgement) -> str:
     """All an entry says, as one text; two entries that say the same are one."""
     parts = {
         name: value
@@ -114,7 +130,7 @@ def journal_of(documents: tuple[Document, ...], path: Path, text: str) -> Journa
     if len(documents) > 1 or not isinstance(document.data, list):
         whole = documents[1] if len(documents) > 1 else document
         raise DocumentErrors([whole.error("the journal is one list of entries", fix=GENERAL_FIX)])
-    found: list[Disposition | FindingException] = []
+    found: list[Disposition | FindingException | Acknowledgement] = []
     faults: list[DocumentError] = []
     for number in range(len(document.data)):
         try:
@@ -126,7 +142,8 @@ def journal_of(documents: tuple[Document, ...], path: Path, text: str) -> Journa
     if faults:
         raise DocumentErrors(sorted(faults, key=lambda fault: (fault.line, fault.column)))
     decisions = unique([one for one in found if isinstance(one, Disposition)])
-    return Journal(path, tuple(decisions), tuple(exceptions), text)
+    noted = unique([one for one in found if isinstance(one, Acknowledgement)])
+    return Journal(path, tuple(decisions), tuple(exceptions), tuple(noted), text)
 
 
 def unique(entries: list[Kind]) -> list[Kind]:
@@ -135,7 +152,7 @@ def unique(entries: list[Kind]) -> list[Kind]:
     return sorted(once.values(), key=order)
 
 
-def order(entry: Disposition | FindingException) -> tuple[datetime, str]:
+def order(entry: Disposition | FindingException | Acknowledgement) -> tuple[datetime, str]:
     return entry.at, saying(entry)
 
 
