@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.seals.keys import Ed25519Key, SshKey
+from auditlens.seals.keys import Ed25519Key, SshKey, fingerprint
 
 
 @pytest.fixture
@@ -44,7 +44,12 @@ def test_an_ed25519_signature_holds_and_its_loss_shows(pulled, pem):
     seal = pulled.sign(pulled.audit(), keys=[Ed25519Key(pem)])
     path = pulled.out / "seal.json.ed25519"
     assert seal.data["keys"] == {"ed25519": Ed25519Key(pem).public()}
-    assert pulled.verify().ok
+    shown = fingerprint("ed25519", Ed25519Key(pem).public())
+    assert shown in (pulled.out / "report.html").read_text(encoding="utf-8")
+    found = pulled.verify()
+    assert found.ok
+    assert found.signers[0].startswith("names Rita Quill")
+    assert f"signed with key {shown}, which is listed nowhere" in found.signers[0]
     good = path.read_bytes()
     for at in range(0, len(good), 7):
         path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
