@@ -151,7 +151,7 @@ def tell(
 
     if as_json:
         beside: dict[str, Any] = {} if directory is None else {"directory": directory}
-        beside |= {"gaps": held.gaps, "days_until_loss": held.days_until_loss}
+        beside |= {"gaps": held.gaps, "days_until_loss": held.days_until_loss, "head": held.head}
         print_json({**dataclasses.asdict(outcome), **beside})
         return
     click.echo(
