@@ -36,6 +36,7 @@ class Verification:
     (None: it does not yet). ``sign_offs`` says of each signed month who signed it, as far as a
     list of keys shows it. ``leftovers`` are files of runs that were killed: harmless,
     nothing refers to them, and the next sync removes them. ``notes`` are worth knowing.
+    ``unchecked`` names signatures that this installation has no means to check.
     """
 
     problems: tuple[Problem, ...]
@@ -47,6 +48,7 @@ class Verification:
     covers_from: int | None = None
     notes: tuple[str, ...] = ()
     sign_offs: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -104,8 +106,9 @@ def verify_once(
     beside = look_beside(folder, signed, chain)
     notes: list[str] = []
     told: list[str] = []
+    unchecked: list[str] = []
     lists = (chain, allowed)
-    problems.extend(sign_off_problems(folder, beside, lists, notes, told))
+    problems.extend(sign_off_problems(folder, beside, lists, unchecked, told))
     problems.extend(cover_problems(chain, beside))
     for head in against:
         problems.extend(against_problems(chain, head, notes))
@@ -120,6 +123,7 @@ def verify_once(
         covers_from=first.sequence if first else None,
         notes=(*notes, *cover_notes(chain, beside)),
         sign_offs=tuple(told),
+        unchecked=tuple(unchecked),
     )
 
 
@@ -168,7 +172,7 @@ def sign_off_problems(
     folder: Path,
     beside: Beside,
     lists: tuple[Chain, Sequence[Listed] | None],
-    notes: list[str],
+    unchecked: list[str],
     told: list[str],
 ) -> Iterator[Problem]:
     """What is wrong with the sign-offs, their findings, the signatures and the lists of keys.
@@ -184,11 +188,11 @@ def sign_off_problems(
     yield from lock_problems(folder, relative(beside.ledger.folder / LOCK, folder))
     place = relative(beside.ledger.folder, folder)
     for seal in beside.ledger.seals:
-        unchecked: list[str] = []
-        faults = list(seal_faults(seal, unchecked))
-        notes.extend(unchecked)
+        missed: list[str] = []
+        faults = list(seal_faults(seal, missed))
+        unchecked.extend(missed)
         yield from (Problem(f"{place}/{fault.file}", "", fault.text) for fault in faults)
-        if faults or unchecked:
+        if faults or missed:
             continue
         for one in signers_of(seal, chain.listed_for(seal.number), allowed):
             told.append(f"{seal.path.stem}: {one.text}")

@@ -86,12 +86,12 @@ def verify(
     elif files:
         raise UsageError("FILE is for --report", fix="A report made from files needs them again")
     else:
-        ok = check_archive(settings, against, as_json=as_json, quiet=quiet)
-        code = 0 if ok else 5
+        code = check_archive(settings, against, as_json=as_json, quiet=quiet)
     ctx.exit(code)
 
 
-def check_archive(settings: Settings, against: str | None, *, as_json: bool, quiet: bool) -> bool:
+def check_archive(settings: Settings, against: str | None, *, as_json: bool, quiet: bool) -> int:
+    """Check the archive; return 5 on a fault, 3 when a signature could not be checked, else 0."""
     import dataclasses
 
     from auditlens.cli.terminal import print_json, progress, visible
@@ -99,9 +99,10 @@ def check_archive(settings: Settings, against: str | None, *, as_json: bool, qui
     store = opened(settings)
     with progress("verifying the archive", quiet=quiet):
         found = store.verify(against, allowed=allowed_of(settings))
+    code = 5 if not found.ok else 3 if found.unchecked else 0
     if as_json:
         print_json({"ok": found.ok, **dataclasses.asdict(found)})
-        return found.ok
+        return code
     if found.ok:
         held = (
             f"{found.records:,} records",
@@ -116,7 +117,9 @@ def check_archive(settings: Settings, against: str | None, *, as_json: bool, qui
         click.echo(f"auditlens: {visible(problem)}", err=True)
     for told in found.notes:
         click.echo(f"note: {visible(told)}", err=True)
-    return found.ok
+    for told in found.unchecked:
+        click.echo(f"not checked: {visible(told)}", err=True)
+    return code
 
 
 def judge(

@@ -95,10 +95,10 @@ def examine_ledger(folder: Path) -> tuple[Ledger, tuple[Fault, ...]]:
     return Ledger(folder, tuple(seals)), tuple(faults)
 
 
-def seal_faults(seal: Seal, notes: list[str]) -> Iterator[Fault]:
+def seal_faults(seal: Seal, unchecked: list[str]) -> Iterator[Fault]:
     """What a seal binds beside itself: its findings, and the signatures under it.
 
-    A signature that this installation cannot check is added to ``notes``.
+    A signature that this installation cannot check is added to ``unchecked``.
     """
     findings, fault = contents(seal.findings_path)
     if fault or sha256_hex(findings or b"") != seal.digests["findings"]:
@@ -118,7 +118,7 @@ def seal_faults(seal: Seal, notes: list[str]) -> Iterator[Fault]:
             except IntegrityError as error:
                 yield Fault(path.name, error.message.removeprefix(f"{path.name}: "))
             except UsageError as error:
-                notes.append(f"{path.name} was not checked: {error}")
+                unchecked.append(f"{path.name}: {error}")
 
 
 def contents(path: Path) -> tuple[bytes | None, str]:

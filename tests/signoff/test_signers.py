@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,6 +93,17 @@ def test_a_listed_key_is_hers(month, keys, check):
     done = check()
     assert done.exit_code == 0, done.output
     assert f"signed by {RITA} with key {keys['ssh'][1]}, listed in the archive's log" in done.stdout
+
+
+def test_a_signature_that_cannot_be_checked_here_is_not_passed_over(month, keys, monkeypatch):
+    """Without the library, or without ssh-keygen, verify says so and does not end with 0."""
+    for name in [one for one in sys.modules if one.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    done = verify()
+    assert done.exit_code == 3, done.output
+    assert "not checked: 2026-05.json.ed25519" in done.stderr
+    assert "signed with key" not in done.stdout
 
 
 def test_a_key_listed_for_another_is_told(month, keys):
