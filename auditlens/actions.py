@@ -169,13 +169,14 @@ class Classifier:
         return pl.coalesce(held) if held else pl.lit(None, pl.Int16)
 
     @cached_property
-    def guarded(self) -> list[int]:
-        """Positions of the sensitive entities, without the machinery that runs by itself."""
-        return [
-            number
-            for number, one in enumerate(self.entities)
+    def guarded(self) -> str:
+        """One expression for the sensitive entities, without the machinery that runs by itself."""
+        held = [
+            one.expression
+            for one in self.entities
             if one.group in SENSITIVE and MACHINERY.isdisjoint(one.actions.values())
         ]
+        return "|".join(f"(?:{one})" for one in held) or "^\\b$"
 
     def first_entity(self, column: str) -> pl.Expr:
         """Position of the first entity the words name, null when they name none."""
@@ -343,11 +344,7 @@ def by_entity(kinds: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
             "what_searched",
         ),
     )  # fmt: skip
-    looked = looked.with_columns(
-        entity=classifier.first_entity("whole"),
-        in_kind=classifier.first_entity("what_searched"),
-        further=classifier.first_specific("joined", sensitive=True),
-    )
+    looked = looked.with_columns(entity=classifier.first_entity("whole"))
     tables = pl.DataFrame(
         [
             {"entity": number, "verb": verb, "by_verb": one.actions.get(verb)
@@ -359,8 +356,13 @@ def by_entity(kinds: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
                 "entity_group": pl.String},
     )  # fmt: skip
     looked = looked.join(tables, on=["entity", "verb"], how="left", maintain_order="left")
-    further = classifier.answers["action"].gather(looked["further"].cast(pl.UInt32))
-    looked = looked.with_columns(named=pl.coalesce("by_verb", further))
+    # Most logs have no such kind; the patterns cost more than the kinds they would be tried on.
+    rest = pl.col("open") & pl.col("by_verb").is_null() & pl.col("joined").str.contains(STEM)
+    looked = looked.with_columns(named=pl.col("by_verb"))
+    if looked.select(rest.any()).item():
+        place = looked.select(classifier.first_specific("joined", sensitive=True)).to_series()
+        further = classifier.answers["action"].gather(place.cast(pl.UInt32))
+        looked = looked.with_columns(named=pl.coalesce("by_verb", further))
     groups = pl.col("named").replace_strict(classifier.groups, default=None, return_dtype=pl.String)
     taken = pl.col("open") & (pl.col("verb") != "read")
     decided = taken & pl.col("named").is_not_null()
@@ -370,7 +372,7 @@ def by_entity(kinds: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
         (pl.col("action_basis") == "specific")
         & ~pl.col("action_group").is_in(SENSITIVE)
         & ~pl.col("what_searched").str.contains(DESCRIBING)
-        & pl.col("in_kind").is_in(classifier.guarded)
+        & pl.col("what_searched").str.contains(classifier.guarded)
     )
     return looked.with_columns(
         action=pl.when(decided).then("named").otherwise("action"),
@@ -386,15 +388,19 @@ def spoken(
 ) -> pl.DataFrame:
     """Rows still open whose phrase, as the source wrote it, names more than a verb."""
     held = pl.DataFrame([found[name] for name in FOUND]).with_row_index("row")
-    still = held.filter(
+    still = held.select(
         pl.col("action_basis").is_in(["generic", "unknown"])
         & (pl.col("action").is_null() | (pl.col("action") != "viewed"))
-    )
+    ).to_series()
+    # Most phrases name nothing of the kind: one look at all of them leaves few to take apart.
+    still &= frame["summary"].str.contains(STEM).fill_null(value=False)
     columns = [*WORDS, "event", "generation", "resource_title", "sender_name"]
-    rows = frame[still["row"]].select(one for one in columns if one in frame.columns)
-    rows = pl.concat([still, rows], how="horizontal")
-    said = rows.with_columns(phrase=own_phrase(rows.columns)).drop_nulls("phrase")
+    rows = frame.select(one for one in columns if one in frame.columns).filter(still)
+    said = pl.concat([held.filter(still), rows], how="horizontal")
+    said = said.with_columns(phrase=own_phrase(rows.columns)).drop_nulls("phrase")
     said = said.filter(pl.col("phrase").str.contains(STEM))
+    if said.is_empty():
+        return said.select("row", *FOUND)
     texts = said.select("phrase").unique().with_columns(searched=cut("phrase"))
     texts = texts.filter(~pl.col("searched").str.contains(DESCRIBING)).with_columns(
         pattern=classifier.first_specific("searched", sensitive=False),
