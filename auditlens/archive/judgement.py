@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Literal
 
 from auditlens.archive.ledger import UNTIMED, Ledger, micros, moment
-from auditlens.archive.proof import Moment, Sightings
+from auditlens.archive.proof import Sightings
 from auditlens.archive.walk import Walk
 
-__all__ = ["Verdict", "is_saturated", "judge", "stopped_early"]
+__all__ = ["Verdict", "arrived", "is_saturated", "judge", "stopped_early"]
 
 MAX_GONE = 1000
 """Of more removed events no list is kept; each walk then goes to the last page."""
@@ -40,9 +40,10 @@ def judge(
     """Judge a walk that came to its end: the last page, or territory that is held.
 
     Complete needs a moment at which as many events are known to have stood in the listing as the
-    source counted (see ``proof``). A short walk takes those it did not come to from the archive,
-    without those that were ``gone`` when the source was last read; where more are known than the
-    source counts, one of them is gone too and may hide a late one, so nothing is proven.
+    source counted, or pages that overlap all the way (see ``proof``). A short walk takes those it
+    did not come to from the archive, without those that were ``gone`` when the source was last
+    read; where more are known than the source counts, one of them is gone too and may hide a late
+    one, so nothing is proven.
     """
     seen = walk.sightings()
     unseen = gone_now(walk, seen, 0, ledger, gone)
@@ -55,18 +56,44 @@ def judge(
         return Verdict("saturated", missing, saturated(walk, watermark), gone=unseen)
     best = seen.moment(walk.counts, beyond)
     assert best is not None
-    lost = gone_now(walk, seen, best.at, ledger, gone)
     if best.lacking == 0 or (walk.whole and best.lacking < 0):
-        moved = has_moved(walk, seen, best)
-        return Verdict("complete", 0, complete(walk, best), moved=moved, gone=lost)
-    if held < last:
+        lost = gone_now(walk, seen, best.at, ledger, gone)
+        moved = has_moved(walk, seen, best.at)
+        return Verdict("complete", 0, complete(walk, best.count), moved=moved, gone=lost)
+    rose, fell = walk.moves()
+    limit = UNTIMED if walk.anchor is None else micros(walk.anchor)
+    found = int((seen.times <= limit).sum()) + beyond
+    if found + fell < walk.count:
+        missing = walk.count - found
         return Verdict(
             "incomplete",
-            last - held,
-            f"Incomplete by {last - held:,}: the source counts {last:,} events"
-            f"{upto(walk.anchor)}, the archive holds {held:,} of them.",
+            missing,
+            f"Incomplete by {missing:,}: the source counts {walk.count:,} events"
+            f"{upto(walk.anchor)}, the archive holds {found:,} of them.",
         )
+    if overlap(walk, seen, rose, fell) and (walk.whole or listed_beyond(walk) == beyond):
+        moved = has_moved(walk, seen, walk.first_end)
+        return Verdict("complete", 0, complete(walk, walk.count), moved=moved, gone=unseen)
     return Verdict("incomplete", None, MOVED)
+
+
+def overlap(walk: Walk, seen: Sightings, rose: int, fell: int) -> bool:
+    """Whether pages that share records lead from the newest event to the oldest asked for."""
+    if not rose + fell:
+        return False
+    chain = seen.chained(walk.numbers, walk.taken[0].keys.size, rose, fell)
+    tops = {chain[at] for at, number in enumerate(walk.numbers) if number == 1}
+    if not walk.whole:
+        return chain[walk.first_end] in tops
+    ends = zip(walk.ends, walk.taken, strict=True)
+    last = {chain[at] for at, (end, taken) in enumerate(ends) if end and taken.keys.size}
+    return bool(tops & last)
+
+
+def listed_beyond(walk: Walk) -> int:
+    """How many events the source listed below the page at which a short walk ended."""
+    count, rows = walk.counts[walk.first_end] or 0, walk.taken[walk.first_end].keys.size
+    return count - (walk.short_of - 1) * walk.taken[0].keys.size - rows
 
 
 def is_saturated(walk: Walk) -> bool:
@@ -107,14 +134,20 @@ def gone_now(
     return tuple(sorted([*before, *(moment(at) for at in found.tolist())]))
 
 
-def has_moved(walk: Walk, seen: Sightings, best: Moment) -> bool:
+def arrived(walk: Walk, seen: Sightings) -> int:
+    """How many events were met that are newer than the first answer's newest."""
+    anchor = UNTIMED if walk.anchor is None else micros(walk.anchor)
+    return int(((seen.first >= 0) & (seen.times > anchor)).sum())
+
+
+def has_moved(walk: Walk, seen: Sightings, at: int) -> bool:
     """Whether the listing moved otherwise than by events that arrive at its newest end.
+
+    ``at`` is the request up to which what came late is known.
 
     What was removed or came late after the moment proven is not known, and of one removed and
     one come late the next short walk would see nothing.
     """
-    anchor = UNTIMED if walk.anchor is None else micros(walk.anchor)
-    arrived = (seen.first >= 0) & (seen.times > anchor)
     rose, fell = walk.moves()
     expired = 0
     if walk.whole and fell:
@@ -125,8 +158,14 @@ def has_moved(walk: Walk, seen: Sightings, best: Moment) -> bool:
             if oldest is None
             else int(((seen.times > UNTIMED) & (seen.times < micros(oldest))).sum())
         )
-    late = (seen.first > best.at) & ~arrived
-    return fell > expired or rose > int(arrived.sum()) or bool(late.any()) or walk.took_longer
+    anchor = UNTIMED if walk.anchor is None else micros(walk.anchor)
+    late = (seen.first > at) & (seen.times <= anchor)
+    return (
+        fell > expired
+        or rose > arrived(walk, seen)
+        or bool(late.any())
+        or len(walk.numbers) > walk.planned + walk.tops
+    )
 
 
 MOVED = (
@@ -135,10 +174,10 @@ MOVED = (
 )
 
 
-def complete(walk: Walk, best: Moment) -> str:
-    if not best.count:
+def complete(walk: Walk, count: int) -> str:
+    if not count:
         return "Complete: the source lists no events."
-    listed = f"{best.count:,} events the source lists{upto(walk.anchor)}"
+    listed = f"{count:,} events the source lists{upto(walk.anchor)}"
     return f"Complete: the archive holds all {listed}."
 
 

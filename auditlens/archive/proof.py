@@ -5,11 +5,15 @@ that came late, only one was read. But of a moment between two requests much is 
 that was seen before it (in this walk, or by an earlier sync) and was seen again after it stood in
 the listing then, since what a source removes does not return. When these are as many as the
 source counted at that moment, they are all that it listed, and none of them is missing.
+
+A log in which events arrive all the time has no such moment, but there pages overlap. A page
+shows all that stands between its first and its last record, so between two pages that share a
+record nothing is hidden, and a chain of such pages from the newest end to the oldest has seen all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +49,9 @@ class Moment:
 class Sightings:
     """Each record once (sorted keys), its time, and the requests that met it first and last.
 
-    ``first`` is -1 for a record that was held before the sync began.
+    ``first`` is -1 for a record that was held before the sync began. ``meetings`` are places in the
+    listing, of every meeting in the order of the records and then of the requests: which request,
+    and which row of its page; ``begins`` says where the next record begins.
     """
 
     keys: Keys
@@ -53,6 +59,8 @@ class Sightings:
     first: Reads
     last: Reads
     requests: int
+    meetings: tuple[Reads, Reads]
+    begins: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, pages: list[Taken], ends: list[bool]) -> Sightings:
@@ -66,7 +74,9 @@ class Sightings:
         stops = np.append(begins[1:], np.ones(min(1, begins.size), np.bool_))
         met, left = order[begins], order[stops]
         first = np.where(states[met] == NEW, request[met], -1)
-        found = cls(keys[met], times[met], first, request[left], len(pages))
+        row = np.concatenate([np.arange(page.keys.size) for page in pages])
+        meetings = (request[order], row[order])
+        found = cls(keys[met], times[met], first, request[left], len(pages), meetings, begins)
         return found.with_expired(pages, ends)
 
     def with_expired(self, pages: list[Taken], ends: list[bool]) -> Sightings:
@@ -85,7 +95,7 @@ class Sightings:
         for number, oldest in tails:
             here = expired & (self.times >= oldest)
             last[here] = np.maximum(last[here], number)
-        return Sightings(self.keys, self.times, self.first, last, self.requests)
+        return replace(self, last=last)
 
     def moment(self, counts: list[int | None], beyond: int = 0) -> Moment | None:
         """The last moment of which most is known; None where the source gave no count.
@@ -111,6 +121,28 @@ class Sightings:
         met: npt.NDArray[Any] = (self.keys[place] == ids) & (self.last[place] >= at)
         return met
 
-    def latest_new(self) -> int:
-        """The last request that met a record for the first time; -1 when none did."""
-        return int(self.first.max(initial=-1))
+    def chained(self, numbers: list[int], size: int, rose: int, fell: int) -> list[int]:
+        """Of each request a name (its first request) of the chain of pages it belongs to.
+
+        ``numbers`` are those of the pages, ``size`` is the rows of a full one. Two pages are linked
+        by a record they share, if it moved no further than the count ``rose`` or ``fell``: an id
+        that stands in the listing twice links nothing.
+        """
+        request, row = self.meetings
+        same = ~self.begins
+        place = (np.asarray(numbers) - 1)[request] * size + row
+        shift = np.diff(place, prepend=0)
+        linked = np.flatnonzero(same & (shift <= rose) & (shift >= -fell))
+        pairs = np.unique(request[linked - 1] * self.requests + request[linked])
+        chain = list(range(self.requests))
+
+        def head(one: int) -> int:
+            while chain[one] != one:
+                chain[one] = chain[chain[one]]
+                one = chain[one]
+            return one
+
+        for pair in pairs.tolist():
+            one, other = sorted((head(pair // self.requests), head(pair % self.requests)))
+            chain[other] = one
+        return [head(one) for one in range(self.requests)]

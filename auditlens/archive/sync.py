@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.covering import prepare, with_beside
 from auditlens.archive.intake import Intake
-from auditlens.archive.judgement import Verdict, is_saturated, judge, stopped_early
+from auditlens.archive.judgement import Verdict, arrived, is_saturated, judge, stopped_early
 from auditlens.archive.manifest import OutcomeNote
 from auditlens.archive.table import Table
 from auditlens.archive.walk import (
@@ -35,7 +35,7 @@ STEPS = 20
 """Into so many parts the pages are divided when they are read again and again."""
 
 MAX_TOPS = 3
-"""Pages read again to see what arrived during a sync."""
+"""Pages read again to see what arrived during a sync, or a STEPS-th of all pages."""
 
 
 class Flag(Protocol):
@@ -162,10 +162,14 @@ def verified(source: Source, intake: Intake, terms: Terms, found: Walk) -> Verdi
     """
     gone = intake.chain.gone or ()
     found.settle(intake)
-    number, left = 1, found.again(found.sightings().latest_new())
+    number, left = 1, found.again
     if found.count is None or is_saturated(found):
         left = 0
-    planned = len(found.numbers) + left
+    found.planned = len(found.numbers) + left
+    if left and found.moves()[0]:
+        # Where events arrived between all pages, these overlap.
+        verdict = judge(found, intake.ledger, intake.watermark, gone)
+        left = 0 if verdict.outcome == "complete" else left
     while True:
         for _ in range(left):
             number = read_again(source, intake, terms.steps, found, number)
@@ -175,13 +179,15 @@ def verified(source: Source, intake: Intake, terms: Terms, found: Walk) -> Verdi
         if settled or len(found.numbers) >= MAX_READS * found.pages:
             break
         left = max(1, found.pages // STEPS)
-    found.took_longer = len(found.numbers) > planned
-    rose, _ = found.moves()
-    if verdict.outcome == "complete" and rose and not found.took_longer:
-        # What arrived since the first page was read stands at the top.
-        for top in range(1, min(MAX_TOPS, -(-rose // max(1, found.taken[0].keys.size))) + 1):
-            read_again(source, intake, terms.steps, found, top)
-        found.settle(intake)
+    unmet = found.moves()[0] - arrived(found, found.sightings())
+    if verdict.outcome != "complete" or unmet <= 0 or len(found.numbers) > found.planned:
+        return verdict
+    # What arrived since the first page was read stands at the top.
+    pages = -(-unmet // max(1, found.taken[0].keys.size))
+    found.tops = min(max(MAX_TOPS, found.pages // STEPS), pages)
+    for top in range(1, found.tops + 1):
+        read_again(source, intake, terms.steps, found, top)
+    found.settle(intake)
     return judge(found, intake.ledger, intake.watermark, gone)
 
 

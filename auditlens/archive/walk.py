@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from auditlens.archive.intake import Intake, Taken
-from auditlens.archive.ledger import KNOWN, UNTIMED, Met, halves, micros
+from auditlens.archive.ledger import KNOWN, NEW, UNTIMED, Met, halves, micros
 from auditlens.archive.proof import Sightings
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.pages import Page, Source
@@ -64,8 +64,11 @@ class Walk:
 
     ``numbers``, ``counts`` and ``ends`` have one entry a request: which page, the source's count
     with it, whether it was the last page. ``taken`` follows them once pages are told apart.
-    ``short_of`` is the page at which a short walk ended; ``took_longer`` says that proving took
-    more pages than a log at rest needs.
+    ``short_of`` is the page at which a short walk ended; ``first_end``
+    is the request with which the pages had been read for the first time, ``planned`` is
+    how many requests a proof takes when the log is at rest, ``tops`` how many pages were read
+    for what arrived meanwhile, ``latest_new`` the last request that
+    met a new record (-1: none).
     """
 
     endpoint: str = ""
@@ -79,7 +82,11 @@ class Walk:
     whole: bool = False
     tail_first: bool = False
     short_of: int = 0
-    took_longer: bool = False
+    depth: int = 0
+    first_end: int = 0
+    planned: int = 0
+    tops: int = 0
+    latest_new: int = -1
     repeats: int = 0
     began: datetime | None = None
     server_time: datetime | None = None
@@ -92,6 +99,7 @@ class Walk:
     def ask(self, source: Source, intake: Intake, number: int) -> Page:
         """Read the next page and queue it."""
         page, leaves = self.ask_aside(source, intake, number)
+        self.depth = max(self.depth, number)
         fresh = bool(self.met.add(halves(leaves)[0]))
         self.repeats = 0 if fresh or not page.records else self.repeats + 1
         if page.count is not None:
@@ -110,13 +118,12 @@ class Walk:
             self.highest_count = max(self.highest_count, page.count)
         return page, leaves
 
-    def from_the_top(self) -> None:
-        """Begin to read the same pages again."""
-        self.met, self.repeats = Met(), 0
-
     def settle(self, intake: Intake) -> Taken | None:
         """Let the queued pages be told apart; returns the last of them, if any."""
         settled = intake.settle()
+        for number, taken in enumerate(settled, len(self.taken)):
+            if (taken.states == NEW).any():
+                self.latest_new = number
         self.taken.extend(settled)
         return settled[-1] if settled else None
 
@@ -148,11 +155,13 @@ class Walk:
         steps = [after - before for before, after in pairwise(counts)]
         return sum(step for step in steps if step > 0), -sum(step for step in steps if step < 0)
 
-    def again(self, latest_new: int) -> int:
+    @property
+    def again(self) -> int:
         """How many pages must be read again, so that all were read after the last new record."""
-        if latest_new <= 0:
+        if self.latest_new <= 0:
             return 0
-        return 1 if self.tail_first and latest_new == 1 else self.numbers[latest_new] - 1
+        tail = self.tail_first and self.latest_new == 1
+        return 1 if tail else self.numbers[self.latest_new] - 1
 
 
 @dataclass(frozen=True)
@@ -199,6 +208,7 @@ def go_on(
             for each in found.taken[known:]:
                 found.note_reached(each)
         after_page(intake, steps, page, found)
+        found.first_end = len(found.numbers) - 1
         if ended:
             found.whole = True
             return
@@ -224,16 +234,12 @@ def stay_bounded(found: Walk, page: Page) -> None:
 
 def read_again(source: Source, intake: Intake, steps: Steps, found: Walk, number: int) -> int:
     """Read page ``number`` once more; returns the one to read next: after the last, the first."""
-    if number == 1:
-        found.from_the_top()
-    page = found.ask(source, intake, number)
+    page, _ = found.ask_aside(source, intake, number)
     if intake.due:
         found.settle(intake)
     after_page(intake, steps, page, found, again=True)
-    if page.last or not page.records:
-        return 1
-    stay_bounded(found, page)
-    return number + 1
+    # A listing that grows without end while it is read again is begun anew.
+    return 1 if page.last or not page.records or number > 2 * found.depth else number + 1
 
 
 def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:

@@ -142,3 +142,38 @@ def test_an_incremental_sync_of_a_log_at_rest_asks_for_few_pages_twice(
     assert len(workspace.requests) >= 20
     assert len(workspace.requests) <= 1.1 * len(set(workspace.requests))
     assert workspace.ids() <= set(archive.events()["id"])
+
+
+@pytest.mark.parametrize("arriving", [1, 2, 3, 7])
+@pytest.mark.parametrize("size", [4, 7])
+def test_a_log_that_grows_all_the_time_is_proven(arriving, size, make_workspace, tmp_path):
+    """Events that arrive between any two requests push records on, so that pages overlap."""
+    workspace, archive = make_workspace(160, size=size), Archive(tmp_path / "archive")
+    workspace.begin()
+    workspace.script = [lambda it: it.arrive(arriving)] * (300 if arriving < size else 20)
+    outcome = archive.sync(workspace)
+    assert outcome.outcome == "complete"
+    assert workspace.steady <= set(archive.events()["id"])
+    workspace.script = [lambda it: it.arrive(1)] * 300
+    workspace.begin()
+    assert archive.sync(workspace, overlap=timedelta(hours=2)).outcome == "complete"
+    assert workspace.steady <= set(archive.events()["id"])
+
+
+def test_an_event_that_is_listed_twice_links_no_pages(make_workspace, tmp_path):
+    """A double far below makes no bridge over what one removed and one late event hid."""
+    workspace, archive = make_workspace(40), Archive(tmp_path / "archive")
+    times = workspace.listing()
+    for place in range(4, 40, 5):
+        at, _ = workspace.events[times[place]]
+        workspace.numbers += 1
+        workspace.events[workspace.numbers] = (at, workspace.events[times[0]][1])
+    workspace.begin()
+    workspace.script = [
+        lambda it: it.arrive(1),
+        lambda it: None,
+        lambda it: (it.remove(0), it.arrive(age=timedelta(hours=5))),
+    ]
+    outcome = archive.sync(workspace)
+    held = set(archive.events()["id"])
+    assert outcome.outcome != "complete" or workspace.steady <= held
