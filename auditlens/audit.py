@@ -30,7 +30,7 @@ from auditlens.explanation import Explanation, explain_finding
 from auditlens.findings import LEVELS, build_findings
 from auditlens.period import Period
 from auditlens.plots import Plots
-from auditlens.population import draw_events, draw_population, history, log_given, within
+from auditlens.population import Given, draw_events, draw_population, history, log_given, within
 from auditlens.provenance import describe_run, run_time
 from auditlens.rules import RuleOutcome, RuleSet, evaluate, load_rules
 from auditlens.rules.logsource import Scope, log_sources
@@ -92,7 +92,7 @@ class Audit:
     earlier: tuple[SealedMonth, ...] = ()
     directory: Directory | None = None
     scopes: tuple[Scope, ...] = ()
-    source: Archive | Log | pl.DataFrame | None = field(default=None, repr=False, compare=False)
+    source: Given | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def past(self) -> pl.DataFrame:
@@ -186,9 +186,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     return reviewed(audit, journal, earlier)
 
 
-def rules_of(
-    settings: Settings, events: pl.DataFrame, source: Archive | Log | pl.DataFrame
-) -> RuleSet:
+def rules_of(settings: Settings, events: pl.DataFrame, source: Given) -> RuleSet:
     """The rules of the settings; without them the shipped ones of the log's products."""
     roots = rule_roots(settings, products=products(events, source))
     return load_rules(roots, placeholders=settings.placeholders, skip_broken=settings.skip_broken)
@@ -199,7 +197,7 @@ def judged(
     events: pl.DataFrame,
     period: Period,
     settings: Settings,
-    source: Archive | Log | pl.DataFrame,
+    source: Given,
 ) -> RuleOutcome:
     """What the rules say of the events, each of its own log source."""
     return evaluate(
@@ -212,7 +210,7 @@ def judged(
     )
 
 
-def profiles_of(source: Archive | Log | pl.DataFrame) -> tuple[Profile, ...]:
+def profiles_of(source: Given) -> tuple[Profile, ...]:
     """The profile that a log's files were read by, where one was given."""
     return (source.profile,) if isinstance(source, Log) and source.profile else ()
 
@@ -224,7 +222,7 @@ def period_of(period: Period | str, settings: Settings) -> Period:
 
 
 def known_before(
-    source: Archive | Log | pl.DataFrame,
+    source: Given,
     period: Period,
     settings: Settings,
     given: DirectoryHistory | None,
@@ -299,9 +297,7 @@ def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SealedMonth] = ()
     )
 
 
-def journal_of(
-    source: Archive | Log | pl.DataFrame, settings: Settings, given: Journal | Path | str | None
-) -> Journal:
+def journal_of(source: Given, settings: Settings, given: Journal | Path | str | None) -> Journal:
     """The journal given, else the one in the settings, else the one beside the archive."""
     if isinstance(given, Journal):
         return given
@@ -311,9 +307,7 @@ def journal_of(
     return Journal() if path is None else read_journal(path)
 
 
-def signed_before(
-    source: Archive | Log | pl.DataFrame, journal: Journal, period: Period
-) -> tuple[SealedMonth, ...]:
+def signed_before(source: Given, journal: Journal, period: Period) -> tuple[SealedMonth, ...]:
     """The signed months before the period, from the folder beside the journal.
 
     Raises IntegrityError when they are not those that the archive's head covers.
@@ -326,7 +320,7 @@ def signed_before(
     return months_before(read_ledger(folder), period)
 
 
-def products(events: pl.DataFrame, source: Archive | Log | pl.DataFrame) -> tuple[str, ...]:
+def products(events: pl.DataFrame, source: Given) -> tuple[str, ...]:
     """The shipped folders of rules that are about the log: those of its products.
 
     An archive is Secoda's, and so is taken to be a frame that names no generation.

@@ -98,7 +98,7 @@ def table_given(source: object) -> pl.DataFrame:
 
 
 def draw_population(
-    source: Archive | Log | pl.DataFrame,
+    source: Given,
     period: Period,
     settings: Settings,
     run_at: datetime,
@@ -159,7 +159,7 @@ def how_classified(events: pl.DataFrame) -> dict[str, Any]:
 
 
 def draw_events(
-    source: Archive | Log | pl.DataFrame, period: Period, settings: Settings, run_at: datetime
+    source: Given, period: Period, settings: Settings, run_at: datetime
 ) -> pl.DataFrame:
     """The events of the period and of the history before it, classified and sorted."""
     window = history(period, settings)
@@ -172,7 +172,7 @@ def drawn(events: pl.DataFrame, window: Period) -> pl.DataFrame:
     return within(events, window).sort("created_at", "id", "leaf")
 
 
-def dated_events(source: Archive | Log | pl.DataFrame, run_at: datetime) -> pl.DataFrame:
+def dated_events(source: Given, run_at: datetime) -> pl.DataFrame:
     """All events that belong to their date, classified; a frame was pulled at ``run_at``."""
     if isinstance(source, Archive):
         return source.events(ALL)

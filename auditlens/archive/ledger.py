@@ -23,7 +23,6 @@ __all__ = [
     "Ledger",
     "Met",
     "Times",
-    "count_distinct",
     "halves",
     "keys_of",
     "micros",
@@ -233,11 +232,6 @@ def first_of_each(ordered: Keys) -> npt.NDArray[np.bool_]:
     first = np.ones(ordered.size, np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     return first
-
-
-def count_distinct(keys: Keys) -> int:
-    """How many different keys there are."""
-    return int(first_of_each(np.sort(keys)).sum())
 
 
 def halves(leaves: Sequence[bytes]) -> tuple[Keys, Keys]:
