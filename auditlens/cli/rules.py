@@ -11,11 +11,9 @@ from auditlens.cli.backtest import backtest
 from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, settings_of
 from auditlens.cli.rule_options import known, loaded, path_argument, product_option
-from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
     from auditlens.rules import RuleSet
-    from auditlens.rules.testrun import TestResult
 
 __all__ = ["rules"]
 
@@ -140,28 +138,20 @@ def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fai
 @product_option
 @click.option("--coverage", is_flag=True, help="Which parts of a rule no test answers both ways.")
 @click.option("--mutate", is_flag=True, help="Change each part and demand that a test fails.")
-@click.option(
-    "--engine",
-    type=click.Choice(("polars", "duckdb", "spark")),
-    default="polars",
-    show_default=True,
-    help="Try portable rules on another engine as well: it must select what Polars selects.",
-)
 @json_option
 @click.pass_context
 def test_rules(
     ctx: click.Context, /, path: Path | None, product: str, coverage: bool, mutate: bool,
-    engine: str, as_json: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Run the tests that stand beside the rules, with the real engine."""
     from dataclasses import asdict
 
     from auditlens.cli.terminal import print_json
+    from auditlens.rules.testrun import run_tests
 
-    if engine != "polars" and (coverage or mutate):
-        raise UsageError("--coverage and --mutate run on Polars", fix="Leave --engine out")
     found = loaded(path, product)
-    results = tried(found, engine)
+    results = run_tests(found)
     failed = [result for result in results if not result.passed]
     document: dict[str, Any] = {"tests": [asdict(one) for one in results], "failed": len(failed)}
     if coverage:
@@ -173,16 +163,6 @@ def test_rules(
     else:
         tell(document)
     ctx.exit(1 if failed else 0)
-
-
-def tried(found: RuleSet, engine: str) -> tuple[TestResult, ...]:
-    if engine == "polars":
-        from auditlens.rules.testrun import run_tests
-
-        return run_tests(found)
-    from auditlens.rules.engines import run_tests_on
-
-    return run_tests_on(found, engine)
 
 
 def uncovered(found: RuleSet) -> list[dict[str, Any]]:
@@ -220,12 +200,8 @@ def tell(document: dict[str, Any]) -> None:
         for one in alive:
             click.echo(f"{one['rule']}: no test notices: {visible(one['change'])}")
         click.echo(f"{len(document['mutants']) - len(alive)} of {len(document['mutants'])} killed")
-    skipped = [one for one in document["tests"] if one["skipped"]]
-    for rule, reason in dict.fromkeys((one["rule"], one["message"]) for one in skipped):
-        click.echo(f"{rule}: not run: {visible(reason)}")
-    passed = len(document["tests"]) - document["failed"] - len(skipped)
-    more = f", {len(skipped)} not run" if skipped else ""
-    click.echo(f"{passed} passed, {document['failed']} failed{more}")
+    passed = len(document["tests"]) - document["failed"]
+    click.echo(f"{passed} passed, {document['failed']} failed")
 
 
 @examples(

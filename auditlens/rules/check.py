@@ -15,7 +15,6 @@ from auditlens.errors import DocumentError, DocumentErrors
 from auditlens.rules.lint import filter_lints, lints
 from auditlens.rules.load import load_rules
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
-from auditlens.rules.portable import portability
 from auditlens.rules.problem import SEVERITIES, Problem
 from auditlens.rules.rule import Rule, RuleSet
 
@@ -42,13 +41,12 @@ class CheckOutcome:
         return pl.DataFrame(rows, schema=schema)
 
     def rule_table(self) -> pl.DataFrame:
-        """Return one row a rule: where it can run, and which data it needs."""
+        """Return one row a rule: which data it needs, and whether it is on."""
         rules = self.rules.rules if self.rules else ()
         return pl.DataFrame(
             {
                 "name": [rule.name for rule in rules],
                 "kind": [rule.kind for rule in rules],
-                "portability": [portability(self.rules, rule) for rule in rules if self.rules],
                 "data": [rule.data for rule in rules],
                 "enabled": [rule.enabled for rule in rules],
                 "reason_off": [rule.reason_off for rule in rules],

@@ -1,4 +1,4 @@
-"""Regular expressions: one dialect, bounded size, the same meaning in every target.
+"""Regular expressions: one dialect and a bounded size.
 
 The dialect is RE2's. Rust's engine (Polars) reads a few signs otherwise: character classes are
 Unicode there, and ``[a&&b]``, ``[a--b]`` and a nested ``[`` are set operations. ``rust_regex``
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MAX_LENGTH", "MAX_REPEAT", "check_regex", "portable_regex", "rust_regex"]
+__all__ = ["MAX_LENGTH", "MAX_REPEAT", "check_regex", "rust_regex"]
 
 MAX_LENGTH = 4096
 MAX_REPEAT = 1000
@@ -42,23 +42,17 @@ def check_regex(regex: str, flags: str) -> str:
 def rust_regex(regex: str, flags: str) -> str:
     """Rewrite an RE2 pattern for Rust's engine, flags put in front."""
     prefix = f"(?{flags})" if flags else ""
-    return prefix + rewritten(regex, boundary=r"(?-u:\b)", negative=r"(?-u:\B)")
+    return prefix + rewritten(regex)
 
 
-def portable_regex(regex: str, flags: str) -> str:
-    """Rewrite a pattern for RE2 and Java alike: character classes spelled out in ASCII."""
-    prefix = f"(?{flags})" if flags else ""
-    return prefix + rewritten(regex, boundary=r"\b", negative=r"\B")
-
-
-def rewritten(regex: str, *, boundary: str, negative: str) -> str:
+def rewritten(regex: str) -> str:
     out: list[str] = []
     at = 0
     while at < len(regex):
         sign = regex[at]
         if sign == "\\":
             following = regex[at + 1 : at + 2]
-            out.append(escape(following, boundary, negative))
+            out.append(escape(following))
             at += 2
         elif sign == "[":
             text, at = character_class(regex, at)
@@ -72,14 +66,12 @@ def rewritten(regex: str, *, boundary: str, negative: str) -> str:
     return "".join(out)
 
 
-def escape(letter: str, boundary: str, negative: str) -> str:
+def escape(letter: str) -> str:
     if letter.lower() in ASCII_CLASSES and letter:
         caret = "^" if letter.isupper() else ""
         return f"[{caret}{ASCII_CLASSES[letter.lower()]}]"
-    if letter == "b":
-        return boundary
-    if letter == "B":
-        return negative
+    if letter in ("b", "B"):
+        return rf"(?-u:\{letter})"
     # An escaped sign that means itself stays escaped; Rust refuses \< and \> as word edges.
     return letter if letter in "<>\"'`~#&% @!,:;=/" and letter else "\\" + letter
 

@@ -18,7 +18,7 @@ from auditlens.rules.load import load_rules
 from auditlens.rules.rule import Rule, RuleSet
 from auditlens.rules.sidecar import START, Case, read_cases, sidecar_path
 
-__all__ = ["TestResult", "faulty", "filled_rules", "run_case", "run_tests", "sidecars"]
+__all__ = ["TestResult", "filled_rules", "run_case", "run_tests", "sidecars"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class TestResult:
     """What became of one case: ``passed``, and in words what was found instead.
 
     ``detail`` says, for the first events of a failed case, which test of the rule was true.
-    ``skipped`` cases were not run; the message says why.
     """
 
     __test__ = False
@@ -38,7 +37,6 @@ class TestResult:
     path: Path
     line: int
     detail: str = ""
-    skipped: bool = False
 
 
 def filled_rules(rules: RuleSet, one: Case) -> tuple[RuleSet, Case]:
@@ -94,15 +92,12 @@ def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...
     results: list[TestResult] = []
     for rule, cases in sidecars(rules):
         if isinstance(cases, DocumentError):
-            results.append(faulty(rule, cases))
+            results.append(
+                TestResult(rule.name, "", False, str(cases), sidecar_path(rule.path), cases.line)
+            )
         else:
             results.extend(run_case(rules, one, timezone=timezone) for one in cases)
     return tuple(results)
-
-
-def faulty(rule: Rule, error: DocumentError) -> TestResult:
-    """Make the result of a sidecar that cannot be read."""
-    return TestResult(rule.name, "", False, str(error), sidecar_path(rule.path), error.line)
 
 
 def sidecars(rules: RuleSet) -> Iterator[tuple[Rule, tuple[Case, ...] | DocumentError]]:

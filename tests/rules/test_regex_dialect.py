@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import re2
 
-from auditlens.rules.regex import check_regex, portable_regex, rust_regex
+from auditlens.rules.regex import check_regex, rust_regex
 
 PARTS = [
     "a", "b", "Z", "é", "5", "_", "-", " ", ".", r"\.", r"\d", r"\D", r"\w", r"\W", r"\s", r"\S",
@@ -32,21 +32,15 @@ def texts(rng):
     return ["".join(rng.choices(LETTERS, k=rng.randint(0, 8))) for _ in range(40)]
 
 
-@pytest.mark.parametrize("rewrite", [rust_regex, portable_regex])
-def test_rewritten_patterns_mean_what_re2_means(rewrite):
+def test_rewritten_patterns_mean_what_re2_means():
     """Hundreds of patterns over texts of every kind of sign."""
     rng = random.Random(5)
-    tried = 0
     for _ in range(500):
         regex, flags = pattern(rng), rng.choice(["", "", "i", "m", "s", "is"])
         theirs = re2.compile(f"(?{flags})" + regex if flags else regex)
-        if rewrite is portable_regex and any(one in regex for one in (r"\b", r"\B")):
-            continue  # RE2 itself runs these there; only Rust needs another spelling
         sample = texts(rng)
-        ours = pl.Series(sample).str.contains(rewrite(regex, flags)).to_list()
+        ours = pl.Series(sample).str.contains(rust_regex(regex, flags)).to_list()
         assert ours == [theirs.search(one) is not None for one in sample], (regex, flags)
-        tried += 1
-    assert tried > 300
 
 
 @pytest.mark.parametrize(

@@ -235,12 +235,9 @@ def test_faults_become_problems_in_every_format(folder):
     assert suite.attrib["failures"] == "1"
 
 
-def test_portability_and_data_are_named_per_rule():
-    """The shipped rules say where they run and what they need."""
-    table = check_rules().rule_table()
-    assert set(table["portability"].str.split(":").list.first()) <= {
-        "Polars, DuckDB, PySpark", "Polars only"}  # fmt: skip
-    assert set(table["data"]) <= {"A", "B", "C"}
+def test_the_data_a_rule_needs_is_named():
+    """Seen, likely or never seen in the log."""
+    assert set(check_rules().rule_table()["data"]) <= {"A", "B", "C"}
 
 
 def test_explain_says_what_a_negated_selector_means(folder):
