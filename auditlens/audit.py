@@ -32,9 +32,15 @@ from auditlens.period import Period
 from auditlens.plots import Plots
 from auditlens.population import Given, draw_events, draw_population, history, log_given, within
 from auditlens.provenance import describe_run, run_time
-from auditlens.rules import RuleOutcome, RuleSet, evaluate, load_rules
-from auditlens.rules.logsource import Scope, log_sources
-from auditlens.rules.roots import rule_roots
+from auditlens.rules import (
+    RuleOutcome,
+    RuleSet,
+    Scope,
+    evaluate,
+    load_rules,
+    log_sources,
+    rule_roots,
+)
 from auditlens.seals import FOLDER, read_ledger
 from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log

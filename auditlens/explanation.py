@@ -172,7 +172,8 @@ def event_days(events: pl.DataFrame, finding: Mapping[str, Any], zone: str) -> t
 
 
 def told(rules: RuleSet, rule: Rule) -> RuleTold:
-    from auditlens.rules.english import explain
+
+    from auditlens.rules import explain_rule
 
     return RuleTold(
         id=rule.id,
@@ -180,7 +181,7 @@ def told(rules: RuleSet, rule: Rule) -> RuleTold:
         title=rule.title,
         level=rule.level,
         description=rule.description,
-        condition=explain(rules, rule.id),
+        condition=explain_rule(rules, rule.id),
         falsepositives=rule.falsepositives,
         path=rule.path.name,
     )

@@ -19,8 +19,7 @@ import polars as pl
 
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.period import Period
-from auditlens.rules import evaluate, load_rules
-from auditlens.rules.rule import RuleSet
+from auditlens.rules import RuleSet, evaluate, load_rules
 from benchmarks import Row
 
 EVENTS = 1_000_000

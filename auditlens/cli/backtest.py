@@ -44,7 +44,7 @@ def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Pa
     from datetime import UTC
 
     from auditlens.cli.terminal import print_json, table
-    from auditlens.rules.backtest import backtest as run
+    from auditlens.rules import backtest as run
 
     rules = loaded(path, product, skip_broken=bool(skip_broken))
     settings = settings_of(archive=archive)

@@ -36,7 +36,7 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
     from auditlens.cli.check import print_findings
     from auditlens.cli.terminal import note, progress
     from auditlens.provenance import run_time
-    from auditlens.rules.roots import roots_read
+    from auditlens.rules import roots_read
     from auditlens.signoff.making import Making, write_report
     from auditlens.simulator import demo_workspace, serve
     from auditlens.sources import SecodaSource

@@ -193,8 +193,7 @@ def matching(scope: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def loaded(settings: Settings, rules_path: Path | None) -> RuleSet:
-    from auditlens.rules import load_rules
-    from auditlens.rules.roots import rule_roots
+    from auditlens.rules import load_rules, rule_roots
 
     return load_rules(
         rule_roots(settings, rules_path),

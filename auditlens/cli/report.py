@@ -47,7 +47,7 @@ def report(
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
     from auditlens.cli.terminal import print_json
     from auditlens.report.own_templates import read_templates
-    from auditlens.rules.roots import roots_read
+    from auditlens.rules import roots_read
     from auditlens.signoff.making import write_report
 
     own = read_templates(templates) if templates else None

@@ -31,8 +31,7 @@ product_option = click.option(
 
 def loaded(path: Path | None, product: str, *, skip_broken: bool = False) -> RuleSet:
     """The rules of PATH, of the settings, or the shipped ones of a product."""
-    from auditlens.rules import load_rules
-    from auditlens.rules.roots import rule_roots
+    from auditlens.rules import load_rules, rule_roots
 
     settings = settings_of()
     roots = rule_roots(settings, path, products=(product,))

@@ -63,7 +63,7 @@ def list_rules(path: Path | None, product: str, as_json: bool) -> None:
 @product_option
 def show_rule(name: str, path: Path | None, product: str) -> None:
     """Print the rule called NAME (or with that id) as it is written."""
-    from auditlens.rules.draft import rule_source
+    from auditlens.rules import rule_source
 
     found = loaded(path, product)
     click.echo(rule_source(found, known(found, name))[1], nl=False)
@@ -76,12 +76,12 @@ def show_rule(name: str, path: Path | None, product: str) -> None:
 @click.argument("name")
 @path_argument
 @product_option
-def explain_rule(name: str, path: Path | None, product: str) -> None:
+def explain(name: str, path: Path | None, product: str) -> None:
     """Say in plain English what the rule called NAME looks for, and what it is built on."""
-    from auditlens.rules.english import explain
+    from auditlens.rules import explain_rule
 
     found = loaded(path, product)
-    click.echo(explain(found, known(found, name)))
+    click.echo(explain_rule(found, known(found, name)))
 
 
 @examples(
@@ -109,8 +109,7 @@ def explain_rule(name: str, path: Path | None, product: str) -> None:
 def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fail_on: str) -> None:
     """Look for faults, doubtful places and departures from convention in rules."""
     from auditlens.cli.terminal import print_json, visible
-    from auditlens.rules.check import check_rules
-    from auditlens.rules.roots import rule_roots
+    from auditlens.rules import check_rules, rule_roots
 
     settings = settings_of()
     roots = rule_roots(settings, path, products=(product,))
@@ -148,7 +147,7 @@ def test_rules(
     from dataclasses import asdict
 
     from auditlens.cli.terminal import print_json
-    from auditlens.rules.testrun import run_tests
+    from auditlens.rules import run_tests
 
     found = loaded(path, product)
     results = run_tests(found)
@@ -168,16 +167,16 @@ def test_rules(
 def uncovered(found: RuleSet) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from auditlens.rules.cover import leaf_cover
+    from auditlens.rules import leaf_coverage
 
-    covers = [one for rule in found.rules for one in leaf_cover(found, rule)]
+    covers = [one for rule in found.rules for one in leaf_coverage(found, rule)]
     return [asdict(one) for one in covers if not one.covered]
 
 
 def mutants(found: RuleSet) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from auditlens.rules.mutate import mutate
+    from auditlens.rules import mutate
 
     return [asdict(one) for rule in found.rules for one in mutate(found, rule)]
 
@@ -217,7 +216,7 @@ def coverage(path: Path | None, product: str, navigator: bool, as_json: bool) ->
     import json
 
     from auditlens.cli.terminal import print_json, table
-    from auditlens.rules.reach import attack_map, framework_map, navigator_layer
+    from auditlens.rules import attack_map, framework_map, navigator_layer
 
     found = loaded(path, product)
     if navigator:
@@ -260,7 +259,7 @@ def coverage(path: Path | None, product: str, navigator: bool, as_json: bool) ->
 )
 def new_rule(name: str, kind: str, folder: Path) -> None:  # fmt: skip
     """Write a rule called NAME, with its tests, to start from."""
-    from auditlens.rules.draft import draft_rule
+    from auditlens.rules import draft_rule
 
     for path in draft_rule(name, folder, kind=kind):
         click.echo(path)

@@ -81,7 +81,7 @@ def sign_off(
     """
     from auditlens.archive import Archive
     from auditlens.cli.terminal import print_json
-    from auditlens.rules.roots import roots_read
+    from auditlens.rules import roots_read
     from auditlens.seals import signers_of
     from auditlens.signoff.sign import STATEMENT, Terms
     from auditlens.signoff.sign import sign_off as sign

@@ -38,7 +38,7 @@ from auditlens.period import Period
 from auditlens.population import draw_population
 from auditlens.provenance import run_time
 from auditlens.report.folder import MANIFEST, write_folder
-from auditlens.rules.roots import roots_read
+from auditlens.rules import roots_read
 from auditlens.seals import FOLDER
 from auditlens.settings import Settings, require_trusted
 from auditlens.signoff.making import Making, files_of

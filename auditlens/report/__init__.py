@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from auditlens.audit import Audit
     from auditlens.report.facts import Facts
-    from auditlens.rules.samples import Samples
+    from auditlens.rules import Samples
 
 __all__ = ["Report", "Review"]
 

@@ -21,8 +21,7 @@ from auditlens.report.identity import WITHHELD, check_mode, labels, veil_events,
 from auditlens.report.past import past_findings
 from auditlens.report.recorded import Recorded, recorded
 from auditlens.report.review import Review
-from auditlens.rules.logsource import Scope
-from auditlens.rules.samples import Samples, samples_of
+from auditlens.rules import Samples, Scope, samples_of
 
 __all__ = ["Facts", "facts_of", "file_name"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from auditlens.report.facts import STRONGEST_FIRST, Facts
 from auditlens.report.rulebook import RuleRow, RuleSummary
 from auditlens.report.wording import percent
-from auditlens.rules.samples import NO_SAMPLES, Samples
+from auditlens.rules import NO_SAMPLES, Samples
 
 __all__ = ["RAN", "RULES_FILE", "rule_rows", "rule_summary"]
 

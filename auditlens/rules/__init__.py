@@ -1,7 +1,76 @@
-"""Rules: Sigma documents and behaviours, loaded strictly, run on Polars frames."""
+"""Rules: Sigma documents and behaviours, loaded strictly, run on Polars frames.
 
-from auditlens.rules.evaluate import RuleOutcome, evaluate
-from auditlens.rules.load import load_rules
-from auditlens.rules.rule import Rule, RuleSet
+What other rooms, tests and tools may use stands here; everything else is the room's own.
+"""
 
-__all__ = ["Rule", "RuleOutcome", "RuleSet", "evaluate", "load_rules"]
+from auditlens.rules.coverage import attack_map, framework_map, navigator_layer
+from auditlens.rules.draft import draft_rule
+from auditlens.rules.engine import HEALTH_SCHEMA, RuleOutcome, evaluate
+from auditlens.rules.episodes import EPISODE_SCHEMA
+from auditlens.rules.explain import explain_rule
+from auditlens.rules.lint import check_rules
+from auditlens.rules.logsource import LogSource, Scope, log_sources, origins
+from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
+from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, Threshold
+from auditlens.rules.ruleset import (
+    RuleSet,
+    load_documents,
+    load_rules,
+    roots_read,
+    rule_files,
+    rule_roots,
+    rule_source,
+)
+from auditlens.rules.sidecar import NO_SAMPLES, Samples, read_cases, samples_of, sidecar_path
+from auditlens.rules.testing import (
+    backtest,
+    explain_failure,
+    leaf_coverage,
+    mutate,
+    run_case,
+    run_tests,
+    trace,
+)
+
+__all__ = [
+    "DATE_KEYS",
+    "EPISODE_SCHEMA",
+    "HEALTH_SCHEMA",
+    "NO_SAMPLES",
+    "STRICT_KEYS",
+    "Behaviour",
+    "Correlation",
+    "Detection",
+    "LogSource",
+    "Rule",
+    "RuleOutcome",
+    "RuleSet",
+    "Samples",
+    "Scope",
+    "Threshold",
+    "attack_map",
+    "backtest",
+    "check_rules",
+    "draft_rule",
+    "evaluate",
+    "explain_failure",
+    "explain_rule",
+    "framework_map",
+    "leaf_coverage",
+    "load_documents",
+    "load_rules",
+    "log_sources",
+    "mutate",
+    "navigator_layer",
+    "origins",
+    "read_cases",
+    "roots_read",
+    "rule_files",
+    "rule_roots",
+    "rule_source",
+    "run_case",
+    "run_tests",
+    "samples_of",
+    "sidecar_path",
+    "trace",
+]

@@ -1,4 +1,4 @@
-"""``rules new`` and ``rules show``: a rule to start from, and a rule as it is written."""
+"""``rules new``: a rule and its tests, to start from."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from auditlens.errors import UsageError
-from auditlens.rules.rule import Rule, RuleSet
 
-__all__ = ["draft_rule", "rule_source"]
+__all__ = ["draft_rule"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{8,68}[a-z0-9]")
 
@@ -126,11 +125,3 @@ def draft_rule(
     path.write_text(HEAD.format(**values) + BODIES[kind] + EXTRA.format(**values), encoding="utf-8")
     tests.write_text(TESTS.format(**values), encoding="utf-8")
     return path, tests
-
-
-def rule_source(rules: RuleSet, key: str) -> tuple[Rule, str]:
-    """Return a rule and its document as it is written. Raises KeyError for an unknown rule."""
-    rule = rules[key]
-    lines = rule.path.read_text(encoding="utf-8").splitlines(keepends=True)
-    after = (n for n, line in enumerate(lines) if n >= rule.line and line.startswith("---"))
-    return rule, "".join(lines[rule.line - 1 : next(after, len(lines))])

@@ -2,37 +2,214 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from auditlens.documents import Document
+from auditlens.directory import MARKS
+from auditlens.documents import Document, read_documents
+from auditlens.errors import DocumentError, DocumentErrors
 from auditlens.events.columns import EVENT_SCHEMA
-from auditlens.rules.attack import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
 from auditlens.rules.condition import Keyword, Match, Number, Text, leaves
-from auditlens.rules.problem import Problem
-from auditlens.rules.records import nearest, unknown_field
-from auditlens.rules.rule import Correlation, Detection, Rule
-from auditlens.rules.scan import Scan
-from auditlens.rules.selections import items
+from auditlens.rules.coverage import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
+from auditlens.rules.detection import items
+from auditlens.rules.matching import Matcher
+from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
+from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
+from auditlens.rules.ruleset import RuleSet, load_rules
 
-__all__ = ["filter_lints", "lints"]
+__all__ = [
+    "SEVERITIES",
+    "CheckOutcome",
+    "Problem",
+    "check_rules",
+    "filter_remarks",
+    "nearest_field",
+    "rule_remarks",
+    "sigmahq_remarks",
+    "unknown_field",
+]
+
+SEVERITIES = ("error", "warning", "note")
+"""Gravest first: the rule cannot be trusted; it may not mean what it says; worth knowing."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A remark: how grave, a code for it, what was found, where, and what would be right."""
+
+    severity: str
+    code: str
+    message: str
+    path: Path
+    line: int
+    column: int
+    rule: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.path}:{self.line}:{self.column}: {self.severity} [{self.code}] {self.message}"
+        )
+        return f"{text}. {self.fix}" if self.fix else text
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What was found: problems in the order of files and lines, and the rules that loaded."""
+
+    problems: tuple[Problem, ...]
+    rules: RuleSet | None
+
+    def worst(self) -> str:
+        """Return the gravest severity found, or an empty text."""
+        found = {problem.severity for problem in self.problems}
+        return next((one for one in SEVERITIES if one in found), "")
+
+    def table(self) -> pl.DataFrame:
+        """Return one row a problem."""
+        rows = [asdict(problem) | {"path": problem.path.as_posix()} for problem in self.problems]
+        names = ("severity", "code", "message", "path", "line", "column", "rule", "fix")
+        schema = {name: pl.Int64 if name in ("line", "column") else pl.String for name in names}
+        return pl.DataFrame(rows, schema=schema)
+
+    def rule_table(self) -> pl.DataFrame:
+        """Return one row a rule: which data it needs, and whether it is on."""
+        rules = self.rules.rules if self.rules else ()
+        return pl.DataFrame(
+            {
+                "name": [rule.name for rule in rules],
+                "kind": [rule.kind for rule in rules],
+                "data": [rule.data for rule in rules],
+                "enabled": [rule.enabled for rule in rules],
+                "reason_off": [rule.reason_off for rule in rules],
+            },
+            schema_overrides={"enabled": pl.Boolean},
+        )
+
+    def sarif(self) -> str:
+        """Return the problems as a SARIF 2.1.0 document."""
+        return json.dumps(sarif_document(self.problems), indent=2, ensure_ascii=False)
+
+    def junit(self) -> str:
+        """Return the problems as a JUnit document, a test case a rule."""
+        return junit_document(self.problems, self.rules.rules if self.rules else ())
+
+
+def check_rules(
+    path: Path | str | Sequence[Path] | None = None,
+    *,
+    product: str = "secoda",
+    placeholders: Mapping[str, Sequence[str]] | None = None,
+) -> CheckOutcome:
+    """Load the rules and look for faults, doubtful places and departures from convention.
+
+    Faults in documents are returned as problems of severity ``error``, not raised. UsageError
+    still says that there is nothing to check.
+    """
+    try:
+        rules = load_rules(path, product=product, placeholders=placeholders)
+    except DocumentErrors as errors:
+        found = [problem_of(error) for error in errors.errors]
+        return CheckOutcome(tuple(sorted(found, key=problem_order)), None)
+    found = list(set_remarks(rules))
+    return CheckOutcome(tuple(sorted(found, key=problem_order)), rules)
+
+
+def problem_order(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.path.as_posix(), problem.line, problem.column, problem.code
+
+
+def problem_of(error: DocumentError) -> Problem:
+    return Problem("error", "invalid", error.message, error.path, error.line, error.column,
+                   "", error.fix)  # fmt: skip
+
+
+def set_remarks(rules: RuleSet) -> Iterator[Problem]:
+    """Yield the remarks on every document of the set."""
+    by_place = {(rule.path, rule.line): rule for rule in rules.rules}
+    for path in rules.files:
+        for document in read_documents(path, date_keys=DATE_KEYS, strict_keys=STRICT_KEYS):
+            rule = by_place.get((path, document.marks.get((), (1, 1))[0]))
+            if rule is not None:
+                yield from rule_remarks(document, rule, product_of(rules, rule))
+            else:
+                yield from filter_remarks(document)
+
+
+def product_of(rules: RuleSet, rule: Rule) -> str | None:
+    """Return the product of a rule's events: of a window or a behaviour, that of its rules."""
+    while rule.references_to:
+        rule = rules[rule.references_to[0]]
+    return rule.logsource.product
+
+
+def sarif_document(problems: Sequence[Problem]) -> dict[str, Any]:
+    levels = {"error": "error", "warning": "warning", "note": "note"}
+    results = [
+        {
+            "ruleId": problem.code,
+            "level": levels[problem.severity],
+            "message": {"text": f"{problem.message}. {problem.fix}".rstrip(". ") + "."},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": problem.path.as_posix()},
+                        "region": {
+                            "startLine": max(1, problem.line),
+                            "startColumn": max(1, problem.column),
+                        },
+                    }
+                }
+            ],
+        }
+        for problem in problems
+    ]
+    codes = sorted({problem.code for problem in problems})
+    driver = {"name": "auditlens rules check", "rules": [{"id": code} for code in codes]}
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+
+
+def junit_document(problems: Sequence[Problem], rules: Sequence[Rule]) -> str:
+    from xml.sax.saxutils import escape, quoteattr
+
+    by_file: dict[str, list[Problem]] = {rule.path.as_posix(): [] for rule in rules}
+    for problem in problems:
+        by_file.setdefault(problem.path.as_posix(), []).append(problem)
+    failed = sum(any(p.severity == "error" for p in found) for found in by_file.values())
+    lines = [f'<testsuite name="rules check" tests="{len(by_file)}" failures="{failed}">']
+    for path, found in by_file.items():
+        lines.append(f"  <testcase classname={quoteattr(path)} name={quoteattr(Path(path).stem)}>")
+        for problem in found:
+            tag = "failure" if problem.severity == "error" else "system-out"
+            lines.append(f"    <{tag}>{escape(str(problem))}</{tag}>")
+        lines.append("  </testcase>")
+    return "\n".join([*lines, "</testsuite>"]) + "\n"
+
 
 RETENTION_DAYS = 90
-Found = Iterator[Problem]
+Remarks = Iterator[Problem]
 
 
-def lints(document: Document, rule: Rule, product: str | None) -> Found:
+def rule_remarks(document: Document, rule: Rule, product: str | None) -> Remarks:
     """Yield every remark on one rule; ``product`` is whose events it is about in the end."""
-    checks: tuple[Callable[[Document, Rule], Found], ...] = (
-        tags, actions, modifiers, selections, catch_alls, empty_events, windows, metadata
+    checks: tuple[Callable[[Document, Rule], Remarks], ...] = (
+        tags, actions, modifiers, selections, catch_alls, empty_events, time_spans, metadata
     )  # fmt: skip
     for one in checks:
         yield from one(document, rule)
-    yield from fields(document, rule, product)
+    yield from unknown_fields(document, rule, product)
     yield from sidecar(document, rule)
     yield from conventions(document, rule)
 
@@ -45,7 +222,7 @@ def remark(
     return Problem(severity, code, message, document.path, error.line, error.column, rule.name, fix)
 
 
-def filter_lints(document: Document) -> Found:
+def filter_remarks(document: Document) -> Remarks:
     """A filter without ``not`` keeps what it names, where most authors mean to leave it out."""
     condition = str(document.data["filter"].get("condition"))
     if not re.search(r"\bnot\b", condition):
@@ -58,7 +235,7 @@ def filter_lints(document: Document) -> Found:
         )  # fmt: skip
 
 
-def tags(document: Document, rule: Rule) -> Found:
+def tags(document: Document, rule: Rule) -> Remarks:
     """ATT&CK ids and tactics against the bundled table."""
     for n, tag in enumerate(rule.tags):
         name = tag.removeprefix("attack.").lower()
@@ -83,11 +260,11 @@ def tactic_named(rule: Rule, technique: str) -> bool:
     return any(f"attack.{tactic}" in rule.tags for tactic in TECHNIQUES[technique][1])
 
 
-def fields(document: Document, rule: Rule, product: str | None) -> Found:
+def unknown_fields(document: Document, rule: Rule, product: str | None) -> Remarks:
     """Fields that no event has; ``product`` is the log source, of a window that of its rules."""
     for name in rule.fields:
         if unknown_field(name, product):
-            near = nearest(name, product)
+            near = nearest_field(name, product)
             free = "Write metadata.NAME for a field of the record's own"
             yield remark(document, rule, "error", "unknown-field",
                          f"no event has the field '{name}'", *place_of(document, name),
@@ -108,7 +285,7 @@ def place_of(document: Document, field: str) -> tuple[str | int, ...]:
     return ("correlation",) if "correlation" in document.data else ()
 
 
-def actions(document: Document, rule: Rule) -> Found:
+def actions(document: Document, rule: Rule) -> Remarks:
     """Values of ``action`` and ``action_group`` that the classifier never gives."""
     if rule.logsource.product != "secoda" or not isinstance(rule.body, Detection):
         return
@@ -133,19 +310,19 @@ def actions(document: Document, rule: Rule) -> Found:
             )
 
 
-def tested(document: Document) -> Iterator[tuple[tuple[str | int, ...], str | None, Any]]:
+def detection_items(document: Document) -> Iterator[tuple[tuple[str | int, ...], str | None, Any]]:
     block = "detection" if "detection" in document.data else "filter"
     for name, selection in document.data.get(block, {}).items():
         if name not in ("condition", "rules"):
             yield from items(selection, (block, name))
 
 
-def modifiers(document: Document, rule: Rule) -> Found:
+def modifiers(document: Document, rule: Rule) -> Remarks:
     """Modifiers and values that Sigma allows and authors rarely mean."""
     if not isinstance(rule.body, Detection):
         return
-    keys = [key or "" for _, key, _ in tested(document)]
-    for where, key, value in tested(document):
+    keys = [key or "" for _, key, _ in detection_items(document)]
+    for where, key, value in detection_items(document):
         name, *used = (key or "").split("|")
         values = value if isinstance(value, list) else [value]
         if "all" in used and len(values) < 2:
@@ -178,7 +355,7 @@ def modifiers(document: Document, rule: Rule) -> Found:
                          *place_of(document, leaf.field))  # fmt: skip
 
 
-def selections(document: Document, rule: Rule) -> Found:
+def selections(document: Document, rule: Rule) -> Remarks:
     """Selections that no condition uses."""
     if not isinstance(rule.body, Detection):
         return
@@ -199,7 +376,7 @@ def uses(word: str, name: str) -> bool:
     return re.fullmatch(word.replace("*", ".*"), name) is not None
 
 
-def catch_alls(document: Document, rule: Rule) -> Found:
+def catch_alls(document: Document, rule: Rule) -> Remarks:
     """Conditions that say ``of them``."""
     if isinstance(rule.body, Detection):
         condition = str(document.data["detection"]["condition"])
@@ -216,11 +393,11 @@ def catch_alls(document: Document, rule: Rule) -> Found:
             )
 
 
-def empty_events(document: Document, rule: Rule) -> Found:
+def empty_events(document: Document, rule: Rule) -> Remarks:
     """Conditions that hold for an event without any field: only the log source keeps them off."""
     if not isinstance(rule.body, Detection):
         return
-    nothing = Scan(pl.DataFrame({"": [None]}, schema={"": pl.String}))
+    nothing = Matcher(pl.DataFrame({"": [None]}, schema={"": pl.String}))
     if nothing.mask(rule.body.condition, nothing.every_row).all():
         yield remark(
             document,
@@ -234,7 +411,7 @@ def empty_events(document: Document, rule: Rule) -> Found:
         )
 
 
-def windows(document: Document, rule: Rule) -> Found:
+def time_spans(document: Document, rule: Rule) -> Remarks:
     """Windows longer than the log, and windows over everybody."""
     if not isinstance(rule.body, Correlation):
         return
@@ -259,7 +436,7 @@ def windows(document: Document, rule: Rule) -> Found:
         )
 
 
-def metadata(document: Document, rule: Rule) -> Found:
+def metadata(document: Document, rule: Rule) -> Remarks:
     """What a reader of a finding needs and a rule may lack."""
     for key in ("description", "falsepositives", "level", "author", "date", "status"):
         if not document.data.get(key):
@@ -273,7 +450,7 @@ def metadata(document: Document, rule: Rule) -> Found:
                      f"keywords alone rarely carry the level {rule.level}", "level")  # fmt: skip
 
 
-def sidecar(document: Document, rule: Rule) -> Found:
+def sidecar(document: Document, rule: Rule) -> Remarks:
     """Tests beside the rule: one that matches and one that does not, and what the kind asks."""
     from auditlens.errors import DocumentError
     from auditlens.rules.sidecar import read_cases, sidecar_path
@@ -306,9 +483,125 @@ def needs_learning(rule: Rule) -> bool:
     return rule.kind == "behaviour"
 
 
-def conventions(document: Document, rule: Rule) -> Found:
+def conventions(document: Document, rule: Rule) -> Remarks:
     """SigmaHQ's own validators, those that need no network."""
-    from auditlens.rules.validators import sigmahq_remarks
-
     for severity, code, message in sigmahq_remarks(document, rule):
         yield remark(document, rule, severity, code, message)
+
+
+NEED_NETWORK = frozenset(
+    {"attacktag", "d3_fendtag", "sigmahq_category_event_id",
+     "sigmahq_category_windows_provider_name", "sigmahq_fieldname_cast", "sigmahq_filename_prefix",
+     "sigmahq_invalid_fieldname", "sigmahq_logsource_unknown", "sigmahq_redundant_field",
+     "sigmahq_tags_techniques_without_tactics"}
+)  # fmt: skip
+NOT_OURS = frozenset(
+    {"sigmahq_unknown_field", "tlptag", "tlpv1_tag", "tlpv2_tag", "invalid_related_type",
+     "sigmahq_filename_convention", "sigmahq_fieldname_with_space", "duplicate_references",
+     "sigmahq_author_existence", "specific_instead_of_generic_logsource"}
+)  # fmt: skip
+"""Left out: rules of one repository's own house, and our one added key."""
+
+
+def sigmahq_remarks(document: Document, rule: Rule) -> Iterator[tuple[str, str, str]]:
+    """Yield (severity, code, message) of every validator's remark on a document."""
+    from sigma.exceptions import SigmaError
+
+    if isinstance(rule.body, Behaviour):
+        return
+    try:
+        parsed = parsed_rule(document, rule)
+    except SigmaError as error:
+        yield "warning", "sigma", str(error)
+        return
+    for name, validator in offline_validators():
+        for issue in validator.validate(parsed):
+            severity = "warning" if issue.severity.name == "HIGH" else "note"
+            yield severity, name.replace("_", "-"), issue_text(issue)
+
+
+def parsed_rule(document: Document, rule: Rule) -> Any:
+    from sigma.correlations import SigmaCorrelationRule
+    from sigma.rule import SigmaRule
+
+    data = {key: value for key, value in document.data.items() if key != "auditlens"}
+    if isinstance(rule.body, Correlation):
+        return SigmaCorrelationRule.from_dict(data)
+    return SigmaRule.from_dict(data)
+
+
+def offline_validators() -> list[tuple[str, Any]]:
+    """Make every installed validator that needs no network, sorted by name."""
+    from sigma.validators.core import validators as core
+
+    found = dict(core)
+    if find_spec("sigma.validators.sigmahq"):
+        from sigma.validators.sigmahq import validators as sigmahq
+
+        found |= sigmahq
+    left_out = NEED_NETWORK | NOT_OURS
+    return [(name, found[name]()) for name in sorted(found) if name not in left_out]
+
+
+def issue_text(issue: Any) -> str:
+    """Put a validator's description and its own fields in one line."""
+    shown = {
+        name: value
+        for name, value in vars(issue).items()
+        if name not in ("rules", "severity", "description") and isinstance(value, str | int)
+    }
+    detail = ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
+    text = re.sub(r"\s+", " ", str(issue.description)).strip().rstrip(".")
+    return f"{text} ({detail})" if detail else text
+
+
+COLUMNS = frozenset({*EVENT_SCHEMA, *MARKS} - {"leaf", "metadata"})
+
+CLOUDTRAIL = frozenset(
+    {"eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion",
+     "sourceIPAddress", "userAgent", "errorCode", "errorMessage", "requestParameters",
+     "responseElements", "additionalEventData", "requestID", "eventID", "eventType", "apiVersion",
+     "managementEvent", "readOnly", "resources", "recipientAccountId", "serviceEventDetails",
+     "sharedEventID", "vpcEndpointId", "vpcEndpointAccountId", "eventCategory", "addendum",
+     "sessionCredentialFromConsole", "edgeDeviceDetails", "tlsDetails", "insightDetails",
+     "eventContext"}
+)  # fmt: skip
+IDENTITY = frozenset(
+    {"type", "userName", "principalId", "arn", "accountId", "accessKeyId", "sessionContext",
+     "invokedBy", "inScopeOf", "credentialId", "identityProvider", "onBehalfOf", "userId"}
+)  # fmt: skip
+"""What stands under ``userIdentity``."""
+
+
+def unknown_field(name: str, product: str | None) -> bool:
+    """Say that no event of this product has the field; other products are not known here.
+
+    Secoda's records are free under ``metadata.``; CloudTrail's begin with one of its own names.
+    """
+    if name.replace(".", "_") in COLUMNS or name in COLUMNS:
+        return False
+    if product in (None, "secoda"):
+        return not name.startswith("metadata.")
+    if product != "aws":
+        return False
+    first, _, rest = name.removeprefix("metadata.").partition(".")
+    if first.partition("[")[0] not in CLOUDTRAIL:
+        return True
+    return first == "userIdentity" and bool(rest) and rest.partition(".")[0] not in IDENTITY
+
+
+def nearest_field(name: str, product: str | None) -> str:
+    """Return the field that was probably meant, or an empty text."""
+    name = name.removeprefix("metadata.")
+    if product != "aws":
+        near = get_close_matches(name.replace(".", "_"), sorted(COLUMNS), n=1)
+        return near[0] if near else ""
+    own = {field.lower(): field for field in CLOUDTRAIL}
+    first, dot, rest = name.partition(".")
+    meant = get_close_matches(first.lower(), sorted(own), n=1, cutoff=0.8)
+    if dot and meant and own[meant[0]] != "userIdentity":
+        return f"{own[meant[0]]}.{rest}"
+    inside = {f"userIdentity.{part}" for part in IDENTITY}
+    known = {field.lower(): field for field in (*COLUMNS, *own.values(), *inside)}
+    near = get_close_matches(name.lower(), sorted(known), n=1)
+    return known[near[0]] if near else ""

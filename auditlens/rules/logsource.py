@@ -15,7 +15,7 @@ import polars as pl
 
 from auditlens.events.profile import Profile, shipped_profiles
 from auditlens.events.secoda import UNKNOWN
-from auditlens.rules.vocabulary import Rows
+from auditlens.rules.dictionary import Rows
 
 __all__ = ["EVENT_MARKS", "LogSource", "Scope", "log_sources", "origins"]
 

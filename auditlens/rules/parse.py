@@ -1,9 +1,14 @@
-"""From one YAML document to one Rule: routing by kind, strict keys, metadata, detections."""
+"""From one YAML document to one rule: strict keys, metadata, and the block that says its kind.
+
+``rules/behaviour.schema.json`` says the same of behaviours to editors; a test compares the two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +16,89 @@ from auditlens.canonical import json_line, sha256_hex
 from auditlens.documents import Document
 from auditlens.errors import DocumentError
 from auditlens.rules.condition import Node
-from auditlens.rules.extras import check_keys, extras, text_lists
+from auditlens.rules.detection import Refused, condition_tree
 from auditlens.rules.logsource import LogSource
-from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
-from auditlens.rules.translate import Refused, condition_tree
+from auditlens.rules.rule import REASON_WORDS, Behaviour, Correlation, Detection, Rule, Threshold
 from auditlens.settings import LEVELS
 
-__all__ = ["DATE_KEYS", "STRICT_KEYS", "Filter", "parse_rule"]
+__all__ = [
+    "DATE_KEYS",
+    "FORMS",
+    "STRICT_KEYS",
+    "Filter",
+    "behaviour_body",
+    "check_keys",
+    "correlation_body",
+    "parse_rule",
+    "read_extras",
+    "span_seconds",
+    "string_lists",
+]
+
+EXTRA_KEYS = frozenset({"controls", "enabled", "needs", "reason", "data", "placeholders"})
+
+
+def check_keys(
+    document: Document,
+    data: Mapping[str, Any],
+    known: frozenset[str] | set[str],
+    *where: str | int,
+    strict: bool = True,
+) -> None:
+    """Refuse a key that is not known here; a foreign rule may add keys that resemble none."""
+    from difflib import get_close_matches
+
+    for key in data:
+        if key in known:
+            continue
+        near = get_close_matches(key, sorted(known), n=1, cutoff=0.8)
+        if strict or near:
+            fix = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted(known))}"
+            raise document.error(f"the key '{key}' is not known here", *where, key, fix=fix)
+
+
+def read_extras(document: Document) -> dict[str, Any]:
+    """Return the ``auditlens:`` block: what a rule says to this engine alone."""
+    block = document.data.get("auditlens")
+    if block is None:
+        return {}
+    if not isinstance(block, dict):
+        raise document.error("'auditlens' must be a mapping", "auditlens")
+    check_keys(document, block, EXTRA_KEYS, "auditlens")
+    if not isinstance(block.get("enabled", True), bool):
+        raise document.error("'enabled' is true or false", "auditlens", "enabled")
+    if block.get("data", "A") not in ("A", "B", "C"):
+        raise document.error("'data' is A, B or C", "auditlens", "data")
+    check_reason(document, str(block.get("reason") or ""))
+    if block.get("enabled") is False and not block.get("needs"):
+        raise document.error("a rule that is off says under 'needs' what it lacks", "auditlens")
+    return block
+
+
+def check_reason(document: Document, reason: str) -> None:
+    """Refuse a reason template that names what no episode has."""
+    try:
+        parts = list(Formatter().parse(reason))
+    except ValueError as error:
+        raise document.error(
+            f"the reason cannot be read ({error})", "auditlens", "reason"
+        ) from None
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in REASON_WORDS or form or conversion):
+            raise document.error(
+                f"the reason names '{name}', which no episode has", "auditlens", "reason",
+                fix=f"Use {', '.join(sorted(REASON_WORDS))}",
+            )  # fmt: skip
+
+
+def string_lists(
+    document: Document, block: Mapping[str, Any], key: str
+) -> dict[str, tuple[str, ...]]:
+    found = block.get(key) or {}
+    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
+        raise document.error(f"'{key}' maps names to lists", "auditlens", key)
+    return {name: tuple(str(one) for one in values) for name, values in found.items()}
+
 
 DATE_KEYS = frozenset({"date", "modified"})
 STRICT_KEYS = frozenset(
@@ -67,18 +148,14 @@ def parse_rule(document: Document, placeholders: Mapping[str, tuple[str, ...]]) 
     check_version(document)
     if kind == "filter":
         return parse_filter(document, placeholders)
-    extra = extras(document)
-    placeholders = {**text_lists(document, extra, "placeholders"), **placeholders}
+    extra = read_extras(document)
+    placeholders = {**string_lists(document, extra, "placeholders"), **placeholders}
     if kind == "detection":
         body: Detection | Correlation | Behaviour
         body, off = detection_body(document, placeholders, extra)
     elif kind == "correlation":
-        from auditlens.rules.correlation import correlation_body
-
         body, off = correlation_body(document), ""
     else:
-        from auditlens.rules.behaviour import behaviour_body
-
         body, off = behaviour_body(document), ""
     return with_metadata(document, body, extra, off)
 
@@ -96,7 +173,7 @@ def check_version(document: Document) -> None:
                              fix="Write the rule for Sigma 2")  # fmt: skip
 
 
-def texts(document: Document, key: str) -> tuple[str, ...]:
+def string_list(document: Document, key: str) -> tuple[str, ...]:
     """Return a list of texts; a single text is a list of one."""
     value = document.data.get(key)
     if value is None:
@@ -142,10 +219,10 @@ def with_metadata(
         status=status,
         description=str(data.get("description") or "").strip(),
         author=str(data.get("author") or ""),
-        tags=texts(document, "tags"),
+        tags=string_list(document, "tags"),
         controls=tuple(str(one) for one in extra.get("controls") or ()),
-        falsepositives=texts(document, "falsepositives"),
-        references=texts(document, "references"),
+        falsepositives=string_list(document, "falsepositives"),
+        references=string_list(document, "references"),
         logsource=log_source(document) if "logsource" in data else LogSource(),
         enabled=not off,
         reason_off=off,
@@ -229,7 +306,7 @@ def parsed_condition(
     from sigma.exceptions import SigmaError
     from sigma.rule import SigmaDetections
 
-    from auditlens.rules.selections import check_selections, faulty_item
+    from auditlens.rules.detection import check_selections, faulty_item
 
     detection = document.data[block]
     check_selections(document, block)
@@ -247,3 +324,334 @@ def refusal(document: Document, error: Exception, where: tuple[str, ...]) -> Doc
     message = " ".join(str(error).split(" in ")[0].split()) if str(error) else type(error).__name__
     fix = "Fill it in the settings, under [placeholders]" if "has no values" in message else ""
     return document.error(message[:1].lower() + message[1:], *where, fix=fix)
+
+
+CORRELATION_KEYS = frozenset(
+    {"type", "rules", "group-by", "timespan", "condition", "aliases", "generate"}
+)
+COUNTING = frozenset({"event_count", "value_count", "value_sum", "value_avg", "value_median",
+                      "value_percentile"})  # fmt: skip
+TEMPORAL = frozenset({"temporal", "temporal_ordered"})
+MAX_TERMS = 64
+SPAN_UNITS = {
+    "s": 1,
+    "m": 60,
+    "h": 3600,
+    "d": 86_400,
+    "w": 604_800,
+    "M": 2_629_746,
+    "y": 31_556_952,
+}
+"""Seconds in each unit of a time span; month and year are averages, as Sigma has it."""
+
+
+def span_seconds(document: Document, value: Any, *where: str) -> int:
+    """Read a time span such as ``10m``; raise DocumentError for anything else."""
+    text = str(value)
+    if (
+        isinstance(value, str)
+        and text[:-1].isascii()
+        and text[:-1].isdigit()
+        and text[-1] in SPAN_UNITS
+    ):
+        seconds = int(text[:-1]) * SPAN_UNITS[text[-1]]
+        if 0 < seconds <= 100 * SPAN_UNITS["y"]:
+            return seconds
+    raise document.error(f"'{value}' is no time span", *where,
+                         fix="Write a number and one of s, m, h, d, w: 10m")  # fmt: skip
+
+
+def correlation_body(document: Document) -> Correlation:
+    """Parse the block. References are still as written; the loader turns them into ids."""
+    from sigma.correlations import SigmaCorrelationRule
+    from sigma.exceptions import SigmaError
+
+    block = document.data["correlation"]
+    if not isinstance(block, dict):
+        raise document.error("'correlation' must be a mapping", "correlation")
+    check_keys(document, block, CORRELATION_KEYS, "correlation")
+    check_correlation_rules(document, block)
+    seconds = span_seconds(document, block.get("timespan"), "correlation", "timespan")
+    metadata = {"title": "correlation", "correlation": block}
+    try:
+        parsed = SigmaCorrelationRule.from_dict(metadata)
+    except SigmaError as error:
+        key = "condition" if "condition" in str(error) else "type"
+        raise refusal(document, error, ("correlation", key)) from None
+    kind = parsed.type.name.lower()
+    threshold, terms, rules = threshold_or_terms(document, parsed, kind)
+    group_by = tuple(parsed.group_by or ())
+    return Correlation(
+        type=kind,
+        rules=rules,
+        seconds=seconds,
+        group_by=group_by,
+        threshold=threshold,
+        terms=terms,
+        aliases=alias_fields(document, block, rules, group_by, threshold),
+        generate=parsed.generate,
+    )
+
+
+def check_correlation_rules(document: Document, block: dict[str, Any]) -> None:
+    rules = block.get("rules", [])
+    listed = rules if isinstance(rules, list) else [rules]
+    if not all(isinstance(one, str) for one in listed):
+        raise document.error("'rules' is a list of ids or names", "correlation", "rules")
+    if len(set(listed)) != len(listed):
+        raise document.error("a rule stands twice in 'rules'", "correlation", "rules")
+    if not isinstance(block.get("type"), str):
+        raise document.error("a correlation needs a type", "correlation", "type")
+
+
+Decision = tuple[
+    Threshold | None, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], tuple[str, ...]
+]
+
+
+def threshold_or_terms(document: Document, parsed: Any, kind: str) -> Decision:
+    """Return the threshold or the terms of the condition, and the rules in their order."""
+    from sigma.correlations import SigmaExtendedCorrelationCondition
+
+    condition = parsed.condition
+    if isinstance(condition, SigmaExtendedCorrelationCondition):
+        named = tuple(condition.get_referenced_rules())
+        order = tuple(ref.reference for ref in parsed.rules) if parsed.rules else named
+        return None, boolean_terms(document, condition.parsed, order), order
+    rules = tuple(ref.reference for ref in parsed.rules or ())
+    if not rules:
+        raise document.error("a correlation names its rules", "correlation", "rules")
+    fields = condition.fieldref
+    threshold = Threshold(
+        op=condition.op.name.lower(),
+        value=condition.count,
+        fields=() if fields is None else (fields,) if isinstance(fields, str) else tuple(fields),
+        percentile=condition.percentile,
+    )
+    check_threshold(document, threshold, kind)
+    return threshold, (), rules
+
+
+def check_threshold(document: Document, threshold: Threshold, kind: str) -> None:
+    where = ("correlation", "condition")
+    if kind == "value_percentile" and threshold.percentile is None:
+        raise document.error("value_percentile needs 'percentile' (0 to 100)", *where)
+    if threshold.percentile is not None:
+        if kind != "value_percentile":
+            raise document.error(f"{kind} has no 'percentile'", *where, "percentile")
+        if not 0 <= threshold.percentile <= 100:
+            raise document.error("'percentile' is between 0 and 100", *where, "percentile")
+    if threshold.fields and not kind.startswith("value_"):
+        raise document.error(f"{kind} has no 'field'", *where, "field")
+    if len(threshold.fields) > 1 and kind != "value_count":
+        raise document.error(f"{kind} reads one field", *where, "field")
+    if kind == "temporal_ordered" and threshold.op not in ("gte", "gt"):
+        raise document.error("an ordered correlation counts with gte or gt only", *where)
+
+
+def boolean_terms(
+    document: Document, tree: Any, order: tuple[str, ...]
+) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Turn a boolean condition into terms; each must name a rule that occurs."""
+    found = disjunction(tree, negative=False)
+    terms = []
+    for present, absent in found:
+        if not present:
+            raise document.error(
+                "a condition that only asks for absence has nothing to start from",
+                "correlation", "condition", fix="Join it by 'and' to a rule that must occur",
+            )  # fmt: skip
+        terms.append(
+            tuple(tuple(ref for ref in order if ref in side) for side in (present, absent))
+        )
+    if len(terms) > MAX_TERMS:
+        raise document.error(f"the condition has more than {MAX_TERMS} alternatives",
+                             "correlation", "condition")  # fmt: skip
+    return tuple(dict.fromkeys(terms))  # type: ignore[arg-type]
+
+
+def disjunction(node: Any, *, negative: bool) -> list[tuple[frozenset[str], frozenset[str]]]:
+    from sigma import correlations as sigma
+
+    if isinstance(node, sigma.SigmaRuleReference):
+        one = frozenset({node.reference})
+        return [(frozenset(), one) if negative else (one, frozenset())]
+    if isinstance(node, sigma.CorrelationConditionNOT):
+        return disjunction(node.args[0], negative=not negative)
+    children = [disjunction(arg, negative=negative) for arg in node.args]
+    if isinstance(node, sigma.CorrelationConditionOR) != negative:
+        return list(itertools.chain.from_iterable(children))
+    terms = []
+    for combination in itertools.islice(itertools.product(*children), 4096):
+        present = frozenset().union(*(term[0] for term in combination))
+        absent = frozenset().union(*(term[1] for term in combination))
+        if not present & absent:
+            terms.append((present, absent))
+    return terms
+
+
+def alias_fields(
+    document: Document,
+    block: dict[str, Any],
+    rules: tuple[str, ...],
+    group_by: tuple[str, ...],
+    threshold: Threshold | None,
+) -> dict[str, dict[str, str]]:
+    """Return field names by alias and rule; an alias nobody uses, or of no rule, is a fault."""
+    found: dict[str, dict[str, str]] = {}
+    used = {*group_by, *(threshold.fields if threshold else ())}
+    for alias, mapping in (block.get("aliases") or {}).items():
+        where = ("correlation", "aliases", alias)
+        if not isinstance(mapping, dict) or not all(isinstance(v, str) for v in mapping.values()):
+            raise document.error("an alias maps rules to field names", *where)
+        if alias not in used:
+            raise document.error(
+                f"the alias '{alias}' is not used", *where,
+                fix="Use it in 'group-by' or as the condition's field",
+            )  # fmt: skip
+        for ref in mapping:
+            if ref not in rules:
+                raise document.error(f"'{ref}' is not one of the correlation's rules", *where, ref)
+        found[alias] = dict(mapping)
+    return found
+
+
+Where = tuple[str, ...]
+Reader = Callable[[Document, Any, Where], Any]
+
+
+def read_span(document: Document, value: Any, where: Where) -> int:
+    return span_seconds(document, value, *where)
+
+
+def read_count(document: Document, value: Any, where: Where) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1_000_000:
+        return value
+    raise document.error(f"'{where[-1]}' is a whole number from 1", *where)
+
+
+def read_factor(document: Document, value: Any, where: Where) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1000:
+        return float(value)
+    raise document.error(f"'{where[-1]}' is a number above 0", *where)
+
+
+def read_field(document: Document, value: Any, where: Where) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise document.error(f"'{where[-1]}' is the name of a field", *where)
+
+
+def read_fields(document: Document, value: Any, where: Where) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    if 1 <= len(listed) <= 3 and all(isinstance(one, str) and one for one in listed):
+        return tuple(listed)
+    raise document.error(f"'{where[-1]}' names one to three fields", *where)
+
+
+def one_of(*words: str) -> Reader:
+    def read(document: Document, value: Any, where: Where) -> str:
+        if value in words:
+            return str(value)
+        raise document.error(f"'{where[-1]}' is {' or '.join(words)}", *where)
+
+    return read
+
+
+DAY = 86_400
+REQUIRED = object()
+FORMS: dict[str, dict[str, tuple[Reader, Any]]] = {
+    "first_seen": {
+        "field": (read_fields, REQUIRED),
+        "history": (read_span, 30 * DAY),
+        "min-history": (read_span, 14 * DAY),
+    },
+    "dormant_return": {"idle": (read_span, REQUIRED)},
+    "off_hours": {
+        "profile": (one_of("learned"), "learned"),
+        "slots": (one_of("hour-of-week", "hour-of-day"), "hour-of-week"),
+        "min-days": (read_count, 3),
+        "history": (read_span, 90 * DAY),
+        "min-history": (read_span, 14 * DAY),
+    },
+    "deviation": {
+        "measure": (one_of("count", "distinct"), "count"),
+        "field": (read_fields, None),
+        "bucket": (one_of("1h", "1d"), "1d"),
+        "baseline": (one_of("own", "peer"), "own"),
+        "peer-by": (read_field, None),
+        "history": (read_span, 28 * DAY),
+        "min-buckets": (read_count, 14),
+        "min-peers": (read_count, 5),
+        "at-least": (read_count, 20),
+        "factor": (read_factor, 6.0),
+    },
+    "silence": {
+        "for": (read_span, REQUIRED),
+        "factor": (read_factor, 1.5),
+        "history": (read_span, 28 * DAY),
+        "min-history": (read_span, 14 * DAY),
+    },
+}
+"""For each kind its keys: how each is read, and what stands for it when it is left out."""
+
+BEHAVIOUR_KEYS = frozenset({"type", "rules", "group-by", "generate"})
+
+
+def behaviour_body(document: Document) -> Behaviour:
+    """Parse the block. References are still as written; the loader turns them into ids."""
+    block = document.data["behaviour"]
+    if not isinstance(block, dict):
+        raise document.error("'behaviour' must be a mapping", "behaviour")
+    kind = block.get("type")
+    if kind not in FORMS:
+        raise document.error(f"'{kind}' is no kind of behaviour", "behaviour", "type",
+                             fix=f"Use {', '.join(FORMS)}")  # fmt: skip
+    check_keys(document, block, BEHAVIOUR_KEYS | set(FORMS[kind]), "behaviour")
+    settings = {
+        key: read_setting(document, block, key, reader, default)
+        for key, (reader, default) in FORMS[kind].items()
+    }
+    check_measure(document, kind, settings)
+    group_by = block.get("group-by") or []
+    rules = block.get("rules")
+    generate = block.get("generate", False)
+    if not isinstance(generate, bool):
+        raise document.error("'generate' is true or false", "behaviour", "generate")
+    settings["fields"] = (*(settings.get("field") or ()), *filter(None, [settings.get("peer-by")]))
+    return Behaviour(
+        type=kind,
+        rules=watched_rules(document, rules),
+        group_by=read_fields(document, group_by, ("behaviour", "group-by")) if group_by else (),
+        settings=settings,
+        generate=generate,
+    )
+
+
+def read_setting(
+    document: Document, block: Mapping[str, Any], key: str, reader: Reader, default: Any
+) -> Any:
+    if key in block:
+        return reader(document, block[key], ("behaviour", key))
+    if default is REQUIRED:
+        raise document.error(f"{block['type']} needs '{key}'", "behaviour")
+    return default
+
+
+def check_measure(document: Document, kind: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a deviation whose keys contradict each other."""
+    if kind != "deviation":
+        return
+    if (settings["measure"] == "distinct") != bool(settings["field"]):
+        raise document.error("'field' goes with 'measure: distinct'", "behaviour", "measure")
+    if (settings["baseline"] == "peer") != bool(settings["peer-by"]):
+        raise document.error("'peer-by' goes with 'baseline: peer'", "behaviour", "baseline")
+
+
+def watched_rules(document: Document, rules: Any) -> tuple[str, ...]:
+    listed = rules if isinstance(rules, list) else [rules]
+    if not listed or not all(isinstance(one, str) and one for one in listed):
+        raise document.error("a behaviour names the rules it watches", "behaviour", "rules")
+    if len(set(listed)) != len(listed):
+        raise document.error("a rule stands twice in 'rules'", "behaviour", "rules")
+    return tuple(listed)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import polars as pl
-
-from auditlens.errors import DocumentError
 from auditlens.rules.condition import Node, names
 from auditlens.rules.logsource import LogSource
 
@@ -19,8 +15,8 @@ __all__ = [
     "Correlation",
     "Detection",
     "Rule",
-    "RuleSet",
     "Threshold",
+    "internal_ids",
 ]
 
 REASON_WORDS = frozenset(
@@ -139,84 +135,11 @@ class Rule:
         return tuple(sorted(found))
 
 
-@dataclass(frozen=True)
-class RuleSet:
-    """Loaded rules in the order of their files, the placeholders that filled them, the files.
-
-    ``skipped`` are the faults of the documents that were left out on request.
-    """
-
-    rules: tuple[Rule, ...]
-    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    files: tuple[Path, ...] = ()
-    skipped: tuple[DocumentError, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.rules)
-
-    def __getitem__(self, key: str) -> Rule:
-        """Return a rule by id, name or title; raise KeyError when there is none."""
-        for attribute in ("id", "name", "title"):
-            for rule in self.rules:
-                if getattr(rule, attribute) == key:
-                    return rule
-        raise KeyError(key)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) over every rule and every placeholder value, whatever their order."""
-        total = hashlib.sha256()
-        for rule in sorted(self.rules, key=lambda rule: rule.id):
-            total.update(f"{rule.id} {rule.digest} {rule.enabled}\n".encode())
-        for fault in self.skipped:
-            total.update(f"skipped {fault.path.name} {fault.line} {fault.message}\n".encode())
-        for name, values in sorted(self.placeholders.items()):
-            total.update(f"{name} {sorted(values)!r}\n".encode())
-        return total.hexdigest()
-
-    @property
-    def internal(self) -> frozenset[str]:
-        """Ids that only feed other rules and are not reported themselves (Sigma's ``generate``)."""
-        used = {
-            used
-            for rule in self.rules
-            if not isinstance(rule.body, Detection) and not rule.body.generate and rule.enabled
-            for used in rule.body.rules
-        }
-        return frozenset(used)
-
-    def only(self, *ids: str) -> RuleSet:
-        """Return a set with these rules, and those they are built on, each enabled."""
-        wanted: set[str] = set()
-        stack = list(ids)
-        while stack:
-            rule = self[stack.pop()]
-            if rule.id not in wanted:
-                wanted.add(rule.id)
-                stack.extend(rule.references_to)
-        kept = tuple(replace(rule, enabled=True) for rule in self.rules if rule.id in wanted)
-        return replace(self, rules=kept)
-
-    def match(
-        self,
-        frame: pl.DataFrame | pl.LazyFrame,
-        *,
-        time: str | None = None,
-        timezone: str = "UTC",
-    ) -> pl.DataFrame:
-        """Match every enabled rule against any frame, whatever its columns.
-
-        Returns one row a hit: ``rule_id`` (String) and ``row`` (UInt32, position in ``frame``),
-        sorted by both. A correlation's hit is its anchor: the event at which the window
-        qualifies. ``time`` names the column of event times; needed for correlations and
-        behaviours only, and found by itself under the usual names. Raises UsageError without it.
-        """
-        from auditlens.rules.evaluate import match_frame
-
-        held = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
-        return match_frame(self, held, time=time, timezone=timezone)
-
-    def _repr_html_(self) -> str:
-        from auditlens.rules.notation import html_table
-
-        return html_table(self)
+def internal_ids(rules: Iterable[Rule]) -> frozenset[str]:
+    """Ids that only feed other rules and are not reported themselves (Sigma's ``generate``)."""
+    return frozenset(
+        used
+        for rule in rules
+        if not isinstance(rule.body, Detection) and not rule.body.generate and rule.enabled
+        for used in rule.body.rules
+    )

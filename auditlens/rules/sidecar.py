@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -13,21 +13,20 @@ from typing import Any
 import polars as pl
 
 from auditlens.actions import Classifier, classify
+from auditlens.canonical import sha256_hex
 from auditlens.documents import Document, read_documents
 from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.files import read
 from auditlens.period import Period
-from auditlens.rules.correlation import span_seconds
+from auditlens.rules.parse import check_keys, span_seconds
+from auditlens.rules.rule import Rule
 
-__all__ = [
-    "Case",
-    "read_cases",
-    "sidecar_path",
-]
+__all__ = ["NO_SAMPLES", "Case", "Samples", "read_cases", "samples_of", "sidecar_path"]
 
 START = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When offset 0 is: a Wednesday morning."""
 
-KEYS = frozenset({"rule", "placeholders", "tests"})
+SIDECAR_KEYS = frozenset({"rule", "placeholders", "tests"})
 CASE_KEYS = frozenset({"name", "expect", "findings", "group", "metric", "start", "period", "events",
                        "case"})  # fmt: skip
 EXPECTED = ("match", "no_match", "learning")
@@ -71,9 +70,9 @@ def read_cases(
         data = document.data
         if not isinstance(data, dict) or not isinstance(data.get("tests"), list):
             raise document.error("a test file has 'rule' and a list 'tests'")
-        check(document, data, KEYS)
+        check_keys(document, data, SIDECAR_KEYS)
         for number, test in enumerate(data["tests"]):
-            found.append(case(document, data, test, number))
+            found.append(read_case(document, data, test, number))
     return with_actions(found, classifier) if classified else tuple(found)
 
 
@@ -95,18 +94,11 @@ def with_actions(cases: Sequence[Case], classifier: Classifier | None) -> tuple[
     )
 
 
-def check(document: Document, data: Mapping[str, Any], known: frozenset[str], *where: Any) -> None:
-    for key in data:
-        if key not in known:
-            raise document.error(f"the key '{key}' is not known here", *where, key,
-                                 fix=f"Known: {', '.join(sorted(known))}")  # fmt: skip
-
-
-def case(document: Document, data: Mapping[str, Any], test: Any, number: int) -> Case:
+def read_case(document: Document, data: Mapping[str, Any], test: Any, number: int) -> Case:
     where = ("tests", number)
     if not isinstance(test, dict):
         raise document.error("a test is a mapping", *where)
-    check(document, test, CASE_KEYS, *where)
+    check_keys(document, test, CASE_KEYS, *where)
     if test.get("expect") not in EXPECTED:
         raise document.error("'expect' is match, no_match or learning", *where)
     findings = of_kind(document, test, "findings", int, "a whole number", where)
@@ -126,7 +118,7 @@ def case(document: Document, data: Mapping[str, Any], test: Any, number: int) ->
         line=document.marks.get(where, (1, 1))[0],
         kind=str(test.get("case") or ""),
         period=period_of(document, test.get("period"), start, where),
-        placeholders=filled(document, data.get("placeholders") or {}),
+        placeholders=placeholder_values(document, data.get("placeholders") or {}),
     )
 
 
@@ -168,7 +160,7 @@ def period_of(
     return Period(start + timedelta(seconds=first), start + timedelta(seconds=last), "test")
 
 
-def filled(document: Document, given: Any) -> dict[str, tuple[str, ...]]:
+def placeholder_values(document: Document, given: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(given, dict) or not all(isinstance(one, list) for one in given.values()):
         raise document.error("'placeholders' maps names to lists", "placeholders")
     return {name: tuple(str(one) for one in values) for name, values in given.items()}
@@ -183,13 +175,13 @@ def event_frame(
         place = (*where, "events", number)
         if not isinstance(entry, dict):
             raise document.error("an entry of 'events' is a mapping", *place)
-        check(document, entry, EVENT_KEYS, *place)
+        check_keys(document, entry, EVENT_KEYS, *place)
         first = offset(document, entry.get("offset", "0s"), *place)
         every = offset(document, entry.get("every", "0s"), *place)
         event = of_kind(document, entry, "event", dict, "a mapping of fields to values", place)
         times = of_kind(document, entry, "repeat", int, "a whole number", place)
         for n in range(1 if times is None else times):
-            row = columns(document, event or {}, n, place)
+            row = event_columns(document, event or {}, n, place)
             row.setdefault("id", f"e-{len(rows):05d}")
             row["created_at"] = start + timedelta(seconds=first + n * every)
             rows.append(row)
@@ -206,7 +198,7 @@ def offset(document: Document, value: Any, *where: Any) -> float:
     return sign * span_seconds(document, text.lstrip("-"), *where)
 
 
-def columns(
+def event_columns(
     document: Document, event: Mapping[str, Any], n: int, where: tuple[Any, ...]
 ) -> dict[str, Any]:
     """Turn one event of a test into columns; ``{n}`` in a text counts the repeats."""
@@ -240,3 +232,46 @@ def numbered(value: Any, n: int) -> Any:
     if isinstance(value, dict):
         return {key: numbered(one, n) for key, one in value.items()}
     return value
+
+
+EXPECTATION = re.compile(rb"^\s*(?:- +)?expect: *(\w+)", re.MULTILINE)
+"""What a sample expects; reading the whole YAML would take longer than a report does."""
+NAME = re.compile(rb"^rule: *['\"]?([\w.-]+)", re.MULTILINE)
+SEPARATOR = re.compile(rb"^---", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """How many samples must match and how many must not; ``digest`` is SHA-256 of their file."""
+
+    match: int
+    other: int
+    digest: str
+
+
+NO_SAMPLES = Samples(0, 0, "")
+
+
+def samples_of(rules: Iterable[Rule]) -> dict[str, Samples]:
+    """The samples of every rule that has some, by the rule's name."""
+    beside = {sidecar_path(rule.path) for rule in rules if rule.path.name}
+    return {
+        name: found
+        for path in sorted(beside)
+        if path.is_file()
+        for name, found in count_samples(path).items()
+    }
+
+
+def count_samples(path: Path) -> dict[str, Samples]:
+    """The samples of one file, by the rule each of its documents names."""
+    raw = read(path, follow=True)
+    digest = sha256_hex(raw)
+    found = {}
+    for document in SEPARATOR.split(raw):
+        if expected := EXPECTATION.findall(document):
+            named = NAME.search(document)
+            name = named[1].decode() if named else path.name.split(".")[0]
+            matching = expected.count(b"match")
+            found[name] = Samples(matching, len(expected) - matching, digest)
+    return found

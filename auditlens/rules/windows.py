@@ -9,16 +9,36 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from auditlens.rules.ranks import RangeRanks, previous_same
+from auditlens.errors import UsageError
+from auditlens.rules.dictionary import (
+    Mask,
+    Rows,
+    column_of,
+    members_apart,
+    part_of,
+    text_of,
+)
+from auditlens.rules.matching import as_times
 from auditlens.rules.rule import Correlation, Threshold
-from auditlens.rules.vocabulary import Mask, Rows
 
-__all__ = ["Anchors", "Timeline", "anchors", "reached"]
+__all__ = [
+    "TIME_COLUMNS",
+    "Anchors",
+    "Timeline",
+    "WaveletMatrix",
+    "anchors",
+    "build_timeline",
+    "event_times",
+    "previous_occurrence",
+    "window_metrics",
+]
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -53,7 +73,7 @@ class Anchors:
     high: Ints
 
 
-class Ruler:
+class TimeIndex:
     """Finds positions by group and time: the first at or after, the first after an instant."""
 
     def __init__(self, line: Timeline) -> None:
@@ -90,11 +110,11 @@ def anchors(rule: Correlation, line: Timeline) -> Anchors:
     if not len(line.row):
         none = np.empty(0, dtype=np.int64)
         return Anchors(none, none.astype(np.float64), none, none)
-    ruler = Ruler(line)
+    time_index = TimeIndex(line)
     if rule.type.startswith("temporal"):
-        return temporal(rule, line, ruler, span)
-    low = ruler.first_from(line.group, line.time - span)
-    high = ruler.first_after(line.group, line.time)
+        return temporal(rule, line, time_index, span)
+    low = time_index.first_from(line.group, line.time - span)
+    high = time_index.first_after(line.group, line.time)
     assert rule.threshold is not None
     metric, valid = measure(rule.type, rule.threshold, line, low, high)
     held = valid & OPERATORS[rule.threshold.op](metric, rule.threshold.value)
@@ -102,12 +122,12 @@ def anchors(rule: Correlation, line: Timeline) -> Anchors:
     return Anchors(at, metric[at], low[at], high[at])
 
 
-def reached(rule: Correlation, line: Timeline) -> tuple[Reals, Mask]:
+def window_metrics(rule: Correlation, line: Timeline) -> tuple[Reals, Mask]:
     """Measure the window that ends at each hit, and say which windows have a measure at all."""
     assert rule.threshold is not None
-    ruler = Ruler(line)
-    low = ruler.first_from(line.group, line.time - rule.seconds * 1_000_000)
-    high = ruler.first_after(line.group, line.time)
+    time_index = TimeIndex(line)
+    low = time_index.first_from(line.group, line.time - rule.seconds * 1_000_000)
+    high = time_index.first_after(line.group, line.time)
     return measure(rule.type, rule.threshold, line, low, high)
 
 
@@ -126,7 +146,7 @@ def measure(
         codes = np.unique(
             np.stack([line.group[kept], values.astype(np.int64)]), axis=1, return_inverse=True
         )[1].reshape(-1)
-        ranks = RangeRanks(previous_same(codes.astype(np.int64)) + 1)
+        ranks = WaveletMatrix(previous_occurrence(codes.astype(np.int64)) + 1)
         return ranks.smaller(low, high, low + 1).astype(np.float64), np.ones(len(low), np.bool_)
     valid = count > 0
     safe_low, safe_high = np.where(valid, low, 0), np.where(valid, high, 1)
@@ -157,7 +177,7 @@ def window_sums(values: Reals, low: Ints, high: Ints) -> Reals:
 def quantile(values: Reals, low: Ints, high: Ints, share: float) -> Reals:
     """Return each range's quantile, between neighbours by straight line."""
     distinct, codes = np.unique(values, return_inverse=True)
-    ranks = RangeRanks(codes.reshape(-1).astype(np.int64))
+    ranks = WaveletMatrix(codes.reshape(-1).astype(np.int64))
     position = (high - low - 1) * share
     under = np.floor(position).astype(np.int64)
     over = np.minimum(under + 1, high - low - 1)
@@ -166,52 +186,54 @@ def quantile(values: Reals, low: Ints, high: Ints, share: float) -> Reals:
     return between
 
 
-def temporal(rule: Correlation, line: Timeline, ruler: Ruler, span: int) -> Anchors:
+def temporal(rule: Correlation, line: Timeline, time_index: TimeIndex, span: int) -> Anchors:
     """Correlate by occurrence: all of, some of, in order, or a boolean condition."""
     slots = list(range(len(rule.rules)))
-    keys = [ruler.keys[line.slot == slot] for slot in slots]
+    keys = [time_index.keys[line.slot == slot] for slot in slots]
     if rule.terms:
         index = {rule_id: slot for slot, rule_id in enumerate(rule.rules)}
         terms = [
             ([index[ref] for ref in present], [index[ref] for ref in absent])
             for present, absent in rule.terms
         ]
-        found = [term(rule, line, ruler, span, keys, *one) for one in terms]
-        return merged(found)
+        found = [term_anchors(rule, line, time_index, span, keys, *one) for one in terms]
+        return join_anchors(found)
     threshold = rule.threshold
     assert threshold is not None
-    low = ruler.first_from(line.group, line.time - span)
-    high = ruler.first_after(line.group, line.time)
+    low = time_index.first_from(line.group, line.time - span)
+    high = time_index.first_after(line.group, line.time)
     metric = np.zeros(len(line.row))
     for key in keys:
-        metric += occurs(ruler, line, key, line.time - span, line.time)
+        metric += occurs(time_index, line, key, line.time - span, line.time)
     if rule.type == "temporal":
         at = np.flatnonzero(OPERATORS[threshold.op](metric, threshold.value))
         return Anchors(at, metric[at], low[at], high[at])
     needed = math.floor(threshold.value) + 1 if threshold.op == "gt" else math.ceil(threshold.value)
     found = []
     for chosen in itertools.islice(itertools.combinations(slots, max(1, needed)), MAX_SUBSETS):
-        held, began = chain(line, ruler, span, keys, list(chosen))
+        held, began = ordered_chain(line, time_index, span, keys, list(chosen))
         at = np.flatnonzero(held)
-        low = ruler.first_from(line.group, began)
+        low = time_index.first_from(line.group, began)
         found.append(Anchors(at, metric[at], low[at], high[at]))
-    return merged(found) if found else Anchors(low[:0], metric[:0], low[:0], high[:0])
+    return join_anchors(found) if found else Anchors(low[:0], metric[:0], low[:0], high[:0])
 
 
-def occurs(ruler: Ruler, line: Timeline, keys: Ints, start: Ints, end: Ints) -> Mask:
+def occurs(time_index: TimeIndex, line: Timeline, keys: Ints, start: Ints, end: Ints) -> Mask:
     """Say for each hit whether a rule (given by its keys) occurs between two instants."""
-    return ruler.first_after(line.group, end, keys) > ruler.first_from(line.group, start, keys)
+    return time_index.first_after(line.group, end, keys) > time_index.first_from(
+        line.group, start, keys
+    )
 
 
-def chain(
-    line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: list[int]
+def ordered_chain(
+    line: Timeline, time_index: TimeIndex, span: int, keys: list[Ints], slots: list[int]
 ) -> tuple[Mask, Ints]:
     """Say at which hits of the last slot the slots occurred in order, each strictly later.
 
     The latest possible start is carried from stage to stage: a later hit never has an earlier
     one. It is returned as well, so that the evidence begins with the first step.
     """
-    width = len(ruler.times) + 1
+    width = len(time_index.times) + 1
     never = np.int64(-1)
     starts = keys[slots[0]] % width
     for before, after in itertools.pairwise(slots):
@@ -225,17 +247,17 @@ def chain(
             starts = np.full(len(keys[after]), never)
     held = np.zeros(len(line.row), dtype=np.bool_)
     last = np.flatnonzero(line.slot == slots[-1])
-    began = np.where(starts >= 0, ruler.times[np.maximum(starts, 0)], 0)
+    began = np.where(starts >= 0, time_index.times[np.maximum(starts, 0)], 0)
     held[last] = (starts >= 0) & (began >= line.time[last] - span)
     since = line.time - span
     since[last] = np.where(held[last], began, since[last])
     return held, since
 
 
-def term(
+def term_anchors(
     rule: Correlation,
     line: Timeline,
-    ruler: Ruler,
+    time_index: TimeIndex,
     span: int,
     keys: list[Ints],
     present: list[int],
@@ -247,25 +269,27 @@ def term(
     end = line.time + span if forward else line.time
     held = np.isin(line.slot, present)
     for slot in present:
-        held &= occurs(ruler, line, keys[slot], start, end)
+        held &= occurs(time_index, line, keys[slot], start, end)
     for slot in absent:
-        held &= ~occurs(ruler, line, keys[slot], start, end)
+        held &= ~occurs(time_index, line, keys[slot], start, end)
     if forward:
         held &= end <= line.horizon
     if rule.type == "temporal_ordered" and len(present) > 1:
         if forward:
-            held &= followed(line, ruler, span, keys, present)
+            held &= followed_in_order(line, time_index, span, keys, present)
         else:
-            in_order, start = chain(line, ruler, span, keys, present)
+            in_order, start = ordered_chain(line, time_index, span, keys, present)
             held &= in_order
-    low, high = ruler.first_from(line.group, start), ruler.first_after(line.group, end)
+    low, high = time_index.first_from(line.group, start), time_index.first_after(line.group, end)
     at = np.flatnonzero(held)
     return Anchors(at, np.full(len(at), float(len(present))), low[at], high[at])
 
 
-def followed(line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: list[int]) -> Mask:
+def followed_in_order(
+    line: Timeline, time_index: TimeIndex, span: int, keys: list[Ints], slots: list[int]
+) -> Mask:
     """Say from which hits of the first slot the others follow in order."""
-    width = len(ruler.times) + 1
+    width = len(time_index.times) + 1
     first = np.flatnonzero(line.slot == slots[0])
     key = keys[slots[0]]
     ok = np.ones(len(first), dtype=np.bool_)
@@ -277,11 +301,11 @@ def followed(line: Timeline, ruler: Ruler, span: int, keys: list[Ints], slots: l
         ok &= inside & (following // width == key // width)
         key = np.where(ok, following, key)
     held = np.zeros(len(line.row), dtype=np.bool_)
-    held[first] = ok & (ruler.times[key % width] <= line.time[first] + span)
+    held[first] = ok & (time_index.times[key % width] <= line.time[first] + span)
     return held
 
 
-def merged(found: list[Anchors]) -> Anchors:
+def join_anchors(found: list[Anchors]) -> Anchors:
     """Join alternatives; a hit that qualifies by several keeps the widest window."""
     at = np.unique(np.concatenate([one.at for one in found]))
     metric, low, high = (
@@ -295,3 +319,147 @@ def merged(found: list[Anchors]) -> Anchors:
         low[place] = np.minimum(low[place], one.low)
         high[place] = np.maximum(high[place], one.high)
     return Anchors(at, metric, low, high)
+
+
+TIME_COLUMNS = ("created_at", "@timestamp", "timestamp", "eventTime", "UtcTime", "TimeCreated",
+                "time", "_time", "ts")  # fmt: skip
+
+
+def event_times(frame: pl.DataFrame, name: str | None) -> pl.Series:
+    """Return the column of event times, in microseconds since 1970 (Int64, null if unreadable)."""
+    known = [name] if name else [one for one in TIME_COLUMNS if one in frame.columns]
+    if not known or known[0] not in frame.columns:
+        raise UsageError(
+            "No column of event times was found; correlations need one",
+            fix=f"Name it with time=..., or call it one of {', '.join(TIME_COLUMNS[:3])}",
+        )
+    times = as_times(frame.get_column(known[0]))
+    if times is None:
+        raise UsageError(
+            f"The column {known[0]!r} holds no times", fix="Give datetimes or ISO 8601"
+        )
+    return times.dt.cast_time_unit("us").to_physical()
+
+
+def build_timeline(
+    rule: Correlation, frame: pl.DataFrame, times: pl.Series, hits: Sequence[Rows], horizon: int
+) -> tuple[Timeline, int]:
+    """Lay the hits of the correlation's rules (in their order) on one line.
+
+    Hits without a time or with a null group key are left out; the second value counts those
+    without a key. A list in ``group-by`` puts the hit in the group of each member.
+    """
+    fields = rule.threshold.fields if rule.threshold else ()
+    pieces = []
+    aliases = [name for mapping in rule.aliases.values() for name in mapping.values()]
+    for slot, (rule_id, rows) in enumerate(zip(rule.rules, hits, strict=True)):
+        part = part_of(frame, [*rule.group_by, *fields, *aliases], pl.Series(rows))
+        columns = [
+            text_of(part, rule.aliases.get(name, {}).get(rule_id, name)).alias(f"g{n}")
+            for n, name in enumerate(rule.group_by)
+        ]
+        columns.append(measured_field(rule, part, rule_id, fields))
+        pieces.append(
+            pl.DataFrame({"row": rows, "slot": np.full(len(rows), slot)})
+            .with_columns(times.gather(rows).alias("time"))
+            .with_columns(columns)
+            .pipe(members_apart)
+        )
+    table = pl.concat(pieces, how="vertical_relaxed").drop_nulls("time")
+    if table.schema["value"] == pl.Float64:
+        finite = pl.col("value").is_finite()
+        table = table.with_columns(pl.when(finite).then("value").alias("value"))
+    groups = [f"g{n}" for n in range(len(rule.group_by))]
+    lost = table.filter(pl.any_horizontal(pl.col(groups).is_null())) if groups else table.clear()
+    table = table.drop_nulls(groups) if groups else table
+    keys = ["row", *groups] + (["slot"] if rule.type.startswith("temporal") else ["value"])
+    table = with_codes(table, groups).unique(keys).sort("group", "time", "row", "slot", "code")
+    valued = table.get_column("value").is_not_null().to_numpy()
+    line = Timeline(
+        row=table.get_column("row").cast(pl.Int64).to_numpy(),
+        group=table.get_column("group").cast(pl.Int64).to_numpy(),
+        time=table.get_column("time").to_numpy(),
+        slot=table.get_column("slot").to_numpy(),
+        value=table.get_column("code").to_numpy(),
+        valued=valued,
+        horizon=horizon,
+    )
+    return line, lost.get_column("row").n_unique()
+
+
+def with_codes(table: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """Number the groups, and give texts of ``value`` a number each (``code``)."""
+    group = pl.lit(0) if not groups else pl.struct(groups).rank("dense") - 1
+    if table.schema["value"] == pl.String:
+        code = pl.col("value").rank("dense").cast(pl.Float64).fill_null(0)
+    else:
+        code = pl.col("value").cast(pl.Float64).fill_null(0)
+    return table.with_columns(group.cast(pl.Int64).alias("group"), code.alias("code"))
+
+
+def measured_field(
+    rule: Correlation, part: pl.DataFrame, rule_id: str, fields: tuple[str, ...]
+) -> pl.Series:
+    """Return the measured field of one rule's hits: texts for value_count, else numbers."""
+    if not fields:
+        return pl.Series("value", [None], dtype=pl.Float64).new_from_index(0, part.height)
+    names = [rule.aliases.get(name, {}).get(rule_id, name) for name in fields]
+    if rule.type != "value_count":
+        column = column_of(part, names[0])
+        if column is None:
+            return pl.Series("value", [None], dtype=pl.Float64).new_from_index(0, part.height)
+        kind = pl.List(pl.Float64) if isinstance(column.dtype, pl.List) else pl.Float64
+        return column.cast(kind, strict=False).alias("value")
+    lists = [text_of(part, name) for name in names]
+    if len(lists) == 1:
+        return lists[0].alias("value")
+    table = pl.DataFrame({f"v{n}": one for n, one in enumerate(lists)}).with_row_index("row")
+    joined = members_apart(table).select(
+        "row", pl.concat_str(pl.exclude("row"), separator="\x1f").alias("value")
+    )
+    return joined.group_by("row", maintain_order=True).agg("value").get_column("value")
+
+
+class WaveletMatrix:
+    """Questions about ranges ``[low, high)`` of ``values`` (integers from 0)."""
+
+    def __init__(self, values: Ints) -> None:
+        self.bits = max(1, int(values.max(initial=0)).bit_length())
+        self.levels: list[tuple[int, Ints]] = []
+        for bit in reversed(range(self.bits)):
+            ones = ((values >> bit) & 1).astype(np.bool_)
+            self.levels.append((bit, np.concatenate([[0], np.cumsum(~ones)])))
+            values = np.concatenate([values[~ones], values[ones]])
+
+    def smaller(self, low: Ints, high: Ints, bound: Ints) -> Ints:
+        """Count values below ``bound`` in each range."""
+        found = np.where(bound >= 1 << self.bits, high - low, 0)
+        bound = np.where(bound >= 1 << self.bits, 0, bound)
+        for bit, zeros in self.levels:
+            low0, high0 = zeros[low], zeros[high]
+            one = (bound >> bit) & 1 == 1
+            found = found + np.where(one, high0 - low0, 0)
+            low = np.where(one, zeros[-1] + low - low0, low0)
+            high = np.where(one, zeros[-1] + high - high0, high0)
+        return found
+
+    def nth(self, low: Ints, high: Ints, n: Ints) -> Ints:
+        """Return the n-th smallest value (from 0) of each range; ``n`` must lie within it."""
+        found = np.zeros_like(low)
+        for bit, zeros in self.levels:
+            low0, high0 = zeros[low], zeros[high]
+            one = n >= high0 - low0
+            found = found | (one.astype(np.int64) << bit)
+            n = np.where(one, n - (high0 - low0), n)
+            low = np.where(one, zeros[-1] + low - low0, low0)
+            high = np.where(one, zeros[-1] + high - high0, high0)
+        return found
+
+
+def previous_occurrence(codes: Ints) -> Ints:
+    """Return for each position the last earlier one with the same code, or -1."""
+    order = np.argsort(codes, kind="stable")
+    same = codes[order][1:] == codes[order][:-1]
+    found = np.full(len(codes), -1, dtype=np.int64)
+    found[order[1:][same]] = order[:-1][same]
+    return found

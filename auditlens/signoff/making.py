@@ -13,7 +13,7 @@ from auditlens.canonical import json_document, sha256_hex
 from auditlens.errors import UsageError
 from auditlens.report import MAX_ROWS, Report, heads_of
 from auditlens.report.folder import FORMAT, MANIFEST, write_folder
-from auditlens.rules.samples import Samples
+from auditlens.rules import Samples
 from auditlens.signoff.review import review_of
 
 __all__ = ["RECORD", "Making", "files_of", "write_report"]

@@ -24,8 +24,7 @@ from auditlens.documents import MAX_BYTES
 from auditlens.errors import IntegrityError
 from auditlens.files import read_text
 from auditlens.period import Period
-from auditlens.rules.load import rule_files
-from auditlens.rules.samples import samples_of
+from auditlens.rules import rule_files, samples_of
 from auditlens.seals.seal import canonical
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder

@@ -17,8 +17,7 @@ from auditlens.directory import DirectoryHistory
 from auditlens.errors import UsageError
 from auditlens.provenance import LIBRARIES
 from auditlens.report.folder import MANIFEST
-from auditlens.rules import RuleSet, load_rules
-from auditlens.rules.roots import rule_roots
+from auditlens.rules import RuleSet, load_rules, rule_roots
 from auditlens.seals import FOLDER, Seal, read_ledger
 from auditlens.seals.seal import canonical
 from auditlens.settings import Settings

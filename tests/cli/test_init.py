@@ -106,9 +106,7 @@ def test_settings_that_are_there_stay(run, tmp_path):
 
 def test_a_rule_and_a_journal_come_to_start_from(run, tmp_path):
     """The rule is sound, tested, off, and read beside the shipped ones; the journal is empty."""
-    from auditlens.rules import load_rules
-    from auditlens.rules.roots import rule_roots
-    from auditlens.rules.testrun import run_tests
+    from auditlens.rules import load_rules, rule_roots, run_tests
     from auditlens.triage import read_journal
 
     done = run("init")

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.rules import load_rules
-from auditlens.rules.roots import roots_read
+from auditlens.rules import load_rules, roots_read
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
 

@@ -15,9 +15,7 @@ from auditlens.directory import Directory
 from auditlens.directory.frames import LISTINGS, read_listing
 from auditlens.report import Report
 from auditlens.report.frameworks import ClauseRule, decided_by
-from auditlens.rules import load_rules
-from auditlens.rules.samples import Samples, samples_of
-from auditlens.rules.sidecar import read_cases, sidecar_path
+from auditlens.rules import Samples, load_rules, read_cases, samples_of, sidecar_path
 
 KEY = b"a key of sixteen bytes and more"
 

@@ -8,9 +8,7 @@ import polars as pl
 from auditlens.documents import parse_documents
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.period import Period
-from auditlens.rules.evaluate import evaluate
-from auditlens.rules.load import load_documents
-from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
+from auditlens.rules import DATE_KEYS, STRICT_KEYS, evaluate, load_documents
 
 KEYS = {"date_keys": DATE_KEYS, "strict_keys": STRICT_KEYS}
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday

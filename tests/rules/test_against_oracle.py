@@ -14,8 +14,7 @@ import pytest
 from sigma_oracle import database, rows_matched
 
 from auditlens.documents import parse_documents
-from auditlens.rules import plan
-from auditlens.rules.load import load_documents
+from auditlens.rules import load_documents, prefilter
 
 EXPLAINED = {
     "cidr": "the oracle compares text prefixes, so '10.0.0.x' and '10.1' are 'in' 10.0.0.0/8",
@@ -192,7 +191,7 @@ def differences(seed, rules, per_rule):
 @pytest.fixture(params=["few rows", "many rows"])
 def size(request, monkeypatch):
     """Few rows and many are scanned in two ways; the second is tried on few rows as well."""
-    monkeypatch.setattr(plan, "SMALL", plan.SMALL if request.param == "few rows" else 0)
+    monkeypatch.setattr(prefilter, "SMALL", prefilter.SMALL if request.param == "few rows" else 0)
 
 
 def test_engines_agree_on_generated_rules_and_events(size):

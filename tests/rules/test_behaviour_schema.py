@@ -7,7 +7,9 @@ import jsonschema_rs
 from documents import BASE, rules_of
 
 from auditlens.errors import DocumentErrors
-from auditlens.rules.behaviour import FORMS
+
+# The keys the loader itself reads: what the schema is compared with.
+from auditlens.rules.parse import FORMS
 from auditlens.shipped import rules_folder
 
 VALUES = {

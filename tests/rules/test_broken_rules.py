@@ -15,8 +15,7 @@ from auditlens.cli import auditlens
 from auditlens.documents import parse_documents
 from auditlens.errors import AuditLensError, DocumentError, DocumentErrors
 from auditlens.events import decode_records, load_profile
-from auditlens.rules import load_rules
-from auditlens.rules.check import check_rules
+from auditlens.rules import check_rules, load_rules
 from auditlens.shipped import rules_folder
 
 VALUES = {

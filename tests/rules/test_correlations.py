@@ -7,7 +7,7 @@ import pytest
 from documents import BASE, episodes, log, rules_of
 from sigma_oracle import database
 
-from auditlens.rules.evaluate import evaluate
+from auditlens.rules import evaluate
 
 MINUTE = 60
 OTHER = BASE.replace("base", "other").replace("event: x", "event: 'y'").replace("Base", "Other")

@@ -9,10 +9,8 @@ from documents import BASE, EVER, START, episodes, log, rules_of
 
 from auditlens.errors import DocumentErrors, UsageError
 from auditlens.period import Period
-from auditlens.rules import evaluate
-from auditlens.rules.episodes import EPISODE_SCHEMA
-from auditlens.rules.evaluate import HEALTH_SCHEMA
-from auditlens.rules.reason import number
+from auditlens.rules import EPISODE_SCHEMA, HEALTH_SCHEMA, evaluate
+from auditlens.rules.episodes import number
 
 HOUR = 3600
 
@@ -143,7 +141,7 @@ def test_a_rule_that_is_off_is_listed_with_its_reason():
 
 def test_a_rule_over_its_time_budget_is_stopped_and_says_so(monkeypatch):
     """Its silence is not taken for a clean bill."""
-    module = import_module("auditlens.rules.evaluate")
+    module = import_module("auditlens.rules.engine")
     text = BASE.replace("{event: x}", "{'metadata.note|re': 'a+b'}")
     rules, events = rules_of(text), log((0, "u", {"metadata": '{"note": "aab"}'}))
     scan = module.scan_rules

@@ -8,8 +8,7 @@ from documents import EVER, rules_of
 
 from auditlens.audit import run_audit
 from auditlens.events import decode_records
-from auditlens.rules import evaluate, load_rules
-from auditlens.rules.logsource import LogSource, origins
+from auditlens.rules import LogSource, evaluate, load_rules, origins
 from auditlens.sources import read_log
 
 SECODA = [

@@ -16,11 +16,17 @@ from auditlens.actions import classify
 from auditlens.events import decode_records
 from auditlens.period import Period
 from auditlens.report.frameworks import load_pack, pack_names
-from auditlens.rules import evaluate, load_rules
-from auditlens.rules.check import check_rules
-from auditlens.rules.rule import Correlation, Detection, RuleSet
-from auditlens.rules.sidecar import read_cases, sidecar_path
-from auditlens.rules.testrun import run_case
+from auditlens.rules import (
+    Correlation,
+    Detection,
+    RuleSet,
+    check_rules,
+    evaluate,
+    load_rules,
+    read_cases,
+    run_case,
+    sidecar_path,
+)
 from auditlens.simulator import simulate
 
 ROOT = Path(__file__).resolve().parents[2]

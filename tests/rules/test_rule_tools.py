@@ -9,18 +9,23 @@ import pytest
 from documents import BASE, START, log, rules_of
 
 from auditlens.errors import UsageError
-from auditlens.rules import load_rules
-from auditlens.rules.backtest import backtest
-from auditlens.rules.check import check_rules
-from auditlens.rules.cover import leaf_cover
-from auditlens.rules.draft import draft_rule, rule_source
-from auditlens.rules.english import explain, span_words
-from auditlens.rules.failure import explain_failure
-from auditlens.rules.mutate import mutate
-from auditlens.rules.reach import attack_map, framework_map, navigator_layer
-from auditlens.rules.sidecar import read_cases
-from auditlens.rules.testrun import run_tests
-from auditlens.rules.trace import trace
+from auditlens.rules import (
+    attack_map,
+    backtest,
+    check_rules,
+    draft_rule,
+    explain_failure,
+    explain_rule,
+    framework_map,
+    leaf_coverage,
+    load_rules,
+    mutate,
+    navigator_layer,
+    read_cases,
+    rule_source,
+    run_tests,
+    trace,
+)
 
 GOOD = """\
 title: Tag Removed
@@ -242,7 +247,7 @@ def test_the_data_a_rule_needs_is_named():
 
 def test_explain_says_what_a_negated_selector_means(folder):
     """'not 1 of filter_*' is often misread."""
-    text = explain(load_rules(folder), "secoda_tag_gone")
+    text = explain_rule(load_rules(folder), "secoda_tag_gone")
     assert "action is 'tag_removed'" in text
     assert (
         "it is not so that sender.kind is 'automation' (an event without sender.kind passes)"
@@ -254,18 +259,22 @@ def test_explain_covers_every_shipped_rule():
     """No rule is beyond words."""
     rules = load_rules()
     for rule in rules.rules:
-        assert rule.title in explain(rules, rule.id)
+        assert rule.title in explain_rule(rules, rule.id)
     with pytest.raises(KeyError):
-        explain(rules, "no such rule")
+        explain_rule(rules, "no such rule")
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(1, "1 second"), (600, "10 minutes"), (90, "90 seconds"),
-                           (86_400, "1 day"), (1_209_600, "2 weeks")]
+    ("span", "words"), [("1s", "1 second"), ("600s", "10 minutes"), ("90s", "90 seconds"),
+                        ("24h", "1 day"), ("14d", "2 weeks")]
 )  # fmt: skip
-def test_spans_are_put_in_their_largest_unit(seconds, words):
+def test_spans_are_put_in_their_largest_unit(span, words):
     """600 seconds are 10 minutes."""
-    assert span_words(seconds) == words
+    window = (
+        "title: W\nname: w\ncorrelation: {type: event_count, rules: [base], timespan: "
+        f"{span}, condition: {{gte: 2}}}}\n"
+    )
+    assert f"within {words} up to" in explain_rule(rules_of(BASE, window), "w")
 
 
 def test_a_failed_test_says_which_leaf_was_true(folder):
@@ -288,7 +297,7 @@ def test_failing_tests_are_reported_with_what_was_found(folder):
 
 def test_leaves_are_covered_when_both_answers_occur(folder):
     """'action' is true in both tests, so nothing shows that it matters."""
-    covered = {one.words: one.covered for one in leaf_cover(*with_rule(folder))}
+    covered = {one.words: one.covered for one in leaf_coverage(*with_rule(folder))}
     assert covered == {"action is 'tag_removed'": False, "sender.kind is 'automation'": True}
 
 

@@ -4,8 +4,7 @@ import pytest
 
 from auditlens import load_rules
 from auditlens.errors import DocumentError
-from auditlens.rules.sidecar import read_cases
-from auditlens.rules.testrun import run_case, run_tests
+from auditlens.rules import read_cases, run_case, run_tests
 
 RULES = """
 title: Mark gone

@@ -8,7 +8,7 @@ from documents import BASE, rules_of
 
 from auditlens.errors import DocumentError, DocumentErrors, UsageError
 from auditlens.rules import load_rules
-from auditlens.rules.regex import check_regex, repeats
+from auditlens.rules.condition import check_regex, repeats
 
 RULE = """\
 title: A rule

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from naive_correlation import qualifying
 
-from auditlens.rules.rule import Correlation, Threshold
+from auditlens.rules import Correlation, Threshold
+
+# Windows alone: thousands of small cases without documents and frames.
 from auditlens.rules.windows import Timeline, anchors
 
 KINDS = ["event_count", "value_count", "value_sum", "value_avg", "value_median",

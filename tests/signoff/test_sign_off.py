@@ -257,8 +257,7 @@ def test_a_part_of_the_shipped_rules_can_be_signed_and_verified(pulled):
 
 def test_rules_of_ones_own_are_sealed_beside_the_others(pulled):
     """Both are in the record; a change is found; who has the report alone can verify it."""
-    from auditlens.rules.draft import draft_rule
-    from auditlens.rules.roots import roots_read, rule_roots
+    from auditlens.rules import draft_rule, roots_read, rule_roots
     from auditlens.shipped import rules_folder
     from auditlens.signoff.folder import open_folder
     from auditlens.signoff.reperform import Originals

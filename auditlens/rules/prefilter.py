@@ -18,13 +18,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from auditlens.rules.compare import OverBudget
-from auditlens.rules.condition import And, Keyword, Match, Node, Not, Or, Reference, leaves, names
+from auditlens.rules.condition import (
+    And,
+    Keyword,
+    Match,
+    Node,
+    Not,
+    Or,
+    Reference,
+    join,
+    leaves,
+    names,
+)
+from auditlens.rules.dictionary import DictColumn, Mask, Rows, candidate_columns, column_of, encode
 from auditlens.rules.logsource import EVENT_MARKS
+from auditlens.rules.matching import Matcher, OverBudget
 from auditlens.rules.rule import Detection, Rule
-from auditlens.rules.scan import Scan
-from auditlens.rules.translate import join
-from auditlens.rules.vocabulary import Mask, Rows, Vocabulary, column_of, encode, places
 
 __all__ = ["BUDGET_SECONDS", "Hits", "scan_rules"]
 
@@ -58,7 +67,7 @@ class Hits:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Candidate:
     """What is tried of a rule: the kinds for which it can hold, and what they leave open.
 
     ``rest`` is None when the kind alone decides.
@@ -68,10 +77,10 @@ class Trial:
     rest: Node | None
 
     @classmethod
-    def of(cls, node: Node, kinds: Scan) -> Trial:
+    def of(cls, node: Node, kinds: Matcher) -> Candidate:
         """Drop from a top ``and`` what holds for all of the kinds for which it can hold."""
         children = node.children if isinstance(node, And) else (node,)
-        pairs = [possible(child, kinds) for child in children]
+        pairs = [possible_answers(child, kinds) for child in children]
         wanted = np.logical_and.reduce([true for true, _ in pairs])
         open_ones = tuple(
             child
@@ -81,27 +90,27 @@ class Trial:
         return cls(wanted, join(And, open_ones) if open_ones else None)
 
 
-def possible(node: Node, kinds: Scan) -> tuple[Mask, Mask]:
+def possible_answers(node: Node, kinds: Matcher) -> tuple[Mask, Mask]:
     """For each kind of event: can the tree be true, and can it be false?"""
     if isinstance(node, Not):
-        true, false = possible(node.child, kinds)
+        true, false = possible_answers(node.child, kinds)
         return false, true
     if isinstance(node, And | Or):
-        pairs = [possible(child, kinds) for child in node.children]
+        pairs = [possible_answers(child, kinds) for child in node.children]
         trues = [true for true, _ in pairs]
         falses = [false for _, false in pairs]
         if isinstance(node, And):
             return np.logical_and.reduce(trues), np.logical_or.reduce(falses)
         return np.logical_or.reduce(trues), np.logical_and.reduce(falses)
-    is_told = isinstance(node, Match) and node.field in kinds.frame.columns
-    if is_told and not isinstance(node.value, Reference):
+    decided_by_kind = isinstance(node, Match) and node.field in kinds.frame.columns
+    if decided_by_kind and not isinstance(node.value, Reference):
         held = kinds.leaf(node, kinds.every_row)
         return held, ~held
-    return kinds.always, kinds.always
+    return kinds.all_true, kinds.all_true
 
 
 @dataclass(frozen=True)
-class Kinds:
+class Partition:
     """The distinct kinds of event as a small frame, and the kind of every row."""
 
     frame: pl.DataFrame
@@ -117,13 +126,13 @@ def required(node: Node) -> Iterator[str]:
         yield node.field
 
 
-def asked_for(conditions: Sequence[Node]) -> list[tuple[str, int]]:
+def fields_by_demand(conditions: Sequence[Node]) -> list[tuple[str, int]]:
     """Return the fields rules ask something of and how many rules do, the most asked first."""
     asked = Counter(name for condition in conditions for name in set(required(condition)))
     return sorted(asked.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def lifted(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> pl.DataFrame:
+def extract_json_columns(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> pl.DataFrame:
     """Give the fields inside ``metadata`` that many rules ask for columns of their own.
 
     Where records stay whole, most rules name such a field; with a column it tells the kind of
@@ -133,7 +142,7 @@ def lifted(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> pl.DataFram
         return frame
     columns: list[pl.Series] = []
     for name, rules in asked[:KIND_COLUMNS]:
-        if rules < OFTEN or places(frame, name)[-1] != "metadata":
+        if rules < OFTEN or candidate_columns(frame, name)[-1] != "metadata":
             break
         column = column_of(frame, name)
         if column is not None and column.dtype == pl.String:
@@ -141,42 +150,42 @@ def lifted(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> pl.DataFram
     return frame.with_columns(columns)
 
 
-def kinds_of(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> Kinds:
+def partition_rows(frame: pl.DataFrame, asked: Sequence[tuple[str, int]]) -> Partition:
     """Choose the columns most rules ask for that have few values, and number their pairs."""
-    chosen: dict[str, Vocabulary] = {}
+    chosen: dict[str, DictColumn] = {}
     for name, _ in asked:
         if name not in frame.columns or len(chosen) == KIND_COLUMNS:
             continue
-        if vocabulary := few_values(frame.get_column(name)):
-            chosen[name] = vocabulary
+        if encoded := low_cardinality(frame.get_column(name)):
+            chosen[name] = encoded
     kind = np.zeros(frame.height, dtype=np.uint32)
-    for vocabulary in chosen.values():
-        kind = kind * np.uint32(len(vocabulary.values) + 1) + vocabulary.codes.astype(np.uint32)
+    for encoded in chosen.values():
+        kind = kind * np.uint32(len(encoded.values) + 1) + encoded.codes.astype(np.uint32)
     met = np.flatnonzero(np.bincount(kind)) if frame.height else np.empty(0, dtype=np.int64)
     number = np.zeros(int(met.max(initial=0)) + 1, dtype=np.min_scalar_type(len(met)))
     number[met] = np.arange(len(met))
     columns: list[pl.Series] = []
     rest = met
-    for name, vocabulary in reversed(chosen.items()):
-        rest, code = np.divmod(rest, len(vocabulary.values) + 1)
-        places = pl.Series(code).replace(len(vocabulary.values), None)
-        columns.append(vocabulary.values.gather(places).alias(name))
+    for name, encoded in reversed(chosen.items()):
+        rest, code = np.divmod(rest, len(encoded.values) + 1)
+        places = pl.Series(code).replace(len(encoded.values), None)
+        columns.append(encoded.values.gather(places).alias(name))
     small = pl.DataFrame(columns) if columns else pl.DataFrame({"": [None] * len(met)})
-    return Kinds(small, number[kind])
+    return Partition(small, number[kind])
 
 
-def few_values(column: pl.Series) -> Vocabulary | None:
+def low_cardinality(column: pl.Series) -> DictColumn | None:
     """Encode a column of texts or whole numbers if it has few values, judged by its front first."""
     if not (column.dtype == pl.String or column.dtype.is_integer()):
         return None
     if column.head(50_000).n_unique() > KIND_VALUES:
         return None
-    vocabulary = encode(column)
-    return vocabulary if len(vocabulary.values) <= KIND_VALUES else None
+    encoded = encode(column)
+    return encoded if len(encoded.values) <= KIND_VALUES else None
 
 
 @dataclass(frozen=True)
-class Routes:
+class RowIndex:
     """Which rows each rule is tried on: rows by kind, cut to the kinds any rule wants."""
 
     kept: Rows
@@ -184,20 +193,20 @@ class Routes:
     marks: dict[int, Mask] = field(default_factory=dict)
 
     @classmethod
-    def over(cls, kinds: Kinds, wanted: Mask) -> Routes:
+    def over(cls, kinds: Partition, wanted: Mask) -> RowIndex:
         """Keep the rows of the wanted kinds."""
         kept = np.flatnonzero(wanted[kinds.of_row]) if len(wanted) else np.empty(0, np.int64)
         return cls(kept, kinds.of_row[kept].astype(np.int64))
 
     def within(self, wanted: Mask) -> Mask:
         """Mark the kept rows of these kinds; a few kinds are put together from marks kept."""
-        few = np.flatnonzero(wanted).tolist()
-        if not 0 < len(few) <= FEW_KINDS:
+        some_kinds = np.flatnonzero(wanted).tolist()
+        if not 0 < len(some_kinds) <= FEW_KINDS:
             return wanted[self.kinds]
-        for kind in few:
+        for kind in some_kinds:
             if kind not in self.marks:
                 self.marks[kind] = self.kinds == kind
-        return reduce(np.logical_or, [self.marks[kind] for kind in few])
+        return reduce(np.logical_or, [self.marks[kind] for kind in some_kinds])
 
     @cached_property
     def order(self) -> Rows:
@@ -229,66 +238,77 @@ def scan_rules(
     """
     bodies = {rule.id: rule.body for rule in rules if isinstance(rule.body, Detection)}
     conditions = [body.condition for body in bodies.values()]
-    asked = asked_for(conditions)
-    frame = lifted(frame, asked)
-    kinds = kinds_of(frame, asked)
-    small = Scan(kinds.frame, timezone)
-    trials = {rule_id: Trial.of(body.condition, small) for rule_id, body in bodies.items()}
+    asked = fields_by_demand(conditions)
+    frame = extract_json_columns(frame, asked)
+    kinds = partition_rows(frame, asked)
+    small = Matcher(kinds.frame, timezone)
+    candidates = {rule_id: Candidate.of(body.condition, small) for rule_id, body in bodies.items()}
     size = np.bincount(kinds.of_row, minlength=kinds.frame.height)
     hits: dict[str, Hits] = {}
-    for some in tiers(trials, size):
-        hits |= tried(some, frame, kinds, timezone, budget)
+    for some in cost_tiers(candidates, size):
+        hits |= run_tier(some, frame, kinds, timezone, budget)
     return hits
 
 
-def tiers(trials: Mapping[str, Trial], size: Rows) -> Iterator[dict[str, Trial]]:
+def cost_tiers(candidates: Mapping[str, Candidate], size: Rows) -> Iterator[dict[str, Candidate]]:
     """Put rules together that may hold on about as many rows, given the rows of each kind."""
-    share = {one: size[trial.wanted].sum() / max(1, size.sum()) for one, trial in trials.items()}
+    share = {
+        one: size[candidate.wanted].sum() / max(1, size.sum())
+        for one, candidate in candidates.items()
+    }
     upper = math.inf
     for lower in TIERS:
         yield {
-            one: trial
-            for one, trial in trials.items()
+            one: candidate
+            for one, candidate in candidates.items()
             if lower < share[one] <= upper or (lower == 0.0 and not share[one])
         }
         upper = lower
 
 
-def tried(
-    trials: Mapping[str, Trial], frame: pl.DataFrame, kinds: Kinds, timezone: str, budget: float
+def run_tier(
+    candidates: Mapping[str, Candidate],
+    frame: pl.DataFrame,
+    kinds: Partition,
+    timezone: str,
+    budget: float,
 ) -> dict[str, Hits]:
     """Try these rules on the rows any of them wants, and each on its own."""
     union = np.zeros(kinds.frame.height, dtype=np.bool_)
-    for trial in trials.values():
-        union |= trial.wanted
-    routes = Routes.over(kinds, union)
-    read = columns_read(frame, [one.rest for one in trials.values() if one.rest])
-    whole = frame.select(read or frame.columns[:1])
-    part = Scan(whole if len(routes.kept) == frame.height else whole[routes.kept], timezone)
-    size = np.bincount(routes.kinds, minlength=kinds.frame.height)
+    for candidate in candidates.values():
+        union |= candidate.wanted
+    row_index = RowIndex.over(kinds, union)
+    read = columns_read(frame, [one.rest for one in candidates.values() if one.rest])
+    columns_in = frame.select(read or frame.columns[:1])
+    part = Matcher(
+        columns_in if len(row_index.kept) == frame.height else columns_in[row_index.kept], timezone
+    )
+    size = np.bincount(row_index.kinds, minlength=kinds.frame.height)
     hits: dict[str, Hits] = {}
-    for rule_id, trial in trials.items():
+    for rule_id, candidate in candidates.items():
         start = perf_counter()
         part.deadline = start + budget
-        examined = int(size[trial.wanted].sum())
+        examined = int(size[candidate.wanted].sum())
         try:
-            found = matched(trial, part, routes)
+            found = candidate_rows(candidate, part, row_index)
             hits[rule_id] = Hits(found, examined, perf_counter() - start)
         except OverBudget:
-            hits[rule_id] = Hits(routes.kept[:0], examined, perf_counter() - start, stopped=True)
+            hits[rule_id] = Hits(row_index.kept[:0], examined, perf_counter() - start, stopped=True)
     return hits
 
 
-def matched(trial: Trial, part: Scan, routes: Routes) -> Rows:
+def candidate_rows(candidate: Candidate, part: Matcher, row_index: RowIndex) -> Rows:
     """Return the rows of the wanted kinds for which the rest of the rule holds, rising."""
-    rest = trial.rest
-    if len(routes.kept) <= SMALL:
-        within = routes.within(trial.wanted)
-        return routes.kept[np.flatnonzero(within if rest is None else part.whole(rest, within))]
-    rows = routes.rows(trial.wanted)
+    rest = candidate.rest
+    if len(row_index.kept) <= SMALL:
+        within = row_index.within(candidate.wanted)
+        return row_index.kept[
+            np.flatnonzero(within if rest is None else part.cached_mask(rest, within))
+        ]
+    rows = row_index.rows(candidate.wanted)
     held = rows[part.mask(rest, rows)] if rest and len(rows) else rows
     # Rows come kind by kind, each rising: a stable sort merges them in one pass.
-    return np.sort(routes.kept[held], kind="stable")
+    return np.sort(row_index.kept[held], kind="stable")
 
 
 def columns_read(frame: pl.DataFrame, conditions: Sequence[Node]) -> list[str]:
@@ -298,5 +318,5 @@ def columns_read(frame: pl.DataFrame, conditions: Sequence[Node]) -> list[str]:
         if any(isinstance(leaf, Keyword) for leaf in leaves(condition)):
             return frame.columns
         found.update(names(condition))
-    read = {name for field in found for name in places(frame, field)}
+    read = {name for field in found for name in candidate_columns(frame, field)}
     return [name for name in frame.columns if name in read]

@@ -23,9 +23,10 @@ from auditlens.rules.condition import (
     Value,
     Wild,
 )
-from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
+from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
+from auditlens.rules.ruleset import RuleSet
 
-__all__ = ["explain", "leaf_words", "span_words"]
+__all__ = ["explain_rule", "leaf_words", "span_words"]
 
 COMPARISONS = {
     "lt": "below", "lte": "at most", "gt": "above", "gte": "at least", "eq": "exactly",
@@ -42,7 +43,7 @@ METRICS = {
 UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
-def explain(rules: RuleSet, key: str) -> str:
+def explain_rule(rules: RuleSet, key: str) -> str:
     """Explain a rule (by id, name or title) and all it is built on, in plain English.
 
     Raises KeyError when there is no such rule.

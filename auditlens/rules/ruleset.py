@@ -1,28 +1,127 @@
-"""From files to a RuleSet: every fault of a folder is found; none is skipped unless asked."""
+"""Sets of rules: what a set can do, where its files are, and how they are loaded."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
+
+import polars as pl
 
 from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError, DocumentErrors, UsageError
-from auditlens.rules.condition import And
+from auditlens.rules.condition import And, join
+from auditlens.rules.engine import match_frame
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS, Filter, parse_rule
-from auditlens.rules.rule import Behaviour, Detection, Rule, RuleSet
-from auditlens.rules.translate import join
+from auditlens.rules.rule import Behaviour, Detection, Rule, internal_ids
+from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
 
-__all__ = ["load_documents", "load_rules", "rule_files"]
+__all__ = [
+    "RuleSet",
+    "load_documents",
+    "load_rules",
+    "roots_read",
+    "rule_files",
+    "rule_roots",
+    "rule_source",
+]
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Loaded rules in the order of their files, the placeholders that filled them, the files.
+
+    ``skipped`` are the faults of the documents that were left out on request.
+    """
+
+    rules: tuple[Rule, ...]
+    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    skipped: tuple[DocumentError, ...] = ()
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __getitem__(self, key: str) -> Rule:
+        """Return a rule by id, name or title; raise KeyError when there is none."""
+        for attribute in ("id", "name", "title"):
+            for rule in self.rules:
+                if getattr(rule, attribute) == key:
+                    return rule
+        raise KeyError(key)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over every rule and every placeholder value, whatever their order."""
+        total = hashlib.sha256()
+        for rule in sorted(self.rules, key=lambda rule: rule.id):
+            total.update(f"{rule.id} {rule.digest} {rule.enabled}\n".encode())
+        for fault in self.skipped:
+            total.update(f"skipped {fault.path.name} {fault.line} {fault.message}\n".encode())
+        for name, values in sorted(self.placeholders.items()):
+            total.update(f"{name} {sorted(values)!r}\n".encode())
+        return total.hexdigest()
+
+    @property
+    def internal(self) -> frozenset[str]:
+        """Ids that only feed other rules and are not reported themselves (Sigma's ``generate``)."""
+        return internal_ids(self.rules)
+
+    def only(self, *ids: str) -> RuleSet:
+        """Return a set with these rules, and those they are built on, each enabled."""
+        wanted: set[str] = set()
+        stack = list(ids)
+        while stack:
+            rule = self[stack.pop()]
+            if rule.id not in wanted:
+                wanted.add(rule.id)
+                stack.extend(rule.references_to)
+        kept = tuple(replace(rule, enabled=True) for rule in self.rules if rule.id in wanted)
+        return replace(self, rules=kept)
+
+    def match(
+        self,
+        frame: pl.DataFrame | pl.LazyFrame,
+        *,
+        time: str | None = None,
+        timezone: str = "UTC",
+    ) -> pl.DataFrame:
+        """Match every enabled rule against any frame, whatever its columns.
+
+        Returns one row a hit: ``rule_id`` (String) and ``row`` (UInt32, position in ``frame``),
+        sorted by both. A correlation's hit is its anchor: the event at which the window
+        qualifies. ``time`` names the column of event times; needed for correlations and
+        behaviours only, and found by itself under the usual names. Raises UsageError without it.
+        """
+        collected = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        return match_frame(self.rules, collected, time=time, timezone=timezone)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in ("Rule", "Level", "Kind", "State"))
+        rows = "".join(
+            "<tr>"
+            f"<td>{escape(rule.title)}</td><td>{escape(rule.level)}</td><td>{rule.kind}</td>"
+            f"<td>{'on' if rule.enabled else 'off: ' + escape(rule.reason_off)}</td>"
+            "</tr>"
+            for rule in self.rules
+        )
+        caption = f"{len(self.rules)} rules, digest {self.digest[:12]}"
+        return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
+
 
 MAX_CHAIN = 8
 YAML_KEYS = {"date_keys": DATE_KEYS, "strict_keys": STRICT_KEYS}
 SKIPPED_FOLDERS = frozenset({"profiles"})
 SKIPPED_FILES = frozenset({"actions.yml"})
 
-Read = tuple[Document, Rule]
+ParsedRule = tuple[Document, Rule]
 Fault = tuple[Rule, DocumentError]
 
 
@@ -52,7 +151,7 @@ def load_rules(
     errors: list[DocumentError] = []
     for file in rule_files(paths):
         try:
-            documents.extend(filled(read_documents(file, **YAML_KEYS)))
+            documents.extend(nonempty(read_documents(file, **YAML_KEYS)))
         except DocumentError as error:
             errors.append(error)
     return load_documents(
@@ -60,7 +159,7 @@ def load_rules(
     )
 
 
-def filled(documents: tuple[Document, ...]) -> tuple[Document, ...]:
+def nonempty(documents: tuple[Document, ...]) -> tuple[Document, ...]:
     """Leave out what is empty beside others: the text after a closing ``---``."""
     return tuple(one for one in documents if one.data is not None) or documents
 
@@ -105,7 +204,7 @@ def load_documents(
     documents = tuple(documents)
     given = {name: tuple(values) for name, values in (placeholders or {}).items()}
     faults = list(errors)
-    read: list[Read] = []
+    read: list[ParsedRule] = []
     filters: list[Filter] = []
     for document in documents:
         try:
@@ -117,10 +216,10 @@ def load_documents(
             filters.append(parsed)
         else:
             read.append((document, parsed))
-    read, found = joined(list(told_apart(read)), skip_broken=skip_broken)
+    read, found = resolved(list(with_distinct_ids(read)), skip_broken=skip_broken)
     faults.extend(found)
-    known = lookup(rule for _, rule in read)
-    filters, found = aimed(filters, known)
+    known = rules_by_reference(rule for _, rule in read)
+    filters, found = resolved_filters(filters, known)
     faults.extend(found)
     faults.sort(key=lambda e: (str(e.path), e.line, e.column))
     if faults and not (skip_broken and read):
@@ -129,10 +228,10 @@ def load_documents(
         raise UsageError("There is no rule here", fix="A rule is a .yml file with 'detection:'")
     files = tuple(dict.fromkeys(document.path for document in documents))
     rules = tuple(with_filters(rule, filters, known) for _, rule in read)
-    return RuleSet(switched_off(rules), given, files, tuple(faults))
+    return RuleSet(disable_dependents(rules), given, files, tuple(faults))
 
 
-def told_apart(read: Sequence[Read]) -> Iterator[Read]:
+def with_distinct_ids(read: Sequence[ParsedRule]) -> Iterator[ParsedRule]:
     """Give rules of one file that have neither id nor name ids of their own.
 
     The first keeps the file's name, so that a file of one rule is not concerned; the others add
@@ -151,27 +250,29 @@ def told_apart(read: Sequence[Read]) -> Iterator[Read]:
         yield document, rule if name == rule.id else replace(rule, id=name, name=name)
 
 
-def joined(read: list[Read], *, skip_broken: bool) -> tuple[list[Read], list[DocumentError]]:
+def resolved(
+    read: list[ParsedRule], *, skip_broken: bool
+) -> tuple[list[ParsedRule], list[DocumentError]]:
     """Replace references by ids; return the rules that stand, and the faults of the others.
 
     With ``skip_broken`` what is built on a rule that does not stand does not stand either.
     """
-    faulty = list(doubles(read))
+    faulty = list(duplicate_faults(read))
     while True:
         if skip_broken:
             out = {id(rule) for rule, _ in faulty}
             read = [pair for pair in read if id(pair[1]) not in out]
-        known = lookup(rule for _, rule in read)
-        missing = list(dangling(read, known))
+        known = rules_by_reference(rule for _, rule in read)
+        missing = list(reference_faults(read, known))
         broken = {id(rule) for rule, _ in missing}
         whole = [(doc, rule, with_ids(rule, known)) for doc, rule in read if id(rule) not in broken]
-        again = [*missing, *cycles(whole)]
+        again = [*missing, *cycle_faults(whole)]
         faulty += again
         if not skip_broken or not again:
             return [(doc, rule) for doc, _, rule in whole], [error for _, error in faulty]
 
 
-def switched_off(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def disable_dependents(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """Switch off what is built on a rule that is off: it would look at nothing."""
     off = {rule.id: rule for rule in rules if not rule.enabled}
     while True:
@@ -186,7 +287,7 @@ def switched_off(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         off |= changed
 
 
-def lookup(rules: Iterable[Rule]) -> dict[str, Rule]:
+def rules_by_reference(rules: Iterable[Rule]) -> dict[str, Rule]:
     """Index rules by name and by id; an id wins over a name."""
     found: dict[str, Rule] = {}
     by_id: dict[str, Rule] = {}
@@ -196,7 +297,7 @@ def lookup(rules: Iterable[Rule]) -> dict[str, Rule]:
     return found | by_id
 
 
-def doubles(read: Sequence[Read]) -> Iterator[Fault]:
+def duplicate_faults(read: Sequence[ParsedRule]) -> Iterator[Fault]:
     """Yield a fault for every id or name that a rule shares with one before it."""
     for attribute in ("id", "name"):
         first: dict[str, Rule] = {}
@@ -213,12 +314,12 @@ def doubles(read: Sequence[Read]) -> Iterator[Fault]:
             first.setdefault(value, rule)
 
 
-def dangling(read: Sequence[Read], known: Mapping[str, Rule]) -> Iterator[Fault]:
+def reference_faults(read: Sequence[ParsedRule], known: Mapping[str, Rule]) -> Iterator[Fault]:
     """Yield a fault for every reference to nothing."""
     for document, rule in read:
         for ref in rule.references_to:
             if ref not in known:
-                yield rule, unknown(document, ref, known, rule.kind)
+                yield rule, unknown_reference(document, ref, known, rule.kind)
 
 
 def with_ids(rule: Rule, known: Mapping[str, Rule]) -> Rule:
@@ -240,7 +341,9 @@ def with_ids(rule: Rule, known: Mapping[str, Rule]) -> Rule:
     return replace(rule, body=replace(body, rules=ids, terms=terms, aliases=aliases))
 
 
-def unknown(document: Document, ref: str, known: Mapping[str, Rule], block: str) -> DocumentError:
+def unknown_reference(
+    document: Document, ref: str, known: Mapping[str, Rule], block: str
+) -> DocumentError:
     """Make the fault of a reference to nothing, with the closest name."""
     from difflib import get_close_matches
 
@@ -249,12 +352,12 @@ def unknown(document: Document, ref: str, known: Mapping[str, Rule], block: str)
     return document.error(f"no rule has the id or name '{ref}'", block, "rules", fix=fix)
 
 
-def aimed(
+def resolved_filters(
     filters: Sequence[Filter], known: Mapping[str, Rule]
 ) -> tuple[list[Filter], list[DocumentError]]:
     """The filters all of whose rules are there, and the faults of the others."""
     faults = [
-        unknown(one.document, ref, known, "filter")
+        unknown_reference(one.document, ref, known, "filter")
         for one in filters
         for ref in one.rules
         if ref not in known
@@ -279,7 +382,7 @@ def with_filters(rule: Rule, filters: Sequence[Filter], known: Mapping[str, Rule
     return rule
 
 
-def cycles(read: Sequence[tuple[Document, Rule, Rule]]) -> Iterator[Fault]:
+def cycle_faults(read: Sequence[tuple[Document, Rule, Rule]]) -> Iterator[Fault]:
     """Yield a fault for each rule (as read, and with ids) built on itself or on a long chain."""
     by_id = {rule.id: rule for _, _, rule in read}
     for document, as_read, rule in read:
@@ -296,3 +399,52 @@ def cycles(read: Sequence[tuple[Document, Rule, Rule]]) -> Iterator[Fault]:
                     as_read,
                     document.error(f"more than {MAX_CHAIN} rules in a chain", rule.kind, "rules"),
                 )
+
+
+def rule_roots(
+    settings: Settings, given: Path | None = None, *, products: Sequence[str] = ("secoda",)
+) -> tuple[Path, ...]:
+    """The files or folders to read rules from: ``given`` alone, else what the settings say.
+
+    These are ``rules`` (without it the shipped rules of ``products``, if there are any) and
+    then ``own_rules``. Raises UsageError for a setting that names what is not there.
+    """
+    if given is not None:
+        return (given,)
+    for name in ("rules", "own_rules"):
+        path = getattr(settings, name)
+        if path is not None and not path.exists():
+            where = settings.origins.get(name, "the settings")
+            raise UsageError(
+                f"{where}: '{name}' names {path}, which is not there",
+                fix="Write the path of your rules, relative to that file, or take the setting out",
+            )
+    first = settings.rules or shipped_root(products)
+    return tuple(one for one in (first, settings.own_rules) if one)
+
+
+def shipped_root(products: Sequence[str]) -> Path | None:
+    """The shipped rules of these products as one root: that of all, where several have some."""
+    held = [one for one in products if one and (rules_folder() / one).is_dir()]
+    if len(held) > 1:
+        return rules_folder()
+    return rules_folder() / held[0] if held else None
+
+
+def roots_read(rules: RuleSet, settings: Settings, given: Path | None = None) -> tuple[Path, ...]:
+    """The roots these rules were read from, whichever products' shipped ones are among them."""
+    home = rules_folder()
+    products = {
+        rule.path.relative_to(home).parts[0]
+        for rule in rules.rules
+        if rule.path.is_relative_to(home)
+    }
+    return rule_roots(settings, given, products=sorted(products))
+
+
+def rule_source(rules: RuleSet, key: str) -> tuple[Rule, str]:
+    """Return a rule and its document as it is written. Raises KeyError for an unknown rule."""
+    rule = rules[key]
+    lines = rule.path.read_text(encoding="utf-8").splitlines(keepends=True)
+    after = (n for n, line in enumerate(lines) if n >= rule.line and line.startswith("---"))
+    return rule, "".join(lines[rule.line - 1 : next(after, len(lines))])

@@ -12,23 +12,22 @@ import polars as pl
 
 from auditlens.errors import UsageError
 from auditlens.period import Period
+from auditlens.rules.behaviours import Calendar, GroupedEvents, behaviour_hits
+from auditlens.rules.dictionary import Mask, Rows, candidate_columns, column_of, rows_mentioning
 from auditlens.rules.episodes import (
     EPISODE_SCHEMA,
     Evidence,
-    described,
+    episode_rows,
     from_anchors,
     from_hits,
-    resting_on,
+    with_evidence_below,
 )
-from auditlens.rules.habits import Calendar, Keyed, behaviour_hits
 from auditlens.rules.logsource import LogSource, Scope, origins
-from auditlens.rules.plan import BUDGET_SECONDS, Hits, scan_rules
-from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, RuleSet
-from auditlens.rules.timeline import event_times, timeline
-from auditlens.rules.vocabulary import Mask, Rows, column_of, naming, places
-from auditlens.rules.windows import anchors
+from auditlens.rules.prefilter import BUDGET_SECONDS, Hits, scan_rules
+from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, internal_ids
+from auditlens.rules.windows import anchors, build_timeline, event_times
 
-__all__ = ["HEALTH_SCHEMA", "RuleOutcome", "all_hits", "evaluate", "match_frame"]
+__all__ = ["HEALTH_SCHEMA", "RuleOutcome", "evaluate", "match_frame"]
 
 SAMPLE = 1_000
 
@@ -67,7 +66,7 @@ class RuleOutcome:
 
 
 @dataclass
-class Pass:
+class Evaluation:
     """The hits of every rule over one frame, worked out in order of their dependence."""
 
     frame: pl.DataFrame
@@ -79,53 +78,41 @@ class Pass:
     origins: tuple[tuple[LogSource | None, Rows | None], ...] = ()
     learning: dict[str, int] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
-    keyed: dict[tuple[str, ...], Keyed] = field(default_factory=dict)
-
-
-def all_hits(
-    rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str
-) -> dict[str, Rows]:
-    """Return each reported rule's hits (rows of ``frame``, rising), by rule id."""
-    done = run(rules, frame, time=time, calendar=Calendar(timezone))
-    if done.stopped:
-        names = ", ".join(sorted(rules[one].name for one in done.stopped))
-        raise UsageError(
-            f"Stopped after {BUDGET_SECONDS:g} seconds: {names}", fix="Simplify their patterns"
-        )
-    internal = rules.internal
-    return {
-        rule.id: done.hits[rule.id]
-        for rule in rules.rules
-        if rule.enabled and rule.id not in internal
-    }
+    keyed: dict[tuple[str, ...], GroupedEvents] = field(default_factory=dict)
 
 
 def match_frame(
-    rules: RuleSet, frame: pl.DataFrame, *, time: str | None, timezone: str
+    rules: Sequence[Rule], frame: pl.DataFrame, *, time: str | None, timezone: str
 ) -> pl.DataFrame:
-    """See RuleSet.match."""
-    found = all_hits(rules, frame, time=time, timezone=timezone)
-    ids = sorted(found)
-    sizes = [len(found[rule_id]) for rule_id in ids]
-    rows = np.concatenate([np.empty(0, dtype=np.int64), *(found[rule_id] for rule_id in ids)])
+    """Match every enabled rule against a frame; see RuleSet.match."""
+    done = run(rules, frame, time=time, calendar=Calendar(timezone))
+    if done.stopped:
+        names = ", ".join(sorted(rule.name for rule in rules if rule.id in done.stopped))
+        raise UsageError(
+            f"Stopped after {BUDGET_SECONDS:g} seconds: {names}", fix="Simplify their patterns"
+        )
+    internal = internal_ids(rules)
+    ids = sorted({rule.id for rule in rules if rule.enabled} - internal)
+    sizes = [len(done.hits[rule_id]) for rule_id in ids]
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *(done.hits[rule_id] for rule_id in ids)])
     which = pl.Series(np.repeat(np.arange(len(ids)), sizes), dtype=pl.Int64)
-    names = pl.Series("rule_id", ids, dtype=pl.String).gather(which)
-    return pl.DataFrame([names, pl.Series("row", rows, dtype=pl.UInt32)])
+    names_of_hits = pl.Series("rule_id", ids, dtype=pl.String).gather(which)
+    return pl.DataFrame([names_of_hits, pl.Series("row", rows, dtype=pl.UInt32)])
 
 
 def run(
-    rules: RuleSet, frame: pl.DataFrame, *, time: str | None, calendar: Calendar,
+    rules: Sequence[Rule], frame: pl.DataFrame, *, time: str | None, calendar: Calendar,
     sources: Mapping[str, LogSource] | None = None,
-) -> Pass:  # fmt: skip
+) -> Evaluation:  # fmt: skip
     """Match detections in one scan, then correlations and behaviours over their hits."""
-    by_id = {rule.id: rule for rule in rules.rules}
-    wanted = needed(rules)
+    by_id = {rule.id: rule for rule in rules}
+    wanted = evaluation_order(rules)
     found = origins(frame, sources)
     detections = [by_id[one] for one in wanted if isinstance(by_id[one].body, Detection)]
     scanned = scan_origins(detections, frame, found, calendar.timezone)
     above = [one for one in wanted if not isinstance(by_id[one].body, Detection)]
     times = event_times(frame, time) if above else None
-    done = Pass(
+    done = Evaluation(
         frame,
         times,
         {rule_id: hits.rows for rule_id, hits in scanned.items()},
@@ -158,10 +145,10 @@ def scan_origins(
         for rule_id, hits in scan_rules(chosen, part, timezone).items():
             whole = hits if rows is None else replace(hits, rows=rows[hits.rows])
             pieces[rule_id].append(whole)
-    return {rule_id: merged(some) for rule_id, some in pieces.items()}
+    return {rule_id: combined_hits(some) for rule_id, some in pieces.items()}
 
 
-def merged(pieces: Sequence[Hits]) -> Hits:
+def combined_hits(pieces: Sequence[Hits]) -> Hits:
     """The hits of one rule in several log sources as one."""
     if len(pieces) == 1:
         return pieces[0]
@@ -174,27 +161,27 @@ def merged(pieces: Sequence[Hits]) -> Hits:
     )
 
 
-def covering(rules: RuleSet, source: LogSource | None) -> frozenset[str]:
+def rule_ids_about(rules: Sequence[Rule], source: LogSource | None) -> frozenset[str]:
     """Ids of the rules about events of this log source; of a window, if one of its rules is."""
     ids = {
         rule.id
-        for rule in rules.rules
+        for rule in rules
         if isinstance(rule.body, Detection) and (source is None or rule.logsource.covers(source))
     }
-    above = [rule for rule in rules.rules if rule.references_to]
+    above = [rule for rule in rules if rule.references_to]
     while more := {r.id for r in above if r.id not in ids and ids.intersection(r.references_to)}:
         ids |= more
     return frozenset(ids)
 
 
 def scopes_of(
-    rules: RuleSet, done: Pass, covered: Sequence[frozenset[str]],
+    rules: Sequence[Rule], done: Evaluation, covered: Sequence[frozenset[str]],
     within: Mask,
 ) -> tuple[Scope, ...]:  # fmt: skip
     """For each log source its events in the period, and how many rules judged them."""
     scopes = []
     for (source, rows), ids in zip(done.origins, covered, strict=True):
-        mine = [rule for rule in rules.rules if rule.id in ids]
+        mine = [rule for rule in rules if rule.id in ids]
         on = sum(rule.enabled for rule in mine)
         held = source or LogSource()
         scopes.append(
@@ -204,15 +191,15 @@ def scopes_of(
                 events=int((within if rows is None else within[rows]).sum()),
                 rules=on,
                 off=len(mine) - on,
-                named=sum(rule.product == held.product for rule in rules.rules),
+                named=sum(rule.product == held.product for rule in rules),
             )
         )
     return tuple(sorted(scopes, key=lambda one: (one.product, one.service)))
 
 
-def needed(rules: RuleSet) -> list[str]:
+def evaluation_order(rules: Sequence[Rule]) -> list[str]:
     """Return ids of the enabled rules and all they are built on, each after what it needs."""
-    by_id = {rule.id: rule for rule in rules.rules}
+    by_id = {rule.id: rule for rule in rules}
     order: dict[str, None] = {}
 
     def add(rule_id: str) -> None:
@@ -221,13 +208,13 @@ def needed(rules: RuleSet) -> list[str]:
                 add(one)
             order[rule_id] = None
 
-    for rule in rules.rules:
+    for rule in rules:
         if rule.enabled:
             add(rule.id)
     return list(order)
 
 
-def window_hits(rule: Rule, done: Pass, calendar: Calendar) -> None:
+def window_hits(rule: Rule, done: Evaluation, calendar: Calendar) -> None:
     """Work out one correlation or behaviour and note its hits and evidence."""
     body = rule.body
     inputs = [done.hits[one] for one in rule.references_to]
@@ -239,17 +226,17 @@ def window_hits(rule: Rule, done: Pass, calendar: Calendar) -> None:
     else:
         assert isinstance(body, Correlation)
         inputs = [
-            one_an_instant(done, ref, rows) for ref, rows in zip(body.rules, inputs, strict=True)
+            one_per_instant(done, ref, rows) for ref, rows in zip(body.rules, inputs, strict=True)
         ]
         horizon = int(done.times.max() or 0)  # type: ignore[arg-type]
-        line, _ = timeline(body, done.frame, done.times, inputs, horizon)
+        line, _ = build_timeline(body, done.frame, done.times, inputs, horizon)
         windows = from_anchors(body, line, anchors(body, line))
         below = [done.evidence[ref] for ref in body.rules if ref in done.evidence]
-        done.evidence[rule.id] = resting_on(windows, below)
+        done.evidence[rule.id] = with_evidence_below(windows, below)
     done.hits[rule.id] = done.evidence[rule.id].anchors
 
 
-def one_an_instant(done: Pass, ref: str, rows: Rows) -> Rows:
+def one_per_instant(done: Evaluation, ref: str, rows: Rows) -> Rows:
     """Count the tied anchors of a correlation in a chain as one hit."""
     if ref not in done.evidence or not len(rows):
         return rows
@@ -257,7 +244,7 @@ def one_an_instant(done: Pass, ref: str, rows: Rows) -> Rows:
 
 
 def evaluate(
-    rules: RuleSet,
+    rules: Iterable[Rule],
     events: pl.DataFrame | pl.LazyFrame,
     period: Period,
     *,
@@ -276,21 +263,21 @@ def evaluate(
     hours no ordinary day makes usual. Nothing depends on the order of rows or rules.
     """
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
-    frame = in_order(frame)
+    frame, rules = in_order(frame), tuple(rules)
     calendar = Calendar(timezone, frozenset(holidays))
     done = run(rules, frame, time="created_at", calendar=calendar, sources=sources)
     pieces = []
-    internal = rules.internal
-    for rule in rules.rules:
+    internal = internal_ids(rules)
+    for rule in rules:
         if rule.enabled and rule.id not in internal and rule.id not in done.stopped:
             evidence = done.evidence.get(rule.id) or from_hits(frame, done.hits[rule.id])
-            pieces.append(described(rule, frame, evidence, period))
+            pieces.append(episode_rows(rule, frame, evidence, period))
     empty = pl.DataFrame(schema=EPISODE_SCHEMA)
     episodes = pl.concat([empty, *pieces]).sort("first_at", "last_at", "rule_id", "subject_id",
                                                 "event_ids", nulls_last=True)  # fmt: skip
     inside = frame.get_column("created_at").is_between(period.start, period.end, closed="left")
     within = inside.to_numpy()
-    covered = [covering(rules, source) for source, _ in done.origins]
+    covered = [rule_ids_about(rules, source) for source, _ in done.origins]
     about = frozenset().union(*covered)
     return RuleOutcome(
         episodes,
@@ -306,15 +293,19 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def health(
-    rules: RuleSet, frame: pl.DataFrame, done: Pass, episodes: pl.DataFrame, within: Mask,
+    rules: Sequence[Rule],
+    frame: pl.DataFrame,
+    done: Evaluation,
+    episodes: pl.DataFrame,
+    within: Mask,
     about: frozenset[str],
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """Return one row a rule: what it looked at, what it found, what it could not see.
 
     ``within`` marks the events of the period, ``about`` are the rules some event is for.
     """
     counts = dict(episodes.group_by("rule_id").len().iter_rows())
-    missing = missing_fields([rule for rule in rules.rules if rule.id in about], frame)
+    missing = missing_fields([rule for rule in rules if rule.id in about], frame)
     over = f"stopped: its patterns ran longer than {BUDGET_SECONDS:g} seconds, nothing was judged"
     rows = [
         {
@@ -336,7 +327,7 @@ def health(
             ],
             "seconds": done.seconds.get(rule.id, 0.0),
         }
-        for rule in rules.rules
+        for rule in rules
     ]
     return pl.DataFrame(rows, schema=HEALTH_SCHEMA)
 
@@ -344,15 +335,15 @@ def health(
 def missing_fields(rules: Sequence[Rule], frame: pl.DataFrame) -> frozenset[str]:
     """Return the fields that rules read and no event has a value for."""
     names = {name for rule in rules for name in rule.fields}
-    few = frame.head(SAMPLE)
-    names = {name for name in names if not any_value(few, name)}
-    inside = {name for name in names if places(frame, name)[-1] == "metadata"}
+    first_events = frame.head(SAMPLE)
+    names = {name for name in names if not any_value(first_events, name)}
+    inside = {name for name in names if candidate_columns(frame, name)[-1] == "metadata"}
     found = {name for name in names - inside if any_value(frame, name)}
     column = frame.get_column("metadata") if "metadata" in frame.columns else None
     if column is None or column.dtype != pl.String:
         return frozenset(names - found - {name for name in inside if any_value(frame, name)})
     # Most events have none of these: only those that name one are read field by field.
-    part = column.gather(naming(column, sorted(inside))) if inside else column.clear()
+    part = column.gather(rows_mentioning(column, sorted(inside))) if inside else column.clear()
     return frozenset(names - found - {name for name in inside if any_inside(part, name)})
 
 
@@ -364,6 +355,6 @@ def any_value(frame: pl.DataFrame, name: str) -> bool:
 
 def any_inside(column: pl.Series, name: str) -> bool:
     """Say whether some JSON text has the field, reading few texts first."""
-    rows = naming(column, [name])
+    rows = rows_mentioning(column, [name])
     texts = (column.gather(rows.head(SAMPLE)), column.gather(rows.slice(SAMPLE)))
     return any(len(some) and any_value(some.to_frame(), name) for some in texts)

@@ -16,15 +16,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 __all__ = [
+    "DictColumn",
     "Mask",
     "Rows",
-    "Vocabulary",
+    "candidate_columns",
     "column_of",
     "encode",
     "fold",
     "fold_word",
-    "naming",
-    "places",
+    "members_apart",
+    "part_of",
+    "rows_mentioning",
+    "text_of",
 ]
 
 Mask = NDArray[np.bool_]
@@ -39,7 +42,7 @@ PATH_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class DictColumn:
     """A field of a frame of ``height`` rows.
 
     ``values`` are distinct and not null. ``codes`` holds each row's position in them, or their
@@ -74,7 +77,7 @@ class Vocabulary:
         """The text in lower case, for comparisons without regard to case."""
         return fold(self.text)
 
-    def spread(self, found: Mask, rows: Rows) -> Mask:
+    def decode_mask(self, found: Mask, rows: Rows) -> Mask:
         """Turn the answer for every value (and False for null, put last) into that for ``rows``."""
         if self.members is None:
             # A column that is its own vocabulary needs no codes.
@@ -119,7 +122,7 @@ def column_of(frame: pl.DataFrame, field: str) -> pl.Series | None:
     return json_path(frame.get_column("metadata"), field.removeprefix("metadata."))
 
 
-def places(frame: pl.DataFrame, field: str) -> tuple[str, ...]:
+def candidate_columns(frame: pl.DataFrame, field: str) -> tuple[str, ...]:
     """Return where column_of would look for a field."""
     for name in (field, field.replace(".", "_")):
         if name in frame.columns:
@@ -159,7 +162,7 @@ def json_path(column: pl.Series, path: str) -> pl.Series:
         for step in path.replace("'", "").split(".")
     )
     # Reading JSON costs far more than looking for the name, and most rows have no such field.
-    rows = naming(column, [path])
+    rows = rows_mentioning(column, [path])
     if len(rows) * 2 > len(column):
         found = column.str.json_path_match(f"${steps}")
     else:
@@ -170,24 +173,24 @@ def json_path(column: pl.Series, path: str) -> pl.Series:
     return json_members(found, arrays) if arrays.any() else found
 
 
-def naming(column: pl.Series, paths: Sequence[str]) -> pl.Series:
+def rows_mentioning(column: pl.Series, paths: Sequence[str]) -> pl.Series:
     """Return the rows whose JSON text may have one of the paths: it names the steps, in order."""
     steps = [path.removeprefix("metadata.").split(".") for path in paths]
     last = [one[-1] for one in steps]
     if not all(name.isascii() for name in last):
         return column.is_not_null().arg_true()
-    rows = worded(column, [quoted(name) for name in last])
+    rows = rows_containing(column, [quoted(name) for name in last])
     if len(steps) != 1 or len(steps[0]) == 1 or not all(map(PATH_STEP.fullmatch, steps[0])):
         return rows
     # The last name alone is often that of a field elsewhere in the record.
-    return rows.gather(worded(column.gather(rows), [".*".join(map(quoted, steps[0]))]))
+    return rows.gather(rows_containing(column.gather(rows), [".*".join(map(quoted, steps[0]))]))
 
 
 def quoted(name: str) -> str:
     return f'"{re.escape(name)}"'
 
 
-def worded(column: pl.Series, patterns: Sequence[str]) -> pl.Series:
+def rows_containing(column: pl.Series, patterns: Sequence[str]) -> pl.Series:
     """Return the rows with one of the patterns, or with an escape, which may write any name."""
     pattern = "(?s)" + "|".join([*patterns, r"\\u"])
     return column.str.contains(pattern).fill_null(False).arg_true()
@@ -223,23 +226,23 @@ def json_members(found: pl.Series, arrays: pl.Series) -> pl.Series:
     ).to_series()
 
 
-def encode(column: pl.Series) -> Vocabulary:
+def encode(column: pl.Series) -> DictColumn:
     """Find the distinct values of a column and the code of every row."""
     height = len(column)
     nulls = column.is_null().to_numpy()
     if isinstance(column.dtype, pl.List):
         inner = pl.DataFrame({"row": np.arange(height), "value": column}).explode("value")
         inner = inner.drop_nulls("value")
-        vocabulary = encode(plain(inner.get_column("value")))
+        encoded = encode(plain(inner.get_column("value")))
         members = inner.get_column("row").to_numpy()
-        return Vocabulary(vocabulary.values, vocabulary.codes, height, nulls, members)
+        return DictColumn(encoded.values, encoded.codes, height, nulls, members)
     if isinstance(column.dtype, pl.Struct):
         column = column.struct.json_encode()
     if height <= ENCODE_ABOVE or dense(column):
         codes = np.arange(height, dtype=np.int64)
         codes[nulls] = height
         # The column keeps its nulls; no row points at them.
-        return Vocabulary(column, codes, height, nulls)
+        return DictColumn(column, codes, height, nulls)
     values = column.drop_nulls().unique(maintain_order=True)
     if column.dtype == pl.String:
         coded = column.cast(pl.Enum(values)).to_physical()
@@ -248,10 +251,43 @@ def encode(column: pl.Series) -> Vocabulary:
         joined = column.to_frame("value").join(places, on="value", how="left", nulls_equal=True,
                                                maintain_order="left")  # fmt: skip
         coded = joined.get_column("code")
-    return Vocabulary(values, coded.cast(pl.Int64).fill_null(len(values)).to_numpy(), height, nulls)
+    return DictColumn(values, coded.cast(pl.Int64).fill_null(len(values)).to_numpy(), height, nulls)
 
 
 def dense(column: pl.Series) -> bool:
     """Say whether most rows hold a value of their own, judged on a sample from the front."""
     sample = column.head(20_000)
     return sample.n_unique() > DENSE * len(sample) and column.n_unique() > DENSE * len(column)
+
+
+def part_of(frame: pl.DataFrame, fields: Sequence[str], rows: pl.Series) -> pl.DataFrame:
+    """Return these rows of the frame, with the columns in which the fields may stand."""
+    read = {name for field in fields for name in candidate_columns(frame, field)}
+    # A frame without columns has no rows: one is kept.
+    kept = [name for name in frame.columns if name in read] or frame.columns[:1]
+    return frame.select(kept)[rows]
+
+
+def text_of(frame: pl.DataFrame, name: str) -> pl.Series:
+    """Return a field as folded text, a list field as a list of folded texts; missing as null."""
+    column = column_of(frame, name)
+    if column is None:
+        return pl.Series(name, [None], dtype=pl.String).new_from_index(0, frame.height)
+    encoded = encode(column)
+    if encoded.members is None:
+        codes = pl.Series(encoded.codes)
+        if encoded.nulls.any():
+            codes = codes.set(pl.Series(encoded.nulls), None)
+        return encoded.folded.gather(codes).alias(name)
+    held = pl.DataFrame({"row": encoded.members, "text": encoded.folded.gather(encoded.codes)})
+    lists = held.group_by("row", maintain_order=True).agg("text")
+    rows = pl.DataFrame({"row": np.arange(frame.height)})
+    return rows.join(lists, on="row", how="left", maintain_order="left").get_column("text")
+
+
+def members_apart(table: pl.DataFrame) -> pl.DataFrame:
+    """Give each member of a list column a line of its own."""
+    for name, dtype in table.schema.items():
+        if isinstance(dtype, pl.List):
+            table = table.explode(name)
+    return table

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from documents import log, rules_of
 
-from auditlens.rules import plan
-from auditlens.rules.vocabulary import naming
+# How rows are chosen must not show in the hits, so it is looked at from inside.
+from auditlens.rules import prefilter
+from auditlens.rules.dictionary import rows_mentioning
 
 NAMES = ["CreateUser", "createuser", "DeleteUser", "Get\\u0055ser", "", None]
 DETECTIONS = [
@@ -48,13 +49,13 @@ def test_fields_lifted_out_of_records_change_no_hit(monkeypatch, small):
     """A field that many rules ask for is read once; keywords still search the record alone."""
     rng = random.Random(5)
     frame = log(*((n, "u", {"metadata": record(rng)}) for n in range(600)))
-    monkeypatch.setattr(plan, "SMALL", small)
+    monkeypatch.setattr(prefilter, "SMALL", small)
     lifted = rules().match(frame)
     assert lifted["rule_id"].n_unique() == len(DETECTIONS)
-    asked = plan.asked_for([rule.body.condition for rule in rules().rules])
-    assert "eventName" in plan.lifted(frame, asked).columns
-    monkeypatch.setattr(plan, "OFTEN", 10**6)
-    assert "eventName" not in plan.lifted(frame, asked).columns
+    asked = prefilter.fields_by_demand([rule.body.condition for rule in rules().rules])
+    assert "eventName" in prefilter.extract_json_columns(frame, asked).columns
+    monkeypatch.setattr(prefilter, "OFTEN", 10**6)
+    assert "eventName" not in prefilter.extract_json_columns(frame, asked).columns
     assert rules().match(frame).equals(lifted)
 
 
@@ -64,18 +65,20 @@ def test_texts_that_cannot_hold_a_path_are_left_out():
         '{"a": {"b": 1}}', '{"a": {"c": 1}, "x": {"b": 1}}', '{"x": {"b": 1}, "a": {"c": 1}}',
         '{"b": {"a": 1}}', '{"\\u0061": {"b": 1}}', None, '{"a":\n{"b": 1}}',
     ])  # fmt: skip
-    assert naming(texts, ["a.b"]).to_list() == [0, 1, 4, 6]
-    assert naming(texts, ["metadata.a.b"]).to_list() == [0, 1, 4, 6]
-    assert naming(texts, ["b", "c"]).to_list() == [0, 1, 2, 3, 4, 6]
-    assert naming(texts, ["é.b"]).to_list() == [0, 1, 2, 3, 4, 6]
-    assert naming(texts, ["b.é"]).to_list() == [0, 1, 2, 3, 4, 6]
+    assert rows_mentioning(texts, ["a.b"]).to_list() == [0, 1, 4, 6]
+    assert rows_mentioning(texts, ["metadata.a.b"]).to_list() == [0, 1, 4, 6]
+    assert rows_mentioning(texts, ["b", "c"]).to_list() == [0, 1, 2, 3, 4, 6]
+    assert rows_mentioning(texts, ["é.b"]).to_list() == [0, 1, 2, 3, 4, 6]
+    assert rows_mentioning(texts, ["b.é"]).to_list() == [0, 1, 2, 3, 4, 6]
 
 
 def test_rules_on_many_rows_and_on_few_are_tried_apart():
     """By the share of the rows on which each may hold; a rule that holds nowhere is in one too."""
-    trials = {name: plan.Trial(pl.Series(wanted).to_numpy(), None) for name, wanted in {
-        "all": [True, True, True], "half": [True, False, False], "few": [False, True, False],
-        "none": [False, False, False]}.items()}  # fmt: skip
+    wanted = {"all": [True, True, True], "half": [True, False, False],
+              "few": [False, True, False], "none": [False, False, False]}  # fmt: skip
+    candidates = {
+        name: prefilter.Candidate(pl.Series(mask).to_numpy(), None) for name, mask in wanted.items()
+    }
     size = pl.Series([50, 2, 48]).to_numpy()
-    tiers = [set(some) for some in plan.tiers(trials, size)]
+    tiers = [set(some) for some in prefilter.cost_tiers(candidates, size)]
     assert tiers == [{"all", "half"}, set(), {"few", "none"}]
