@@ -10,9 +10,13 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from auditlens.anomalies import baseline_bands, hour_grid, sender_timeline
-from auditlens.anomalies.catalogue import NOUNS
-from auditlens.anomalies.explain import COUNTS
+from auditlens.anomalies import (
+    BAND_COUNTS,
+    NOUNS,
+    baseline_bands,
+    hour_grid,
+    sender_timeline,
+)
 from auditlens.cells import cell_table
 from auditlens.plots import Audited, finding_of
 from auditlens.rules import Rule, RuleSet
@@ -156,7 +160,7 @@ def moved_by(finding: Mapping[str, Any]) -> list[str]:
     """The counts the reasons speak of and a band can be drawn for; always the events."""
     found = ["events"]
     for reason in finding["reasons"]:
-        for count in COUNTS:
+        for count in BAND_COUNTS:
             nouns = "|".join(re.escape(noun) for noun in NOUNS.get(count, count).split("|"))
             said = re.search(rf"(?:^|; )[0-9.e+]+ (?:{nouns})(?=$|[:;]| \()", reason["text"])
             if said and count not in found:

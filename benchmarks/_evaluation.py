@@ -132,21 +132,17 @@ def reasons_and_detectors(seed: int) -> str:
     import polars as pl
 
     from auditlens.actions import classify
-    from auditlens.anomalies.channels import CHANNELS
-    from auditlens.anomalies.detect import FOREST_SIZES
-    from auditlens.anomalies.ledger import open_ledger
-    from auditlens.anomalies.model import fit_days
-    from auditlens.anomalies.tables import day_tables
+    from auditlens.anomalies import MODELS, day_tables, encode_events, fit_days
     from auditlens.evaluate import judge_reasons
     from auditlens.events import conform
     from auditlens.simulator import simulate
     from benchmarks._peers import credit_beside_shap, peer_table
 
     workspace = simulate(seed)
-    ledger = open_ledger(classify(conform(workspace.events)), until=workspace.end)
-    days = day_tables(ledger)[0].filter(pl.col("state") == "scored").sort("sender_id", "day")
-    trees = FOREST_SIZES[CHANNELS[0].name]
-    models = [fit_days(days, CHANNELS[0].features, seed=each, trees=trees) for each in range(4)]
+    encoded = encode_events(classify(conform(workspace.events)), until=workspace.end)
+    days = day_tables(encoded)[0].filter(pl.col("state") == "scored").sort("sender_id", "day")
+    senders = MODELS[0]
+    models = [fit_days(days, senders.features, seed=each, trees=senders.trees) for each in range(4)]
     cost = min(spent(lambda: models[0].credit(days.head(1000))) for _ in range(10))
     result = judge_reasons(models[0], days)
     top = []

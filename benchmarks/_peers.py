@@ -55,7 +55,7 @@ PEERS: tuple[tuple[str, bool, Scorer], ...] = (
 
 def peer_table(model: Any, days: pl.DataFrame, labels: pl.DataFrame, first: date) -> str:
     """Markdown: how well each detector ranks the same scored ``days``; ``model`` is ours."""
-    from auditlens.anomalies.model import matrix
+    from auditlens.anomalies import feature_matrix
     from auditlens.evaluate import judge
     from auditlens.evaluate.planted import naive_days
 
@@ -66,7 +66,7 @@ def peer_table(model: Any, days: pl.DataFrame, labels: pl.DataFrame, first: date
             f"{seen.area:.3f} | {seconds:.1f} |"
         )
 
-    raw, scaled = matrix(days, model.features), model.scaled(days)
+    raw, scaled = feature_matrix(days, model.features), model.scaled(days)
     begun = time.process_time()
     ours = days.with_columns(score=pl.Series(model.scores(days)))
     lines = [row("AuditLens (scoring alone)", ours, time.process_time() - begun)]

@@ -33,7 +33,7 @@ def prior() -> None:
 
 
 def docs() -> None:
-    from auditlens.anomalies.feature_docs import feature_page
+    from auditlens.anomalies import feature_page
 
     (ROOT / "docs" / "features.md").write_text(feature_page(), "utf-8")
 
@@ -81,12 +81,7 @@ def speed(log: str, period: str) -> None:
 
     import polars as pl
 
-    from auditlens.anomalies import detect
-    from auditlens.anomalies.channels import CHANNELS
-    from auditlens.anomalies.detect import FOREST_SIZES
-    from auditlens.anomalies.ledger import open_ledger
-    from auditlens.anomalies.model import fit_days
-    from auditlens.anomalies.tables import day_tables
+    from auditlens.anomalies import MODELS, day_tables, detect, encode_events, fit_days
     from auditlens.period import Period
 
     def since(begun: tuple[float, float]) -> dict[str, float]:
@@ -100,12 +95,12 @@ def speed(log: str, period: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     told["detect"] = since(begun) | {"peak": peak / (2**20 if sys.platform == "darwin" else 2**10)}
     begun = time.process_time(), time.perf_counter()
-    days = day_tables(open_ledger(events, until=Period.parse(period).end))[0]
+    days = day_tables(encode_events(events, until=Period.parse(period).end))[0]
     told["features"] = since(begun)
     few = days.filter(pl.col("state") == "scored").sort("sender_id", "day").head(10_000)
     begun = time.process_time(), time.perf_counter()
-    senders = CHANNELS[0]
-    model = fit_days(few, senders.features, seed=0, trees=FOREST_SIZES[senders.name])
+    senders = MODELS[0]
+    model = fit_days(few, senders.features, seed=0, trees=senders.trees)
     model.scores(few)
     told["model"] = since(begun) | {"rows": len(few)}
     begun = time.process_time(), time.perf_counter()
@@ -138,9 +133,13 @@ def days(log: str) -> None:
     """The features of a year at once, and of each day of its last week added by itself."""
     import polars as pl
 
-    from auditlens.anomalies import FeatureState, load_state, save_state
-    from auditlens.anomalies.ledger import open_ledger
-    from auditlens.anomalies.tables import day_tables
+    from auditlens.anomalies import (
+        FeatureState,
+        day_tables,
+        encode_events,
+        load_state,
+        save_state,
+    )
 
     def best(work: Callable[[], Any]) -> tuple[float, Any]:
         """CPU seconds of the best of three runs, and what the last one gave."""
@@ -153,7 +152,7 @@ def days(log: str) -> None:
 
     events = pl.read_parquet(log).with_columns(day=pl.col("created_at").dt.date())
     before = pl.col("day") <= events["day"].max() - timedelta(days=7)
-    whole, _ = best(lambda: day_tables(open_ledger(events, until=None)))
+    whole, _ = best(lambda: day_tables(encode_events(events, until=None)))
     state, path = FeatureState().advance(events.filter(before)).state, Path(log).with_name("kept")
     added, filed = [], []
     for part in events.filter(~before).partition_by("day"):

@@ -25,12 +25,19 @@ class Candidates:
 
 
 def within_budget(models: Sequence[Candidates], *, a_day: int, a_month: int) -> pl.DataFrame:
-    """Choose entries from ``models`` of one kind of subject, the first model's before the next.
+    """Choose entries of one kind of subject.
 
-    The ``a_day`` highest of each day get an entry. A subject gets one entry a week: its later days
-    join that and leave their place to others. The ``a_month`` highest entries of each month stay.
-    Returns the key, ``day`` (the worst),
-    ``days`` (list), ``score``, ``model``; first model first, highest score first.
+    The highest days of each day get an entry. A subject gets one entry a week: its later days join
+    that and leave their place to others.
+
+    Args:
+        models: The candidates of each model; the first model's come before the next one's.
+        a_day: Entries a day.
+        a_month: How many of the highest entries of each month stay.
+
+    Returns:
+        The key, ``day`` (the worst), ``days`` (list), ``score``, ``model``; first model first,
+        highest score first.
     """
     key = models[0].key
     lead = pl.concat(

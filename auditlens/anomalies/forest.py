@@ -1,4 +1,4 @@
-"""An isolation forest kept as flat arrays: fitted by scikit-learn, scored and explained here.
+"""An isolation forest (Liu, Ting, Zhou 2008) as flat arrays: fitted by scikit-learn, scored here.
 
 Scores are sums of whole numbers, so they are equal to the bit for any order of rows, any number
 of threads, and after saving and loading.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auditlens.anomalies.windows import Floats, Ints
+from auditlens.anomalies._arrays import Floats, Ints
 
 __all__ = ["SAMPLES", "TREES", "Forest", "fit_forest"]
 
@@ -64,7 +64,7 @@ class Forest:
             if self.grown:
                 shares = [self.grown[at::threads] for at in range(threads)]
                 lengths = np.sum(
-                    list(pool.map(lambda trees: walked(trees, distinct), shares)), axis=0
+                    list(pool.map(lambda trees: path_sums(trees, distinct), shares)), axis=0
                 )
             else:
                 lengths = np.concatenate(list(pool.map(self.chunk_lengths, parts)))
@@ -90,7 +90,10 @@ class Forest:
         return total
 
     def scores(self, rows: Matrix, *, threads: int = 2) -> Floats:
-        """Anomaly score of each row in (0, 1), higher is more unusual, 6 decimals."""
+        """Anomaly score of each row in (0, 1), higher is more unusual, 6 decimals.
+
+        2 to the power of - mean path length / c(samples), Liu et al. (2008), equation 2.
+        """
         mean = self.path_lengths(rows, threads=threads) / (UNIT * len(self.feature))
         usual = float(unsuccessful(np.array([self.samples]))[0])
         return np.round(np.exp2(-mean / usual), 6).astype(np.float64)
@@ -98,7 +101,8 @@ class Forest:
     def credit(self, rows: Matrix) -> Floats:
         """By how much each feature shortened each row's mean path: rows x features.
 
-        Each split is credited with the fall of the expected path length it caused.
+        Each split is credited with the fall of the expected path length it caused, as Saabas's
+        treeinterpreter does for regression trees.
         """
         count, width = rows.shape
         credit = np.zeros(count * width)
@@ -124,7 +128,17 @@ class Forest:
 
 
 def fit_forest(rows: Matrix, *, seed: int = 0, trees: int = TREES) -> Forest:
-    """Fit on ``rows``, which the caller has put in canonical order (equal rows are equal)."""
+    """Fit a forest.
+
+    Args:
+        rows: Rows x features, in canonical order: the same rows in another order give another
+            forest.
+        seed: Of the samples and splits.
+        trees: How many to grow, each on SAMPLES rows.
+
+    Returns:
+        The forest.
+    """
     samples = min(SAMPLES, len(rows))
     depth = max(1, int(np.ceil(np.log2(max(samples, 2)))))
     grown = grow_trees(np.ascontiguousarray(rows), samples, depth, seed=seed, trees=trees)
@@ -155,7 +169,7 @@ def grow_trees(rows: Matrix, samples: int, depth: int, *, seed: int, trees: int)
     return tuple(grown)
 
 
-def walked(trees: Sequence[Any], rows: Matrix) -> Ints:
+def path_sums(trees: Sequence[Any], rows: Matrix) -> Ints:
     """Sum of the path lengths of each row over trees of the library, in 1/65536."""
     total = np.zeros(len(rows), np.int64)
     for tree in trees:
@@ -199,7 +213,10 @@ def not_above(bound: Floats) -> NDArray[np.float32]:
 
 
 def unsuccessful(count: Ints) -> Floats:
-    """Mean length of an unsuccessful search in a tree of ``count`` rows."""
+    """Mean length of an unsuccessful search in a binary tree of ``count`` rows.
+
+    c(n) of Liu et al. (2008), equation 1: 2 H(n - 1) - 2 (n - 1) / n.
+    """
     size = np.maximum(count.astype(np.float64), 3.0)
     long = 2.0 * (np.log(size - 1.0) + np.euler_gamma) - 2.0 * (size - 1.0) / size
     return np.where(count <= 1, 0.0, np.where(count == 2, 1.0, long))

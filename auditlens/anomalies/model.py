@@ -1,42 +1,110 @@
-"""One forest over one kind of day: fit, score, rank, and the gate of the alert budget."""
+"""One model over one kind of day: scale, fit, score, rank; saved models and muted families.
+
+A model is an isolation forest on robustly scaled features, a boost for leaps without precedent and
+the gate a score must reach. Saved ones are flat arrays and JSON: loading one executes nothing.
+"""
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from auditlens.anomalies._arrays import Floats
 from auditlens.anomalies.catalogue import Feature
 from auditlens.anomalies.forest import TREES, Forest, fit_forest
-from auditlens.anomalies.scaling import Scaler, fit_scaler
-from auditlens.anomalies.windows import Floats
+from auditlens.errors import IntegrityError, UsageError
+from auditlens.files import read
 
-__all__ = ["FEWEST_ROWS", "DayModel", "comparable", "describe", "fit_days", "matrix", "ranked"]
+__all__ = [
+    "FEWEST_OWN_ROWS", "FEWEST_ROWS", "DayModel", "Mute", "Scaler", "can_be_fitted",
+    "feature_matrix", "fit_days", "fit_scaler", "load_model", "mark_muted", "model_facts",
+    "prior_folder", "prior_model", "ranked_days", "save_model", "service_mask",
+]  # fmt: skip
+
+CLIP = 50.0
+FEWEST_SCALED = 50
+"""A population with fewer rows is scaled together with everyone."""
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Median and spread a feature, for people (row 0) and services (row 1)."""
+
+    median: Floats
+    spread: Floats
+
+    def deviations(self, raw: Floats, service: NDArray[np.bool_]) -> Floats:
+        """Robust deviations, clipped at ±50; ``raw`` is rows x features."""
+        which = service.astype(np.int64)
+        away = (raw - self.median[which]) / self.spread[which]
+        return np.clip(away, -CLIP, CLIP)
+
+    def scaled(self, raw: Floats, service: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """log1p of the deviations above the median: what the forest splits on.
+
+        Below the median everything is zero: doing less than usual is no finding, and a forest
+        that can split there finds quiet days unusual.
+        """
+        return np.log1p(np.maximum(self.deviations(raw, service), 0)).astype(np.float32)
+
+
+def fit_scaler(raw: Floats, service: NDArray[np.bool_]) -> Scaler:
+    """Learn median and spread of each population; rows must be in canonical order."""
+    median = np.empty((2, raw.shape[1]))
+    spread = np.empty((2, raw.shape[1]))
+    for which in (0, 1):
+        rows = raw[service == bool(which)]
+        rows = rows if len(rows) >= FEWEST_SCALED else raw
+        median[which], spread[which] = median_and_spread(rows)
+    # Schedules vary so little that a handful of services would make any change look extreme.
+    spread[1] = np.maximum(spread[1], spread[0])
+    return Scaler(np.round(median, 6), np.round(spread, 6))
+
+
+def median_and_spread(rows: Floats) -> tuple[Floats, Floats]:
+    """Median and 1.4826·MAD by column.
+
+    MAD is the median absolute deviation; times 1.4826 it is the spread of a normal distribution.
+    Most novelty counts are zero on most days, so their MAD is zero; their mean deviation
+    stands in, and a constant column gets a spread of one.
+    """
+    median = np.median(rows, axis=0)
+    away = np.abs(rows - median)
+    spread = 1.4826 * np.median(away, axis=0)
+    spread = np.where(spread > 0, spread, 1.2533 * away.mean(axis=0))
+    return median, np.where(spread > 1e-9, spread, 1.0)
+
 
 FEWEST_ROWS = 10
 """Below so many comparable days nothing is unusual or usual."""
 
-USUAL_LEAP = 1.5
-"""No leap below this is without precedent, however calm the log."""
+LEAST_THRESHOLD = 1.5
+"""Lower bound of a boost threshold, for logs with little variance."""
 
-WORK = ("events", "read", "write", "senders", "top_events", "new_senders")
-WORK_LEAPS = 0.0001
-RISKY_LEAPS = 0.001
-NOVEL = ("sensitive_foreign", "new_taken_5", "remote_deep")
-NOVEL_LEAPS = 0.003
+WORK_COUNTS = ("events", "read", "write", "senders", "top_events", "new_senders")
+WORK_SHARE = 0.0001
+RISKY_SHARE = 0.001
+NOVEL_COUNTS = ("sensitive_foreign", "new_taken_5", "remote_deep")
+NOVEL_SHARE = 0.003
 
-MOST_LIFT = 0.7
-"""A leap alone never reaches a score of one."""
+MOST_BOOST = 0.7
+"""Share of the way to a score of one that a leap alone goes at most."""
 
 BELOW_GATE = 0.001
-"""Within so little of the gate, days that an early lift would carry over it keep their order."""
+"""Scores that the early boost would push over the gate are squeezed into this margin below it."""
 
-LIFT_CREDIT = 10.0
-"""Path length that a full lift stands for."""
+BOOST_CREDIT = 10.0
+"""Path length credited to the leaping count when the boost is maximal."""
 
 FEWEST_REFERENCE = 30
 """With fewer earlier days the period is its own reference."""
@@ -49,9 +117,15 @@ GATE_ROWS = 3000
 class DayModel:
     """A fitted scaler and forest with the names and families of their columns.
 
-    ``usual_leaps`` says of each count the leap that one in a thousand of the days it was fitted
-    on exceeds, ``gate`` is the score far outside the bulk of them. ``prior`` marks a model that
-    came with AuditLens.
+    Attributes:
+        features: Names of the columns.
+        families: The family of each.
+        scaler: Median and spread by column.
+        forest: The isolation forest.
+        seed: Of the forest.
+        boost_thresholds: By count, the leap that only the highest of the fitted days exceed.
+        gate: The score a day must reach to be shown: far outside the bulk of the fitted days.
+        prior: Whether the model came with AuditLens.
     """
 
     features: tuple[str, ...]
@@ -59,7 +133,7 @@ class DayModel:
     scaler: Scaler
     forest: Forest
     seed: int
-    usual_leaps: dict[str, float]
+    boost_thresholds: dict[str, float]
     gate: float
     prior: bool = False
 
@@ -68,33 +142,39 @@ class DayModel:
 
         A forest cannot see beyond the values of its sample, and one column among fifty hardly
         moves it. A leap of one count that has no precedent among the days it was fitted on
-        therefore lifts the score: slowly to where a report shows the day, and below that gate
+        therefore boosts the score: slowly to where a report shows the day, and below that gate
         early, so that no day of mere chance stands before it.
+
+        Args:
+            table: Days with all features; ``muted`` where families are left out.
+
+        Returns:
+            One score in (0, 1) a row, six decimals.
         """
-        plain, lift = self.forest.scores(self.scaled(table)), self.lift(table)
-        lifted = plain + (1 - plain) * lift
-        early = plain + (1 - plain) * lift * (2 - lift / MOST_LIFT)
+        plain, boost = self.forest.scores(self.scaled(table)), self.extreme_boost(table)
+        boosted = plain + (1 - plain) * boost
+        early = plain + (1 - plain) * boost * (2 - boost / MOST_BOOST)
         hidden = self.gate - BELOW_GATE * (1 - early)
-        scores: Floats = np.maximum(lifted, np.minimum(early, hidden))
+        scores: Floats = np.maximum(boosted, np.minimum(early, hidden))
         return np.round(scores, 6)
 
-    def lift(self, table: pl.DataFrame) -> Floats:
+    def extreme_boost(self, table: pl.DataFrame) -> Floats:
         """Share of the way to a score of one that a leap without precedent goes."""
-        beyond = np.maximum(self.leaps(table).max(axis=1), 1.0)
-        return np.asarray(MOST_LIFT * (1 - 1 / beyond), np.float64)
+        ratio = np.maximum(self.leap_ratios(table).max(axis=1), 1.0)
+        return np.asarray(MOST_BOOST * (1 - 1 / ratio), np.float64)
 
-    def leaps(self, table: pl.DataFrame) -> Floats:
-        """Each count's leap over the usual one: rows x counts; zero where its family is muted."""
-        if not self.usual_leaps:
+    def leap_ratios(self, table: pl.DataFrame) -> Floats:
+        """Each count's leap over its threshold: rows x counts; zero where its family is muted."""
+        if not self.boost_thresholds:
             return np.zeros((len(table), 1))
-        found = matrix(table, [f"{name}_leap" for name in self.usual_leaps])
-        ratio: Floats = found / np.array(list(self.usual_leaps.values()))
+        leaps = feature_matrix(table, [f"{name}_leap" for name in self.boost_thresholds])
+        ratio: Floats = leaps / np.array(list(self.boost_thresholds.values()))
         muted = self.muted(table)
-        for at, name in enumerate(self.usual_leaps):
-            ratio[muted[:, self.told_by(name)].any(axis=1), at] = 0.0
+        for at, name in enumerate(self.boost_thresholds):
+            ratio[muted[:, self.explaining_columns(name)].any(axis=1), at] = 0.0
         return ratio
 
-    def told_by(self, name: str) -> list[int]:
+    def explaining_columns(self, name: str) -> list[int]:
         """The columns that tell of a leap of the count called ``name``."""
         return [
             self.features.index(column)
@@ -103,39 +183,41 @@ class DayModel:
         ]
 
     def scaled(self, table: pl.DataFrame) -> NDArray[np.float32]:
-        rows = self.scaler.scaled(matrix(table, self.features), services(table))
+        """What the forest splits on: rows x features; muted families are zero."""
+        rows = self.scaler.scaled(feature_matrix(table, self.features), service_mask(table))
         return np.where(self.muted(table), np.float32(0), rows)
 
     def muted(self, table: pl.DataFrame) -> NDArray[np.bool_]:
         """True where a row's family is muted: rows x features."""
-        out = np.zeros((len(table), len(self.features)), np.bool_)
+        mask = np.zeros((len(table), len(self.features)), np.bool_)
         if "muted" not in table.columns:
-            return out
+            return mask
         families = np.array(self.families)
         for row in np.flatnonzero(table["muted"].list.len().to_numpy() > 0).tolist():
-            out[row] = np.isin(families, table["muted"][row].to_list())
-        return out
+            mask[row] = np.isin(families, table["muted"][row].to_list())
+        return mask
 
     def deviations(self, table: pl.DataFrame) -> Floats:
-        return self.scaler.deviations(matrix(table, self.features), services(table))
+        """Robust deviations from the median: rows x features."""
+        return self.scaler.deviations(feature_matrix(table, self.features), service_mask(table))
 
     def credit(self, table: pl.DataFrame) -> Floats:
-        """Path credit by feature; what a leap lifted is credited to the leaping count."""
+        """Path credit, rows x features; what a leap boosted is credited to the leaping count."""
         credit = self.forest.credit(self.scaled(table))
-        leaps, names = self.leaps(table), list(self.usual_leaps)
-        lift = self.lift(table)
-        for row in np.flatnonzero(lift > 0).tolist():
+        ratios, names = self.leap_ratios(table), list(self.boost_thresholds)
+        boost = self.extreme_boost(table)
+        for row in np.flatnonzero(boost > 0).tolist():
             # Of equal leaps the last: a group of actions tells more than all events.
-            name = names[len(names) - 1 - int(np.argmax(leaps[row, ::-1]))]
-            for column in self.told_by(name):
-                credit[row, column] += LIFT_CREDIT * lift[row]
+            name = names[len(names) - 1 - int(np.argmax(ratios[row, ::-1]))]
+            for column in self.explaining_columns(name):
+                credit[row, column] += BOOST_CREDIT * boost[row]
         return credit
 
 
-def comparable(table: pl.DataFrame, features: Sequence[Feature]) -> bool:
+def can_be_fitted(table: pl.DataFrame, features: Sequence[Feature]) -> bool:
     """Whether there are days enough, and not all of them alike."""
-    told = matrix(table, sorted({feature.count for feature in features}))
-    return len(told) >= FEWEST_ROWS and bool((told != told[:1]).any())
+    counts = feature_matrix(table, sorted({feature.count for feature in features}))
+    return len(counts) >= FEWEST_ROWS and bool((counts != counts[:1]).any())
 
 
 def fit_days(
@@ -144,24 +226,36 @@ def fit_days(
     *,
     seed: int,
     trees: int = TREES,
-    spreads: float = 5.0,
+    mad_multiple: float = 5.0,
 ) -> DayModel:
-    """Fit on a features frame in canonical order; the gate is ``spreads`` above the median."""
+    """Fit a model.
+
+    Args:
+        table: Comparable days with all features, sorted by subject and day.
+        features: The columns to fit on.
+        seed: Of the forest.
+        trees: How many the forest has.
+        mad_multiple: How many robust spreads above the median score the gate lies.
+
+    Returns:
+        The fitted model.
+    """
     names = tuple(feature.name for feature in features)
     # Medians and samples of 256 rows are no better for more rows than these.
     part = table.gather_every(max(1, -(-len(table) // FIT_ROWS)))
-    raw = matrix(part, names)
-    scaler = fit_scaler(raw, services(part))
-    forest = fit_forest(scaler.scaled(raw, services(part)), seed=seed, trees=trees)
+    raw = feature_matrix(part, names)
+    scaler = fit_scaler(raw, service_mask(part))
+    forest = fit_forest(scaler.scaled(raw, service_mask(part)), seed=seed, trees=trees)
     families = tuple(feature.family for feature in features)
-    # Without a gate yet nothing is lifted early.
-    model = DayModel(names, families, scaler, forest, seed, usual_leaps(table, families), 0.0)
+    # Without a gate yet nothing is boosted early.
+    thresholds = boost_thresholds(table, families)
+    model = DayModel(names, families, scaler, forest, seed, thresholds, gate=0.0)
     # Median and spread of every n-th day are those of all days.
     few = table.gather_every(max(1, len(table) // GATE_ROWS))
-    return replace(model, gate=gate(model.scores(few), spreads))
+    return replace(model, gate=alert_gate(model.scores(few), mad_multiple))
 
 
-def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
+def boost_thresholds(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:
     """By count, the leap only the highest days exceed; a model without "self" has none.
 
     One day in a thousand for risky actions, three for the taking of new things, for sensitive ones
@@ -171,38 +265,52 @@ def usual_leaps(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float
     if "self" not in families:
         return {}
     names = sorted(name for name in table.columns if name.endswith("_leap"))
-    usual = {}
+    thresholds = {}
     for name in names:
         count = name.removesuffix("_leap")
-        share = WORK_LEAPS if count in WORK else NOVEL_LEAPS if count in NOVEL else RISKY_LEAPS
+        share = RISKY_SHARE
+        if count in WORK_COUNTS:
+            share = WORK_SHARE
+        elif count in NOVEL_COUNTS:
+            share = NOVEL_SHARE
         sizes = np.sort(table[name].to_numpy())
         place = 1 + max(2, int(len(sizes) * share))
-        usual[count] = round(max(USUAL_LEAP, float(sizes[-min(place, len(sizes))])), 6)
-    return usual
+        size = float(sizes[-min(place, len(sizes))])
+        thresholds[count] = round(max(LEAST_THRESHOLD, size), 6)
+    return thresholds
 
 
-def matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
+def feature_matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
+    """The columns called ``names`` as numbers: rows x names."""
     columns = [table[name].to_numpy().astype(np.float64) for name in names]
     return np.column_stack(columns) if columns else np.zeros((len(table), 0))
 
 
-def services(table: pl.DataFrame) -> NDArray[np.bool_]:
+def service_mask(table: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which rows are days of services; none where the table does not say."""
     if "service" not in table.columns:
         return np.zeros(len(table), np.bool_)
     return table["service"].to_numpy().astype(np.bool_)
 
 
-def ranked(
+def ranked_days(
     table: pl.DataFrame, subject: str, column: str, first: date
 ) -> tuple[pl.DataFrame, Floats]:
-    """Add ``rank`` and ``percentile`` by ``column`` to days from ``first`` on; and the reference.
+    """Rank the days of a period among each other and among earlier ones.
 
-    Rank 1 is the most unusual day. The percentile says how many percent of the reference days
-    (before ``first``; all days when there are too few) lie below. Both are null where ``state``
-    is not ``scored`` or nothing was scored.
+    Args:
+        table: Scored days of the period and before it.
+        subject: Name of the subject's column.
+        column: Name of the score's column.
+        first: First day of the period.
+
+    Returns:
+        The period's days with ``rank`` (1: the most unusual) and ``percentile`` (percent of the
+        earlier days below; of the period's own when there are too few), null where ``state`` is not
+        ``scored`` or nothing was scored; and the scores of the earlier days.
     """
-    told = table.select(subject, "day", "state", column)
-    known = told.filter(pl.col("state") == "scored", pl.col(column).is_not_null())
+    narrow = table.select(subject, "day", "state", column)
+    known = narrow.filter(pl.col("state") == "scored", pl.col(column).is_not_null())
     now = known.filter(pl.col("day") >= first).select(subject, "day", column)
     earlier = known.filter(pl.col("day") < first)[column].to_numpy()
     scores = now[column].to_numpy()
@@ -215,22 +323,22 @@ def ranked(
         .select(subject, "day", pl.col("rank").cast(pl.Int64), "percentile")
     )
     # The place of each row first, so that the many columns are copied once.
-    order = told.with_row_index("row").filter(pl.col("day") >= first)
+    order = narrow.with_row_index("row").filter(pl.col("day") >= first)
     order = order.join(placed, on=[subject, "day"], how="left").sort("day", subject)
     days = table[order["row"]].with_columns(order["rank", "percentile"])
     return days, np.asarray(earlier, np.float64)
 
 
-def gate(reference: Floats, spreads: float) -> float:
+def alert_gate(reference: Floats, mad_multiple: float) -> float:
     """The score a day must reach to be shown at all: far outside the bulk of the reference."""
     if not len(reference):
         return 1.0
-    middle = float(np.median(reference))
-    spread = 1.4826 * float(np.median(np.abs(reference - middle)))
-    return round(middle + spreads * max(spread, 0.025), 6)
+    median = float(np.median(reference))
+    spread = 1.4826 * float(np.median(np.abs(reference - median)))
+    return round(median + mad_multiple * max(spread, 0.025), 6)
 
 
-def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:
+def model_facts(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:
     """JSON-able facts of one model and the days it was fitted on."""
     if fitted is None:
         return {"scored": False, "days": len(known), "prior": False}
@@ -240,10 +348,151 @@ def describe(fitted: DayModel | None, known: pl.DataFrame) -> dict[str, object]:
         "days": len(known),
         "prior": fitted.prior,
         "gate": fitted.gate,
-        "usual_leaps": fitted.usual_leaps,
+        "usual_leaps": fitted.boost_thresholds,
         "first_day": span[0].isoformat(),
         "last_day": span[-1].isoformat(),
         "trees": len(fitted.forest.feature),
         "samples": fitted.forest.samples,
         "features": list(fitted.features),
     }
+
+
+FORMAT = 1
+ARRAYS = ("feature", "threshold", "value", "median", "spread")
+
+
+def save_model(model: DayModel, path: Path | str) -> Path:
+    """Save a model.
+
+    Args:
+        model: A fitted model.
+        path: Where to; ``<path>.npz`` gets the arrays, ``<path>.json`` names, seed and gate.
+
+    Returns:
+        The path of the arrays.
+
+    Raises:
+        UsageError: Nothing can be written there.
+    """
+    target = Path(path)
+    facts = {
+        "format": FORMAT,
+        "features": model.features,
+        "families": model.families,
+        "seed": model.seed,
+        "samples": model.forest.samples,
+        "usual_leaps": model.boost_thresholds,
+        "gate": model.gate,
+    }
+    try:
+        np.savez_compressed(
+            target.with_suffix(".npz"),
+            feature=model.forest.feature,
+            threshold=model.forest.threshold,
+            value=model.forest.value,
+            median=model.scaler.median,
+            spread=model.scaler.spread,
+        )
+        target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {target}: {error.strerror}", fix="Name a file in a writable folder"
+        ) from None
+    return target.with_suffix(".npz")
+
+
+def load_model(path: Path | str) -> DayModel:
+    """Read a saved model; it scores to the bit like the one that was saved.
+
+    Args:
+        path: What ``save_model`` was given, or gave back.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: A file is missing.
+        IntegrityError: A file is no model, or one of another version.
+    """
+    source = Path(path)
+    try:
+        facts = json.loads(read(source.with_suffix(".json"), follow=True))
+        arrays_file = io.BytesIO(read(source.with_suffix(".npz"), follow=True))
+        with np.load(arrays_file, allow_pickle=False) as saved:
+            arrays = {name: saved[name] for name in ARRAYS}
+    except OSError as error:
+        raise UsageError(f"Cannot read {source}: {error.strerror}") from None
+    except (ValueError, KeyError, zipfile.BadZipFile):
+        raise IntegrityError(f"{source} is no saved model", fix="Save it again") from None
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise IntegrityError(f"{source} is a model of another version", fix="Save it again")
+    forest = Forest(arrays["feature"], arrays["threshold"], arrays["value"], facts["samples"])
+    return DayModel(
+        tuple(facts["features"]),
+        tuple(facts["families"]),
+        Scaler(arrays["median"], arrays["spread"]),
+        forest,
+        facts["seed"],
+        facts["usual_leaps"],
+        facts["gate"],
+    )
+
+
+FEWEST_OWN_ROWS = 300
+"""With fewer comparable days than this the prior forest is used.
+
+Features are relative, so a forest grown on another workspace serves as well.
+"""
+
+
+def prior_folder() -> Path:
+    """Where the bundled forests are; ``benchmarks/anomalies.py prior`` rebuilds them."""
+    return Path(__file__).with_name("prior")
+
+
+@cache
+def prior_model(name: str, features: tuple[str, ...]) -> DayModel | None:
+    """The bundled forest called ``name``; None when it was grown on other features."""
+    path = prior_folder() / f"{name}.npz"
+    if not path.exists():
+        return None
+    model = replace(load_model(path), prior=True)
+    return model if model.features == features else None
+
+
+@dataclass(frozen=True)
+class Mute:
+    """A family of features that a reviewer has explained for one sender, for a while.
+
+    It is left out of the sender's score on days after ``since`` (default: all earlier days too)
+    and before ``until``. ``family`` is a key of FAMILIES.
+    """
+
+    sender_id: str
+    family: str
+    until: date
+    reason: str = ""
+    since: date = date.min
+
+
+def mark_muted(table: pl.DataFrame, mutes: Sequence[Mute]) -> pl.DataFrame:
+    """Add ``muted``: the families left out of each sender-day's score, sorted."""
+    if not mutes:
+        return table.with_columns(muted=pl.lit([], pl.List(pl.String)))
+    spans = pl.DataFrame(
+        {
+            "sender_id": [mute.sender_id for mute in mutes],
+            "family": [mute.family for mute in mutes],
+            "since": [mute.since for mute in mutes],
+            "until": [mute.until for mute in mutes],
+        }
+    )
+    muted = (
+        table.select("sender_id", "day")
+        .join(spans, on="sender_id")
+        .filter(pl.col("day") > pl.col("since"), pl.col("day") < pl.col("until"))
+        .group_by("sender_id", "day")
+        .agg(muted=pl.col("family").unique().sort())
+    )
+    joined = table.join(muted, on=["sender_id", "day"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col("muted").fill_null(pl.lit([], pl.List(pl.String))))

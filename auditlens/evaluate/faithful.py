@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from auditlens.anomalies.model import DayModel, matrix, services
+from auditlens.anomalies import DayModel, feature_matrix, service_mask
 
 __all__ = ["Faithful", "judge_reasons"]
 
@@ -32,12 +32,12 @@ def judge_reasons(
     of one family (all, when it has fewer).
     """
     rng = np.random.default_rng(seed)
-    raw = matrix(days, model.features)
+    raw = feature_matrix(days, model.features)
     scored = model.scores(days)
     calm = np.flatnonzero(scored <= np.median(scored))
     chosen = rng.choice(calm, rows, replace=len(calm) < rows)
     high = np.quantile(raw, HIGH, axis=0, method="higher")
-    service = services(days)[chosen]
+    service = service_mask(days)[chosen]
     can = np.flatnonzero(model.scaler.deviations(high[None, :], np.array([False]))[0] > 1)
     families = np.array(model.families)
     one = raw[chosen].copy()

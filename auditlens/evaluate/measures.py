@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from auditlens.anomalies.budget import daily_places
-from auditlens.anomalies.months import unusual_month
+from auditlens.anomalies import daily_places, unusual_month
 
 __all__ = [
     "Outcome",

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from auditlens.anomalies.channels import CHANNELS
-from auditlens.anomalies.detect import FOREST_SIZES
-from auditlens.anomalies.flagged import flagged_rows
-from auditlens.anomalies.ledger import open_ledger
-from auditlens.anomalies.model import fit_days, ranked
-from auditlens.anomalies.sender_days import compare, sender_features
-from auditlens.anomalies.tables import sender_table
+from auditlens.anomalies import (
+    MODELS,
+    day_tables,
+    encode_events,
+    fit_days,
+    flagged_rows,
+    ranked_days,
+)
 from auditlens.evaluate.steady import GROUPS, Spike, day_of, steady_log
 
 __all__ = ["SpikeFound", "judge_spike"]
@@ -22,7 +23,7 @@ DAYS = 44
 """Two weeks of learning, then days enough that each of the last has a full baseline."""
 
 NOUNS = {"read": "reads", "write": "changes", "export": "exports", "share": "shares"}
-SENDERS = CHANNELS[0]
+SENDERS = MODELS[0]
 
 
 @dataclass(frozen=True)
@@ -49,22 +50,20 @@ def judge_spike(seed: int, *, senders: int = 2000) -> SpikeFound:
     rng = np.random.default_rng(1000 + seed)
     spike = Spike(int(rng.integers(senders)), DAYS - 1, GROUPS[seed % len(GROUPS)])
     events = steady_log(seed, senders=senders, days=DAYS, spike=spike)
-    ledger = open_ledger(events, until=None)
-    table = sender_table(ledger, sender_features(ledger, compare(ledger)))
+    table, _ = day_tables(encode_events(events, until=None))
     known = table.filter(state="scored").sort("sender_id", "day")
-    trees = FOREST_SIZES[SENDERS.name]
-    model = fit_days(known, SENDERS.features, seed=0, trees=trees, spreads=SENDERS.spreads)
+    model = fit_days(
+        known, SENDERS.features, seed=0, trees=SENDERS.trees, mad_multiple=SENDERS.mad_multiple
+    )
     today = known.filter(day=day_of(spike.day).date())
     scored = today.with_columns(score=pl.Series(model.scores(today)))
-    placed, _ = ranked(scored, "sender_id", "score", today["day"][0])
+    ranked, _ = ranked_days(scored, "sender_id", "score", today["day"][0])
     mine = scored.filter(sender_id=spike.sender_id)
     entry = mine.select("sender_id", "day", "score", days=pl.concat_list("day"), model=pl.lit(""))
-    told = flagged_rows(
-        SENDERS.name, SENDERS.features, model, table, entry, placed, events, "UTC"
-    ).row(0, named=True)
-    text = str(told["reasons"][0]["text"])
+    anomaly = flagged_rows(SENDERS, model, table, entry, ranked, events, "UTC").row(0, named=True)
+    text = str(anomaly["reasons"][0]["text"])
     return SpikeFound(
-        rank=int(told["score_rank"]),
+        rank=int(anomaly["score_rank"]),
         shown=bool(mine["score"][0] >= model.gate),
         right=f" {mine[spike.group][0]} {NOUNS[spike.group]} " in f" {text} ",
         text=text,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from auditlens.anomalies.catalogue import FAMILIES
+from auditlens.anomalies import FAMILIES
 from auditlens.documents import Document
 from auditlens.errors import DocumentError
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from auditlens.anomalies import Mute
-from auditlens.anomalies.reasons import muted_reason
+from auditlens.anomalies import Mute, muted_reason
 from auditlens.finding_columns import FINDING_SCHEMA
 from auditlens.period import Period
 from auditlens.triage.entry import Disposition

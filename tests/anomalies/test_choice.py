@@ -1,4 +1,4 @@
-"""Budget, reasons, mutes, drift and the page of features."""
+"""What is shown and said of scored days: budget, reasons, mutes, drift, months."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -6,18 +6,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from auditlens.anomalies import Mute
+from auditlens.anomalies import MODELS, NOUNS, Mute, daily_places, feature_page, sender_months
+
+# Steps of detect, each with cases that would need a log of hundreds of days.
 from auditlens.anomalies.budget import Candidates, within_budget
-from auditlens.anomalies.catalogue import NOUNS
-from auditlens.anomalies.channels import CHANNELS
-from auditlens.anomalies.drift import measure_drift
-from auditlens.anomalies.feature_docs import feature_page
-from auditlens.anomalies.mutes import mark_muted
-from auditlens.anomalies.priors import prior_model
+from auditlens.anomalies.detector import measure_drift
+from auditlens.anomalies.model import mark_muted, prior_model
 from auditlens.anomalies.reasons import NO_DRIVER, Baselines, reasons_of
 
 ROOT = Path(__file__).parents[2]
-FEATURES = CHANNELS[0].features
+FEATURES = MODELS[0].features
+MONDAY = date(2026, 3, 2)
 
 
 def candidates(rows, gate=0.5, model="sender-day"):
@@ -67,7 +66,7 @@ def test_the_second_model_takes_only_what_the_first_leaves():
     ]
 
 
-def told(name, value, own, credit=1.0):
+def reasons_for(name, value, own, credit=1.0):
     place = [feature.name for feature in FEATURES].index(name)
     gain, away = np.zeros(len(FEATURES)), np.zeros(len(FEATURES))
     gain[place], away[place] = credit, 20.0
@@ -78,7 +77,7 @@ def told(name, value, own, credit=1.0):
 
 def test_a_reason_says_value_own_habit_and_peers():
     """One sentence with the count, the own range, the peers' day and how rare it is."""
-    (reason,) = told("export_z", 88, [1, 0, 2, 1, 5])
+    (reason,) = reasons_for("export_z", 88, [1, 0, 2, 1, 5])
     assert reason["text"] == (
         "88 exports (own typical day 1, range 0 to 5; peers' 95 % day 7): UNSEEN"
     )
@@ -88,14 +87,14 @@ def test_a_reason_says_value_own_habit_and_peers():
 
 def test_thousandths_are_told_in_percent():
     """A reader never sees the unit of the arithmetic."""
-    (reason,) = told("own_unlike_self", 980, [400, 500])
+    (reason,) = reasons_for("own_unlike_self", 980, [400, 500])
     assert reason["text"].startswith("98 % away from the own last 12 weeks")
     assert reason["value"] == 98.0
 
 
 def test_no_clear_driver_is_an_answer():
     """Without credit there is no made-up reason."""
-    assert told("export_z", 88, [1], credit=0.0)[0]["text"] == NO_DRIVER
+    assert reasons_for("export_z", 88, [1], credit=0.0)[0]["text"] == NO_DRIVER
 
 
 def test_a_mute_ends_on_its_date():
@@ -119,10 +118,10 @@ def test_drift_is_told_only_when_it_is_there():
 
 def test_every_feature_can_be_told():
     """Each count has a noun for one and for many, and no name is used twice in a model."""
-    for channel in CHANNELS:
-        names = [feature.name for feature in channel.features]
+    for model in MODELS:
+        names = [feature.name for feature in model.features]
         assert len(names) == len(set(names))
-        for feature in channel.features:
+        for feature in model.features:
             assert len(NOUNS[feature.count].split("|")) == 2
             assert feature.definition
 
@@ -134,9 +133,9 @@ def test_the_feature_page_is_current():
 
 def test_the_bundled_forests_fit_the_features():
     """Changing features without rebuilding the prior is noticed here."""
-    for channel in CHANNELS:
-        names = tuple(feature.name for feature in channel.features)
-        assert prior_model(channel.name, names) is not None
+    for model in MODELS:
+        names = tuple(feature.name for feature in model.features)
+        assert prior_model(model.name, names) is not None
 
 
 def test_a_count_that_is_always_reached_is_no_reason_while_another_is():
@@ -151,7 +150,34 @@ def test_a_count_that_is_always_reached_is_no_reason_while_another_is():
 
 def test_above_the_colleagues_95_percent_day_is_rare_however_often_oneself_does_it():
     """The label of a peer reason is about the peers."""
-    (reason,) = told("peer_export", 8, [8, 9, 10])
+    (reason,) = reasons_for("peer_export", 8, [8, 9, 10])
     assert reason["label"] == "RARE"
-    (reason,) = told("peer_export", 6, [8, 9, 10])
+    (reason,) = reasons_for("peer_export", 6, [8, 9, 10])
     assert reason["label"] == "FREQUENT"
+
+
+def test_a_sender_with_an_entry_leaves_its_place_to_others():
+    """The same sender leads on two days of a week: the second day has three places for others."""
+    days = [MONDAY, MONDAY + timedelta(days=1), MONDAY + timedelta(days=7)]
+    rows = [(day, name) for day in days for name in "abcde"]
+    shown = daily_places(pl.DataFrame(rows, schema=["day", "who"], orient="row"), "who", 3)
+    assert "".join(name for (_, name), seen in zip(rows, shown, strict=True) if seen) == (
+        "abc" + "abcde" + "abc"
+    )
+
+
+def test_two_odd_days_outrank_one_in_a_month():
+    """A month is its highest day and its three highest; days without a baseline give no score."""
+    rows = [("a", 3, 0.8, "scored"), ("a", 4, 0.2, "scored"), ("b", 3, 0.7, "scored")]
+    rows += [("b", 9, 0.7, "scored"), ("c", 3, 0.9, "new")]
+    table = pl.DataFrame(
+        [(who, date(2026, 3, day), x, x, state, 2) for who, day, x, state in rows],
+        schema=["sender_id", "day", "score", "identity_score", "state", "events"],
+        orient="row",
+    )
+    months = sender_months(table)
+    assert months.select("sender_id", "score", "rank", "active", "events").rows() == [
+        ("a", 0.65, 2, 2, 4),
+        ("b", 0.7, 1, 2, 4),
+        ("c", None, None, 1, 2),
+    ]

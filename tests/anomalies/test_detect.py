@@ -1,13 +1,16 @@
 """What detect promises for any log: the seam, repeatability, and honest silence."""
 
-import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
-from auditlens.anomalies import Mute, baseline_bands, detect, hour_grid, sender_timeline
+# How many days are compared, and how large the forests are, is no option of detect.
+from auditlens.anomalies import (
+    Mute, baseline_bands, detect, detector, hour_grid, sender_timeline,
+)  # fmt: skip
 from auditlens.errors import UsageError
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.findings import FINDING_SCHEMA
@@ -131,7 +134,7 @@ def test_shuffled_rows_change_nothing(spiked, outcome):
 
 def test_fewer_days_to_compare_with_change_no_score(spiked, outcome, monkeypatch):
     """A large log is compared with every n-th earlier day; what a day scores stays the same."""
-    monkeypatch.setattr(sys.modules["auditlens.anomalies.detect"], "REFERENCE_ROWS", 100)
+    monkeypatch.setattr(detector, "REFERENCE_ROWS", 100)
     again = detect(spiked, PERIOD)
     same = ["day", "sender_id", "score", "identity_score", "rank"]
     assert again.sender_days.select(same).equals(outcome.sender_days.select(same))
@@ -155,11 +158,8 @@ def test_a_small_log_is_scored_with_the_bundled_forest(small):
 @pytest.mark.parametrize(("left_out", "bundled"), [(1, True), (0, False)])
 def test_a_log_of_300_days_grows_its_own_forest(left_out, bundled, monkeypatch):
     """Ten people on 30 days after the first fourteen; with one day less the bundled one serves."""
-    monkeypatch.setattr(
-        sys.modules["auditlens.anomalies.detect"],
-        "FOREST_SIZES",
-        {"sender-day": 5, "identity": 5, "resource-day": 5},
-    )
+    small = tuple(replace(model, trees=5) for model in detector.MODELS)
+    monkeypatch.setattr(detector, "MODELS", small)
     log = office(people=10, days=44)
     last = (pl.col("sender_id") == "p09") & (pl.col("created_at").dt.date() == date(2026, 3, 31))
     outcome = detect(log.filter(~last) if left_out else log, PERIOD)

@@ -157,18 +157,15 @@ def test_planted_incidents_are_found_in_a_simulated_workspace():
 def test_reasons_name_what_was_pushed():
     """The planted feature and family are among the first three nearly always."""
     from auditlens.actions import classify
-    from auditlens.anomalies.channels import CHANNELS
-    from auditlens.anomalies.ledger import open_ledger
-    from auditlens.anomalies.model import fit_days
-    from auditlens.anomalies.tables import day_tables
+    from auditlens.anomalies import MODELS, day_tables, encode_events, fit_days
     from auditlens.evaluate.faithful import judge_reasons
     from auditlens.events import conform
     from auditlens.simulator import simulate
 
     workspace = simulate(31, people=100, resources=2000)
-    ledger = open_ledger(classify(conform(workspace.events)), until=workspace.end)
-    days = day_tables(ledger)[0].filter(pl.col("state") == "scored")
-    faithful = judge_reasons(fit_days(days, CHANNELS[0].features, seed=0), days)
+    encoded = encode_events(classify(conform(workspace.events)), until=workspace.end)
+    days = day_tables(encoded)[0].filter(pl.col("state") == "scored")
+    faithful = judge_reasons(fit_days(days, MODELS[0].features, seed=0), days)
     assert faithful.feature >= 0.85
     assert faithful.family >= 0.9
 

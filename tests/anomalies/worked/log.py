@@ -81,6 +81,8 @@ class Case:
         events = events.with_columns(pl.col("created_at") - sooner)
         for low, high in pairwise((0, *cuts, 10_000)):
             part = events.filter(number.is_between(low, high, closed="left"))
+            if part.is_empty():
+                continue
             new = state.advance(part, circles=circles if self.circles else None)
             state = new.state
             days.append((new.sender_days, new.resource_days))
@@ -123,11 +125,12 @@ def days_of(text: str) -> list[int]:
 def wrong(rows: tuple[Row, ...], frame: pl.DataFrame, subject: str) -> dict[str, list[str]]:
     """By feature, where ``frame`` has another value than the table."""
     found: dict[str, list[str]] = {}
+    keys = list(zip(frame[subject], frame["day"], strict=True))
+    features = {row.feature for row in rows}
+    have = {name: dict(zip(keys, frame[name], strict=True)) for name in features}
     for row in rows:
-        mine = frame.filter(pl.col(subject) == row.subject)
-        have = dict(mine.select("day", row.feature).iter_rows())
         for day, value in row.values.items():
-            got = have.get(MONDAY + timedelta(days=day))
+            got = have[row.feature].get((row.subject, MONDAY + timedelta(days=day)))
             if got != value and (isinstance(value, str | None) or not close(got, value)):
                 text = f"{row.subject}, day {day}: {got}, by hand {value} ({row.why})"
                 found.setdefault(row.feature, []).append(text)

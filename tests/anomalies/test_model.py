@@ -1,4 +1,4 @@
-"""The forest as flat arrays: the same scores as the library's, and equal to the bit."""
+"""The forest as flat arrays, with the library's scores, equal to the bit; boosts; saved models."""
 
 from dataclasses import replace
 
@@ -6,10 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from auditlens.anomalies import load_model, save_model
+from auditlens.anomalies import DayModel, fit_days, load_model, save_model
+from auditlens.anomalies.catalogue import Feature
+
+# A forest and a scaler by themselves: within a model their sums cannot be told apart.
 from auditlens.anomalies.forest import fit_forest
-from auditlens.anomalies.model import DayModel
-from auditlens.anomalies.scaling import Scaler, fit_scaler
+from auditlens.anomalies.model import Scaler, fit_scaler
 from auditlens.errors import IntegrityError, UsageError
 
 
@@ -105,3 +107,38 @@ def test_people_and_services_have_their_own_scale():
     scaler = fit_scaler(raw, service)
     away = scaler.deviations(np.array([[40.0], [40.0]]), np.array([False, True]))
     assert away[0, 0] > 10 > abs(away[1, 0])
+
+
+def test_the_leap_of_five_days_lifts_the_score_and_is_credited_to_them():
+    """One row in sixty leaps as far as none before."""
+    rng = np.random.default_rng(0)
+    calm = np.round(rng.random(60), 3)
+    leap = np.where(np.arange(60) == 59, 9.0, 0.0)
+    table = pl.DataFrame({"events_z": calm, "share_5_surge": calm, "share_5_leap": leap})
+    features = [
+        Feature("events_z", "self", "events", "events"),
+        Feature("share_5_surge", "slow", "shares", "share_5_sum"),
+    ]
+    model = fit_days(table, features, seed=0, trees=5)
+    flat = table.with_columns(share_5_leap=pl.lit(0.0))
+    assert model.scores(table)[59] > model.scores(flat)[59] + 0.2
+    gained = model.credit(table)[59] - model.credit(flat)[59]
+    assert gained[0] == 0
+    assert gained[1] > 1
+
+
+def test_a_small_leap_moves_a_day_up_but_not_over_the_gate():
+    """Below the gate a leap lifts early, above it as slowly as ever: no more days are shown."""
+    calm = np.round(np.random.default_rng(0).random(60), 3)
+    leap = pl.Series([1.5] * 60)
+    table = pl.DataFrame({"events_z": calm, "share_5_surge": calm, "share_5_leap": leap * 0})
+    features = [Feature("events_z", "self", "events", "events")]
+    model = replace(fit_days(table, features, seed=0, trees=5), boost_thresholds={"share_5": 1.0})
+    plain = model.scores(table)
+    slow = plain + (1 - plain) * 0.7 * (1 - 1 / 1.5)
+    high = replace(model, gate=0.9).scores(table.with_columns(share_5_leap=leap))
+    low = replace(model, gate=0.5).scores(table.with_columns(share_5_leap=leap))
+    assert (high > slow + 0.03).all()
+    assert (high < 0.9).all()
+    assert np.allclose(low[slow > 0.5], slow[slow > 0.5], atol=2e-6)
+    assert (low[slow < 0.499] < 0.5).all()

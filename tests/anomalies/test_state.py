@@ -19,9 +19,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from auditlens.actions import ACTION_GROUPS, classify
-from auditlens.anomalies import FeatureState, add_days, load_state
-from auditlens.anomalies.ledger import open_ledger
-from auditlens.anomalies.tables import day_tables
+from auditlens.anomalies import (
+    FeatureState,
+    add_days,
+    day_tables,
+    encode_events,
+    load_state,
+)
 from auditlens.errors import SourceError, UsageError
 from auditlens.events import conform
 from auditlens.simulator import simulate
@@ -100,8 +104,8 @@ def test_later_events_change_no_feature_of_an_earlier_day(
 ) -> None:
     """A log cut short gives the same days: nothing of a baseline is of the same day or later."""
     until = START + timedelta(days=90)
-    whole = day_tables(open_ledger(events, until=until))
-    cut = day_tables(open_ledger(first_days(events, number), until=until))
+    whole = day_tables(encode_events(events, until=until))
+    cut = day_tables(encode_events(first_days(events, number), until=until))
     last = date(2026, 1, 5) + timedelta(days=number)
     for old, new in zip(cut, whole, strict=True):
         assert_same_days(old, new.filter(pl.col("day") < last))
