@@ -9,8 +9,13 @@ import pytest
 
 # How many days are compared, and how large the forests are, is no option of detect.
 from auditlens.anomalies import (
-    Mute, baseline_bands, detect, detector, hour_grid, sender_timeline,
-)  # fmt: skip
+    Mute,
+    baseline_bands,
+    detect,
+    detector,
+    hour_grid,
+    sender_timeline,
+)
 from auditlens.errors import UsageError
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.findings import FINDING_SCHEMA
