@@ -147,7 +147,7 @@ def settings_text(api_url: str, timezone: str, reviewer: str, *, own_rules: bool
 
 def write_schedule(kind: str, folder: Path) -> None:
     """Write the files of one schedule; none when one of them is there already."""
-    from auditlens.monthly.schedules import schedule_files
+    from auditlens.monthly import schedule_files
 
     files = schedule_files(kind, folder, trust=trusted_hash(folder))
     for name in files:

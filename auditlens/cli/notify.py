@@ -62,9 +62,14 @@ def notify(
 
 def tested(settings: Settings) -> list[Sent]:
     """Deliver a test to each receiver once; nothing is kept."""
-    from auditlens.notify import Sent, Waiting, deliver, trial_notice
-    from auditlens.notify.outbox import idempotency_id
-    from auditlens.notify.undelivered import Undelivered
+    from auditlens.notify import (
+        DeliveryError,
+        Sent,
+        Waiting,
+        deliver,
+        idempotency_id,
+        trial_notice,
+    )
     from auditlens.provenance import run_time
 
     now = run_time()
@@ -74,7 +79,7 @@ def tested(settings: Settings) -> list[Sent]:
         message = Waiting(idempotency_id("test", name, content), "test", name, content, now)
         try:
             deliver(target, message, os.environ)
-        except Undelivered as fault:
+        except DeliveryError as fault:
             done.append(Sent(message, str(fault)))
         else:
             done.append(Sent(message))
@@ -82,13 +87,15 @@ def tested(settings: Settings) -> list[Sent]:
 
 
 def sent(settings: Settings, *, at_once: bool) -> list[Sent]:
-    from auditlens.notify import Manner, Outbox, send_waiting
+    from auditlens.notify import Outbox, SendOptions, send_waiting
     from auditlens.provenance import run_time
     from auditlens.report.folder import MANIFEST
 
     folder = settings.outbox_path
     if not folder.is_dir():
         return []
-    shelf = settings.reports_path
-    manner = Manner(at_once=at_once, stands=lambda name: (shelf / name / MANIFEST).is_file())
-    return list(send_waiting(Outbox(folder), settings.notify, os.environ, run_time, manner))
+    reports = settings.reports_path
+    options = SendOptions(
+        at_once=at_once, report_exists=lambda name: (reports / name / MANIFEST).is_file()
+    )
+    return list(send_waiting(Outbox(folder), settings.notify, os.environ, run_time, options))

@@ -21,7 +21,7 @@ from auditlens.errors import UsageError
 from auditlens.settings import FORMS, GUARDED, IDENTITIES, LEVELS
 
 if TYPE_CHECKING:
-    from auditlens.monthly.last_run import LastRun
+    from auditlens.monthly import LastRun
     from auditlens.settings import Settings
 
 __all__ = ["run"]
@@ -99,7 +99,7 @@ def run(
     overwritten, and one that late events change is amended (2026-10.a1). Leaves last-run.json.
     """
     from auditlens.cli.terminal import note
-    from auditlens.monthly.heartbeat import check_heartbeat
+    from auditlens.monthly import check_heartbeat
 
     if period != "last" and not re.fullmatch(r"\d{4}-\d{2}", period, re.ASCII):
         raise UsageError(f"{period!r} is no month", fix="Write 2026-10, or last")
@@ -125,9 +125,9 @@ def run(
 def ping(url: str) -> None:
     """Ask a monitor's address, if there is one; a failure is a warning."""
     from auditlens.cli.terminal import note
-    from auditlens.monthly.heartbeat import beat
+    from auditlens.monthly import send_heartbeat
 
-    if url and (fault := beat(url)):
+    if url and (fault := send_heartbeat(url)):
         note(f"warning: the heartbeat failed: {fault}")
 
 
@@ -137,7 +137,7 @@ def worked(settings: Settings, period: str, *, no_sync: bool, quiet: bool) -> La
 
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import note
-    from auditlens.monthly.job import Job, run_job
+    from auditlens.monthly import Job, run_job
     from auditlens.settings import find_key
     from auditlens.sources import SecodaSource
 

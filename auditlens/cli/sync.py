@@ -129,12 +129,12 @@ def pull_directory(store: Archive, source: SecodaSource, *, quiet: bool) -> dict
     """Pull the directory; what fails is told, and the log is kept all the same."""
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import note, progress
-    from auditlens.monthly.directory import problems_told
-    from auditlens.monthly.directory import pull_directory as pull
+    from auditlens.monthly import directory_problems
+    from auditlens.monthly import pull_directory as pull
 
     with progress("pulling the directory", quiet=quiet), stop_on_signal(source.stop):
         told = pull(store, source.directory())
-    if line := problems_told(told):
+    if line := directory_problems(told):
         note(line, quiet=quiet)
     return told
 
@@ -147,7 +147,7 @@ def tell(
 
     from auditlens.cli.status import gaps_told, misdated_told, risk_told
     from auditlens.cli.terminal import moment, print_json, visible
-    from auditlens.monthly.directory import directory_told
+    from auditlens.monthly import directory_line
 
     if as_json:
         beside: dict[str, Any] = {} if directory is None else {"directory": directory}
@@ -168,5 +168,5 @@ def tell(
     click.echo(f"read: {moment(outcome.oldest)} to {moment(outcome.newest)}")
     click.echo(visible(outcome.statement))
     click.echo(f"gaps: {gaps_told(held)}; {risk_told(held)}")
-    if directory is not None and (line := directory_told(directory)):
+    if directory is not None and (line := directory_line(directory)):
         click.echo(line)

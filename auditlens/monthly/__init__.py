@@ -1,5 +1,34 @@
-"""The monthly job: sync, verify, and the report of every month that is due, once each.
+"""The monthly job: sync, verify, and the report of every month that is due, once each."""
 
-``job`` is the main path; ``months`` says which are due, ``shelf`` keeps the report folders,
-``last_run`` and ``heartbeat`` tell those who watch, ``schedules`` writes what starts it daily.
-"""
+from auditlens.monthly.job import (
+    Job,
+    directory_line,
+    directory_problems,
+    due_at,
+    ended_months,
+    first_whole_month,
+    pull_directory,
+    run_job,
+)
+from auditlens.monthly.monitoring import LastRun, check_heartbeat, compared_before, send_heartbeat
+from auditlens.monthly.schedules import SCHEDULES, schedule_files
+from auditlens.monthly.store import ReportStore, StoredReport
+
+__all__ = [
+    "SCHEDULES",
+    "Job",
+    "LastRun",
+    "ReportStore",
+    "StoredReport",
+    "check_heartbeat",
+    "compared_before",
+    "directory_line",
+    "directory_problems",
+    "due_at",
+    "ended_months",
+    "first_whole_month",
+    "pull_directory",
+    "run_job",
+    "schedule_files",
+    "send_heartbeat",
+]

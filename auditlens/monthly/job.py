@@ -1,13 +1,14 @@
-"""The job: what ``auditlens run`` does. Read :func:`run_job` from top to bottom."""
+"""The monthly job: what ``auditlens run`` does. Read :func:`run_job` from top to bottom."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from auditlens.archive import Archive, ArchiveStatus
 from auditlens.archive.sync import Flag
@@ -18,23 +19,17 @@ from auditlens.errors import (
     IntegrityError,
     Interrupted,
     KeyRefused,
+    LockHeld,
     SourceError,
     UsageError,
 )
 from auditlens.files import lock
 from auditlens.findings import reaches
-from auditlens.monthly.directory import (
-    HasDirectory,
-    directory_told,
-    problems_told,
-    pull_directory,
-)
-from auditlens.monthly.last_run import LastRun, compared_before, write_last_run
-from auditlens.monthly.months import due_at, ended_months, first_whole_month
-from auditlens.monthly.shelf import FINDINGS, Issue, Shelf, findings_digest
-from auditlens.notify import Manner, Outbox, notice_of, send_waiting
-from auditlens.pages import Source
-from auditlens.period import Period
+from auditlens.monthly.monitoring import LastRun, compared_before, utc_text, write_last_run
+from auditlens.monthly.store import FINDINGS, ReportStore, StoredReport, findings_digest
+from auditlens.notify import Outbox, SendOptions, notice_of, send_waiting
+from auditlens.pages import DirectorySource, Listing, Source
+from auditlens.period import Period, zone
 from auditlens.population import draw_population
 from auditlens.provenance import run_time
 from auditlens.report.folder import MANIFEST, write_folder
@@ -45,9 +40,7 @@ from auditlens.signoff.making import Making, files_of
 from auditlens.signoff.record import make_record
 from auditlens.triage import read_journal
 
-__all__ = ["PATIENCE", "Job", "run_job"]
-
-PATIENCE = timedelta(days=7)
+INCOMPLETE_WAIT = timedelta(days=7)
 """How long a report that is due waits for a sync that is known to miss events."""
 
 
@@ -56,12 +49,18 @@ FAILED = "the sync failed"
 
 @dataclass(frozen=True)
 class Job:
-    """What a run is told.
+    """One monthly job.
 
-    ``source`` makes the source to pull from; None pulls nothing. ``period`` is ``last`` for every
-    month that is due, or one month. ``tell`` is called with each sentence a person may want to
-    read, ``stop`` is asked between any two steps, ``now`` is the time. ``manner`` is how messages
-    are sent, ``environ`` where their secrets are.
+    Attributes:
+        settings: Archive, rules, journal, how reports are made, who is notified.
+        out: The folder of all reports, one folder a month.
+        source: Makes the source to pull from; None pulls nothing.
+        period: ``last`` for every month that is due, or one month, ``2026-10``.
+        tell: Called with each sentence a person may want to read.
+        stop: Asked between any two steps.
+        now: The time, in UTC.
+        send_options: How messages are sent.
+        environ: Where their secrets are.
     """
 
     settings: Settings
@@ -71,7 +70,7 @@ class Job:
     tell: Callable[[str], None] = lambda _: None
     stop: Flag | None = None
     now: Callable[[], datetime] = run_time
-    manner: Manner = field(default_factory=Manner)
+    send_options: SendOptions = field(default_factory=SendOptions)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @cached_property
@@ -79,14 +78,14 @@ class Job:
         return Archive(self.settings.archive, signed=self.settings.journal_path.parent / FOLDER)
 
     @property
-    def shelf(self) -> Shelf:
-        return Shelf(self.out)
+    def store(self) -> ReportStore:
+        return ReportStore(self.out)
 
     @property
     def outbox(self) -> Outbox:
         return Outbox(self.settings.outbox_path)
 
-    def making(self, amendment: int = 0) -> Making:
+    def options(self, amendment: int = 0) -> Making:
         """How the settings want a report made."""
         held = self.settings
         return Making(identity=held.identity, also=held.also, amendment=amendment)
@@ -104,15 +103,19 @@ def run_job(job: Job) -> LastRun:
     happens. A sync that fails for now (SourceError, KeyRefused) is told by the exit code; the
     archive is verified all the same, and reports wait for the next run.
 
-    Raises LockHeld, at once and without a trace, when another run has the folder; UsageError,
-    IntegrityError, DocumentErrors and Interrupted as its steps do.
+    Returns:
+        What was done, with the exit code.
+
+    Raises:
+        LockHeld: Another run has the folder; raised at once, and nothing was touched.
+        UsageError, IntegrityError, DocumentErrors, Interrupted: As the steps of the run.
     """
     require_trusted(job.settings.withheld, ("notify",))
-    job.shelf.prepare(job.settings.archive)
+    job.store.prepare(job.settings.archive)
     with lock(job.out):
         run = LastRun(started=job.now(), compared=dict(compared_before(job.out)))
         try:
-            job.shelf.tidy()
+            job.store.remove_unfinished()
             sync(job, run)
             verify(job, run)
             report(job, run)
@@ -166,9 +169,9 @@ def sync_directory(job: Job, source: Source, run: LastRun) -> None:
         job.tell("this source has no directory")
         return
     run.directory = pull_directory(job.archive, source.directory(), job.now)
-    if line := directory_told(run.directory):
+    if line := directory_line(run.directory):
         job.tell(line)
-    if line := problems_told(run.directory):
+    if line := directory_problems(run.directory):
         job.tell(line)
         run.worsen(3, line)
 
@@ -195,26 +198,26 @@ def report(job: Job, run: LastRun) -> None:
     if not job.settings.archive.is_dir():
         return
     status = job.archive.status(job.now())
-    heed_unread(job, run)
-    held = job.shelf.issues()
-    for month in months(job, status, tuple(held)):
+    count_unread(job, run)
+    held = job.store.latest()
+    for month in months_due(job, status, tuple(held)):
         job.go_on()
         label = month.label
         failed = run.outcome == "failed"
         reason = not_yet(job, month, status)
-        if issue := held.get(label):
+        if stored := held.get(label):
             if not failed:
-                compare(job, run, month, issue)
+                amend_if_changed(job, run, month, stored)
         elif reason or (failed and not vouched_since(due(job, month), status)):
             reason = FAILED if failed else reason
             run.waiting[label] = reason
             job.tell(f"{label} waits: {reason}")
         else:
-            audit = audited(job, month)
-            write(job, run, audit, job.making(), draft(job, audit, job.making()))
+            audit = audit_month(job, month)
+            write(job, run, audit, job.options(), draft_files(job, audit, job.options()))
 
 
-def heed_unread(job: Job, run: LastRun) -> None:
+def count_unread(job: Job, run: LastRun) -> None:
     """Say how many records of the archive could not be read and that nobody acknowledged."""
     held = job.archive.unread()
     known = read_journal(job.settings.journal_path).acknowledged if held else frozenset()
@@ -226,7 +229,7 @@ def heed_unread(job: Job, run: LastRun) -> None:
         run.worsen(3, text)
 
 
-def months(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterator[Period]:
+def months_due(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterator[Period]:
     """The months to look at: those asked for, else all since the first report or whole month."""
     if job.period != "last":
         yield Period.parse(job.period, timezone=job.settings.timezone)
@@ -246,8 +249,9 @@ def not_yet(job: Job, month: Period, status: ArchiveStatus) -> str:
         return ""
     if status.last_pull_at is None or status.last_pull_at < since:
         return f"no sync came to its end since {since:%Y-%m-%d %H:%M} UTC"
-    if status.last_outcome == "incomplete" and job.now() < since + PATIENCE:
-        return f"the last sync misses events; it waits until {since + PATIENCE:%Y-%m-%d} at most"
+    latest = since + INCOMPLETE_WAIT
+    if status.last_outcome == "incomplete" and job.now() < latest:
+        return f"the last sync misses events; it waits until {latest:%Y-%m-%d} at most"
     return ""
 
 
@@ -260,36 +264,36 @@ def vouched_since(moment: datetime, status: ArchiveStatus) -> bool:
     return status.complete_until is not None and status.complete_until >= moment
 
 
-def compare(job: Job, run: LastRun, month: Period, issue: Issue) -> None:
+def amend_if_changed(job: Job, run: LastRun, month: Period, stored: StoredReport) -> None:
     """Amend a report when other events came in since, and they change what was found."""
-    digest, findings = issue.digests()
+    digest, findings = stored.digests()
     _, coverage = draw_population(job.archive, month, job.settings, job.now())
     drawn = coverage.input_digest
-    if drawn in (digest, run.compared.get(issue.month)):
+    if drawn in (digest, run.compared.get(stored.month)):
         return
-    making = job.making(issue.amendment + 1)
-    audit = audited(job, month)
-    files = draft(job, audit, making)
+    options = job.options(stored.amendment + 1)
+    audit = audit_month(job, month)
+    files = draft_files(job, audit, options)
     if findings_digest(files[FINDINGS]) == findings:
-        job.tell(f"{issue.month}: late events change no finding; the report stays")
-        run.compared[issue.month] = drawn
+        job.tell(f"{stored.month}: late events change no finding; the report stays")
+        run.compared[stored.month] = drawn
     else:
-        run.compared.pop(issue.month, None)
-        write(job, run, audit, making, files)
+        run.compared.pop(stored.month, None)
+        write(job, run, audit, options, files)
 
 
-def audited(job: Job, month: Period) -> Audit:
+def audit_month(job: Job, month: Period) -> Audit:
     return run_audit(job.archive, period=month, settings=job.settings, now=job.now())
 
 
-def draft(job: Job, audit: Audit, making: Making) -> dict[str, bytes]:
+def draft_files(job: Job, audit: Audit, options: Making) -> dict[str, bytes]:
     roots = roots_read(audit.rules, job.settings)
-    return files_of(audit, making, make_record(audit, making, roots))
+    return files_of(audit, options, make_record(audit, options, roots))
 
 
-def write(job: Job, run: LastRun, audit: Audit, making: Making, files: dict[str, bytes]) -> None:
-    """Put one report on the shelf, where nothing stands yet, and note what it means."""
-    folder = job.shelf.place(audit.period.label, making.amendment)
+def write(job: Job, run: LastRun, audit: Audit, options: Making, files: dict[str, bytes]) -> None:
+    """Put one report into the store, where nothing stands yet, and note what it means."""
+    folder = job.store.path_of(audit.period.label, options.amendment)
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(
             f"{folder} holds something that is no report",
@@ -307,7 +311,7 @@ def write(job: Job, run: LastRun, audit: Audit, making: Making, files: dict[str,
         run.worsen(3, f"{folder.name}: {audit.coverage.statement}")
     elif audit.unjudged:
         run.worsen(3, f"{folder.name}: {audit.unjudged[0].statement}")
-    elif counts(audit):
+    elif reaches_fail_on(audit):
         run.worsen(1, f"{folder.name} has findings at {audit.settings.fail_on} or above")
 
 
@@ -316,8 +320,10 @@ def notify(job: Job, run: LastRun) -> None:
     job.go_on()
     if not job.outbox.folder.is_dir():
         return
-    manner = replace(job.manner, stands=lambda name: (job.out / name / MANIFEST).is_file())
-    for sent in send_waiting(job.outbox, job.settings.notify, job.environ, job.now, manner):
+    options = replace(
+        job.send_options, report_exists=lambda name: (job.out / name / MANIFEST).is_file()
+    )
+    for sent in send_waiting(job.outbox, job.settings.notify, job.environ, job.now, options):
         about = f"{sent.message.report} to {sent.message.target}"
         if sent.problem:
             run.undelivered[about] = sent.problem
@@ -328,6 +334,82 @@ def notify(job: Job, run: LastRun) -> None:
         job.go_on()
 
 
-def counts(audit: Audit) -> bool:
+def reaches_fail_on(audit: Audit) -> bool:
     """Whether a finding that no exception expects reaches ``fail_on``."""
     return not audit.findings.filter(reaches(audit.settings.fail_on)).is_empty()
+
+
+@runtime_checkable
+class HasDirectory(Protocol):
+    """A source that knows users, groups, teams, tags and resources as well."""
+
+    def directory(self) -> DirectorySource:
+        """What to pull them from."""
+
+
+def pull_directory(
+    archive: Archive, source: DirectorySource, now: Callable[[], datetime] | None = None
+) -> dict[str, Any]:
+    """Pull every listing and seal what came: ``at``, ``hash``, ``rows`` by name, ``problems``.
+
+    Raises Interrupted when stopped, and IntegrityError for a damaged archive.
+    """
+    pulled: dict[str, Any] = {"at": None, "hash": None, "rows": {}, "problems": {}}
+    listings: tuple[Listing, ...] = ()
+    try:
+        when = {"now": now} if now else {}
+        sealed, listings = archive.pull_directory(source, **when)
+        if sealed is not None:
+            pulled |= {"at": utc_text(sealed.snapshot.at), "hash": sealed.hash}
+    except (SourceError, UsageError, LockHeld) as error:
+        pulled["problems"]["directory"] = error.message
+    pulled["rows"] = {one.name: len(one.records) for one in listings if not one.problem}
+    pulled["problems"] |= {one.name: one.problem for one in listings if one.problem}
+    return pulled
+
+
+def directory_line(pulled: dict[str, Any]) -> str:
+    """One line about what came; empty when nothing did."""
+    if not pulled["hash"]:
+        return ""
+    rows = ", ".join(f"{count:,} {name}" for name, count in pulled["rows"].items())
+    return f"directory: {rows}, sealed {pulled['hash'][:16]}…"
+
+
+def directory_problems(pulled: dict[str, Any]) -> str:
+    """One line about what did not come; empty when all came."""
+    if not pulled["problems"]:
+        return ""
+    return "the directory is not whole: " + "; ".join(pulled["problems"].values())
+
+
+def due_at(month: Period, grace_days: int) -> datetime:
+    """When the report of ``month`` may be made: midnight in its zone, ``grace_days`` after it."""
+    local = zone(month.timezone)
+    day = month.end.astimezone(local).date() + timedelta(days=grace_days)
+    return datetime(day.year, day.month, day.day, tzinfo=local).astimezone(UTC)
+
+
+def first_whole_month(first_at: datetime, timezone: str) -> str:
+    """The first month a log that begins at ``first_at`` can hold whole, as ``2026-10``.
+
+    A log that begins on the first day of a month is taken to hold that month.
+    """
+    day = first_at.astimezone(zone(timezone)).date()
+    return f"{day if day.day == 1 else next_month(day):%Y-%m}"
+
+
+def ended_months(first: str, now: datetime, timezone: str) -> Iterable[Period]:
+    """Every month from ``first`` (``2026-10``) to the last that ended by ``now``, in order."""
+    day = date.fromisoformat(f"{first}-01")
+    while True:
+        month = Period.parse(f"{day:%Y-%m}", timezone=timezone)
+        if month.end > now:
+            return
+        yield month
+        day = next_month(day)
+
+
+def next_month(day: date) -> date:
+    """The first day of the month after ``day``."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)

@@ -2,7 +2,8 @@
 
 None holds a secret: the key stands in ``auditlens.env`` (0600, yours to write), in the secrets of
 the service that runs the job, or in the user's environment. ``@FOLDER@`` and ``@PYTHON@`` in a
-template become the folder of the settings and this Python, quoted as the format needs.
+file of ``templates/`` become the folder of the settings and this Python, quoted as the format
+needs.
 
 A command carries the SHA-256 of the settings file where that file says where secrets go: an edit
 of the file moves nothing until somebody puts the new digits here. ``-P`` keeps Python from
@@ -21,200 +22,7 @@ from xml.sax.saxutils import escape
 
 from auditlens.errors import UsageError
 
-__all__ = ["SCHEDULES", "schedule_files"]
-
-CRON = """\
-# Daily at 03:17. Append these lines with 'crontab -e'. auditlens.env (0600) holds the lines
-# SECODA_API_URL=... and SECODA_API_KEY=...
-17 3 * * * cd @FOLDER@ && set -a && . ./auditlens.env && set +a && @PYTHON@ @RUN@
-"""
-
-SERVICE = """\
-# Copy both files to /etc/systemd/system, then: systemctl enable --now auditlens.timer
-# auditlens.env (0600) holds the lines SECODA_API_URL=... and SECODA_API_KEY=...
-[Unit]
-Description=AuditLens: sync, verify and report each month that is due
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-Type=oneshot
-WorkingDirectory=@PLAIN_FOLDER@
-EnvironmentFile=@PLAIN_FOLDER@/auditlens.env
-ExecStart=@PYTHON@ @RUN@
-UMask=0077
-NoNewPrivileges=true
-PrivateTmp=true
-"""
-
-TIMER = """\
-[Unit]
-Description=AuditLens, daily
-
-[Timer]
-OnCalendar=*-*-* 03:17:00
-RandomizedDelaySec=10m
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-"""
-
-GITHUB = """\
-# In a private repository: archive and reports name people. The archive is kept in the repository,
-# because what Secoda has dropped can be had from nowhere else. Set the secret SECODA_API_KEY.
-# GitHub stops schedules after 60 days without a commit; the daily one below prevents that.
-name: auditlens
-"on":
-  workflow_dispatch:
-  schedule:
-    - cron: "17 3 * * *"
-permissions:
-  contents: write
-concurrency:
-  group: auditlens
-  cancel-in-progress: false
-jobs:
-  run:
-    runs-on: ubuntu-latest
-    timeout-minutes: 120
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.13"
-      - run: pip install auditlens
-      - name: Sync, verify, report, notify
-        run: auditlens @TRUST@run
-        env:
-          SECODA_API_KEY: ${{ secrets.SECODA_API_KEY }}
-      - name: Keep the archive and the reports
-        if: always()
-        run: |
-          git config user.name auditlens
-          git config user.email auditlens@users.noreply.github.com
-          mkdir -p archive reports-out outbox
-          git add --all -- archive reports-out outbox ':!archive/table'
-          git diff --cached --quiet || git commit --quiet --message "Run auditlens"
-          git push
-      - uses: actions/upload-artifact@v4
-        if: always()
-        with:
-          name: reports
-          path: reports-out
-          if-no-files-found: ignore
-"""
-
-AIRFLOW = '''\
-"""AuditLens, daily: sync, verify, and report each month that is due.
-
-Copy into the folder of DAGs. The workers need auditlens, the folder below, and the variables
-SECODA_API_URL and SECODA_API_KEY in their environment.
-"""
-
-import subprocess
-import sys
-from datetime import datetime, timedelta
-
-from airflow.exceptions import AirflowFailException
-
-try:
-    from airflow.sdk import dag, task
-except ImportError:
-    from airflow.decorators import dag, task
-
-FOLDER = @FOLDER@
-TRY_AGAIN = (3, 6)
-
-
-@task(retries=4, retry_delay=timedelta(minutes=30))
-def run_auditlens():
-    """Exit codes 3 (source incomplete) and 6 (another run) pass by themselves; others do not."""
-    command = [sys.executable, "-P", "-m", "auditlens", @WORDS@"run"]
-    code = subprocess.run(command, cwd=FOLDER, check=False).returncode
-    if code in TRY_AGAIN:
-        raise RuntimeError(f"auditlens exited with {code}; it is tried again")
-    if code:
-        raise AirflowFailException(f"auditlens exited with {code}")
-
-
-@dag(
-    schedule="17 3 * * *",
-    start_date=datetime(2026, 1, 1),
-    catchup=False,
-    max_active_runs=1,
-    tags=["auditlens"],
-)
-def auditlens():
-    run_auditlens()
-
-
-auditlens()
-'''
-
-DOCKERFILE = """\
-FROM python:3.13-slim
-RUN pip install --no-cache-dir auditlens
-WORKDIR /data
-ENTRYPOINT ["auditlens"]
-CMD [@WORDS@"run", "--quiet"]
-"""
-
-COMPOSE = """\
-# docker compose up --detach. auditlens.env (0600) holds SECODA_API_URL=... and
-# SECODA_API_KEY=...; UID and GID are those of the folder's owner.
-services:
-  auditlens:
-    build: .
-    init: true
-    restart: unless-stopped
-    user: "${UID:-1000}:${GID:-1000}"
-    env_file: auditlens.env
-    volumes:
-      - .:/data
-    entrypoint: ["/bin/sh", "-c"]
-    command: ["while true; do auditlens @TRUST@run --quiet; sleep 86400; done"]
-"""
-
-IGNORED = """\
-auditlens.env
-archive
-reports-out
-outbox
-"""
-
-WINDOWS = """\
-<?xml version="1.0" encoding="UTF-16"?>
-<!-- schtasks /Create /TN AuditLens /XML auditlens-task.xml
-     SECODA_API_URL and SECODA_API_KEY are variables of the user it runs as. -->
-<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <RegistrationInfo>
-    <Description>AuditLens: sync, verify and report each month that is due</Description>
-  </RegistrationInfo>
-  <Triggers>
-    <CalendarTrigger>
-      <StartBoundary>2026-01-01T03:17:00</StartBoundary>
-      <Enabled>true</Enabled>
-      <ScheduleByDay>
-        <DaysInterval>1</DaysInterval>
-      </ScheduleByDay>
-    </CalendarTrigger>
-  </Triggers>
-  <Settings>
-    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
-    <StartWhenAvailable>true</StartWhenAvailable>
-    <ExecutionTimeLimit>PT4H</ExecutionTimeLimit>
-    <Enabled>true</Enabled>
-  </Settings>
-  <Actions>
-    <Exec>
-      <Command>@PYTHON@</Command>
-      <Arguments>@RUN@</Arguments>
-      <WorkingDirectory>@FOLDER@</WorkingDirectory>
-    </Exec>
-  </Actions>
-</Task>
-"""
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def for_cron(path: str) -> str:
@@ -235,7 +43,7 @@ def plain_systemd(path: str) -> str:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The files of one kind of schedule, by name, and how each format writes a path."""
+    """The files of one kind of schedule: name to template; how its format writes a path."""
 
     files: Mapping[str, str]
     quote: Callable[[str], str] = str
@@ -243,15 +51,22 @@ class Schedule:
 
 
 SCHEDULES: Mapping[str, Schedule] = {
-    "airflow": Schedule({"auditlens_dag.py": AIRFLOW}, json.dumps),
+    "airflow": Schedule({"auditlens_dag.py": "airflow-dag"}, json.dumps),
     "container": Schedule(
-        {"Dockerfile": DOCKERFILE, "compose.yml": COMPOSE, ".dockerignore": IGNORED}
+        {
+            "Dockerfile": "container-dockerfile",
+            "compose.yml": "container-compose",
+            ".dockerignore": "container-dockerignore",
+        }
     ),
-    "cron": Schedule({"auditlens.cron": CRON}, for_cron),
-    "github": Schedule({".github/workflows/auditlens.yml": GITHUB}),
-    "systemd": Schedule({"auditlens.service": SERVICE, "auditlens.timer": TIMER}, for_systemd),
-    "windows": Schedule({"auditlens-task.xml": WINDOWS}, escape, "utf-16"),
+    "cron": Schedule({"auditlens.cron": "crontab"}, for_cron),
+    "github": Schedule({".github/workflows/auditlens.yml": "github-workflow"}),
+    "systemd": Schedule(
+        {"auditlens.service": "systemd-service", "auditlens.timer": "systemd-timer"}, for_systemd
+    ),
+    "windows": Schedule({"auditlens-task.xml": "windows-task"}, escape, "utf-16"),
 }
+"""Every kind of schedule by the name that ``auditlens init --schedule`` knows."""
 
 
 def schedule_files(
@@ -265,7 +80,11 @@ def schedule_files(
         python: The interpreter that runs it.
         trust: SHA-256 (hex) of the settings file; empty when it moves no secret.
 
-    Raises UsageError for a kind that is not in SCHEDULES or a folder no line can hold.
+    Returns:
+        Contents by name, relative to the folder.
+
+    Raises:
+        UsageError: The kind is not in SCHEDULES, or no line can hold the folder's name.
     """
     if kind not in SCHEDULES:
         raise UsageError(f"No schedule is called {kind!r}", fix=f"Use {', '.join(SCHEDULES)}")
@@ -283,7 +102,7 @@ def schedule_files(
     }
     made = {}
     for name, template in chosen.files.items():
-        text = template
+        text = (TEMPLATES / f"{template}.tmpl").read_text(encoding="utf-8")
         for mark, value in marks.items():
             text = text.replace(mark, value)
         made[name] = text.encode(chosen.encoding)

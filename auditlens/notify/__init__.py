@@ -1,20 +1,24 @@
 """Notifications: what a new report says in short, sent at least once to each receiver.
 
-``notice`` is what leaves; ``outbox`` keeps it on disk until it was taken; ``wording`` writes it as
-each kind of receiver wants it; ``route`` says which addresses may be spoken to; ``post`` and
-``mail`` speak to them; ``sending`` is the main path.
+``payload`` is what leaves, ``outbox`` keeps it on disk until it was taken, ``transport`` says which
+addresses may be spoken to and speaks to them; ``delivery`` is the main path.
 """
 
-from auditlens.notify.notice import notice_of, trial_notice
-from auditlens.notify.outbox import Outbox, Waiting
-from auditlens.notify.sending import Manner, Sent, deliver, send_waiting
+from auditlens.notify.delivery import SendOptions, Sent, deliver, send_waiting
+from auditlens.notify.outbox import Outbox, Waiting, idempotency_id
+from auditlens.notify.payload import notice_of, trial_notice
+from auditlens.notify.transport import DeliveryError, address_kind, connect
 
 __all__ = [
-    "Manner",
+    "DeliveryError",
     "Outbox",
+    "SendOptions",
     "Sent",
     "Waiting",
+    "address_kind",
+    "connect",
     "deliver",
+    "idempotency_id",
     "notice_of",
     "send_waiting",
     "trial_notice",

@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from auditlens.canonical import json_document, json_line, sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import lock, make_folder, names, put, read, remove, sweep
-
-__all__ = ["Outbox", "Waiting", "idempotency_id"]
 
 FORMAT = "auditlens.message/1"
 RECEIPT = "auditlens.receipt/1"
@@ -59,7 +59,7 @@ class Waiting:
 
     def bytes(self) -> bytes:
         """The message as it stands in its file."""
-        return written({"format": FORMAT, **asdict(self)})
+        return message_bytes({"format": FORMAT, **asdict(self)})
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Outbox:
     def record(self, message: Waiting, now: datetime) -> None:
         """Note that the message was taken, then take it out."""
         receipt = {"format": RECEIPT, "id": message.id, "sent_at": now, "tries": message.tries + 1}
-        put(self.sent_folder / message.name, written(receipt))
+        put(self.sent_folder / message.name, message_bytes(receipt))
         remove(self.waiting_folder / message.name)
 
     def clear(self) -> None:
@@ -138,27 +138,23 @@ class Outbox:
                 remove(self.waiting_folder / name)
 
 
-def written(data: Mapping[str, Any]) -> bytes:
-    return json_document(data, default=stamp)
+def message_bytes(data: Mapping[str, Any]) -> bytes:
+    return json_document(data, default=iso_text)
 
 
-def stamp(moment: datetime) -> str:
+def iso_text(moment: datetime) -> str:
     return moment.isoformat()
 
 
 def read_message(path: Path) -> Waiting:
     """Read one message. Raises IntegrityError when it is not as it was written."""
     try:
-        held = json.loads(read(path))
-        told = dict(held)
-        if told.pop("format") != FORMAT:
+        raw = read(path)
+        message = msgspec.convert(json.loads(raw), Waiting)
+        named = idempotency_id(message.report, message.target, message.content)
+        if message.bytes() != raw or message.id != named:
             raise ValueError
-        told["queued_at"] = datetime.fromisoformat(told["queued_at"])
-        told["not_before"] = told["not_before"] and datetime.fromisoformat(told["not_before"])
-        message = Waiting(**told)
-        if message.id != idempotency_id(message.report, message.target, message.content):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError, msgspec.ValidationError):
         raise IntegrityError(
             f"{path} is no message of ours, or was edited",
             fix="Move it away; the report it tells of is not changed by that",

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from auditlens.errors import AuditLensError
-from auditlens.monthly.last_run import compared_before
-from auditlens.monthly.shelf import Issue
+from auditlens.monthly import StoredReport, compared_before
 from auditlens.notify import Outbox, trial_notice
 from auditlens.period import zone
 from auditlens.report.folder import FORMAT
@@ -123,7 +122,7 @@ def waiting(path: Path) -> None:
 
 
 def listed(path: Path) -> None:
-    Issue("2026-10", 0, path.parent).digests()
+    StoredReport("2026-10", 0, path.parent).digests()
 
 
 def trusted(path: Path) -> None:

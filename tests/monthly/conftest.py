@@ -17,15 +17,15 @@ from threading import Thread
 import pytest
 
 from auditlens.canonical import sha256_hex
-from auditlens.monthly.job import Job, run_job
-from auditlens.monthly.shelf import Shelf
-from auditlens.notify import Manner
+from auditlens.monthly import Job, ReportStore, run_job
+from auditlens.notify import SendOptions
 from auditlens.settings import Settings, Target
 from auditlens.simulator import serve, simulate
 from auditlens.simulator.feed import Feed
 from auditlens.simulator.records import to_current
 from auditlens.sources import SecodaSource
 
+AT_ONCE = SendOptions(pauses=(), at_once=True)
 RULE = """\
 title: A Resource Was Worked On
 id: b1f5f2fe-3c1c-4a55-9d5a-0a61d1e4010{number}
@@ -108,7 +108,7 @@ def ear():
 
 @dataclass
 class Office:
-    """A served workspace, an archive, a shelf of reports, and a clock that is set by hand."""
+    """A served workspace, an archive, a folder of reports, and a clock that is set by hand."""
 
     home: Path
     records: list[tuple[datetime, bytes]]
@@ -150,7 +150,10 @@ class Office:
         if self.ear is not None:
             aim = Target("team", "webhook", allow=("loopback",), options={"url_env": "HOOK"})
             settings["notify"] = {"team": aim}
-            job |= {"environ": {"HOOK": self.ear.url}, "manner": Manner(pauses=(), at_once=True)}
+            job |= {
+                "environ": {"HOOK": self.ear.url},
+                "send_options": SendOptions(pauses=(), at_once=True),
+            }
         return run_job(Job(Settings(**settings), self.out, **job))
 
     def start(self, *more: str, **environment: str) -> subprocess.Popen:
@@ -178,9 +181,9 @@ class Office:
         found = {}
         for path in sorted(self.out.glob("2*")):
             names = tuple(sorted(one.name for one in path.iterdir()))
-            issue = Shelf(self.out).issues()[path.name.partition(".")[0]]
-            assert issue.folder == path or path.name < issue.folder.name
-            found[path.name] = (names, *type(issue)(issue.month, 0, path).digests())
+            stored = ReportStore(self.out).latest()[path.name.partition(".")[0]]
+            assert stored.folder == path or path.name < stored.folder.name
+            found[path.name] = (names, *type(stored)(stored.month, 0, path).digests())
         return found
 
     def bytes(self) -> dict[str, bytes]:

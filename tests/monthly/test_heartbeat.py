@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.monthly.heartbeat import beat, check_heartbeat
+from auditlens.monthly import check_heartbeat, send_heartbeat
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def monitor(status: int, **headers: str) -> Iterator[tuple[str, list[str]]]:
 def test_a_heartbeat_is_one_get():
     """2xx is all it wants to hear."""
     with monitor(204) as (url, asked):
-        assert beat(f"{url}/ping/1?x=y") == ""
+        assert send_heartbeat(f"{url}/ping/1?x=y") == ""
     assert asked == ["/ping/1?x=y"]
 
 
@@ -51,7 +51,7 @@ def test_a_heartbeat_is_one_get():
 def test_a_redirect_is_not_followed(status):
     """The place it names hears nothing."""
     with monitor(200) as (other, heard), monitor(status, Location=other) as (url, asked):
-        assert beat(url) == f"it answered {status}"
+        assert send_heartbeat(url) == f"it answered {status}"
     assert len(asked) == 1
     assert heard == []
 
@@ -60,9 +60,9 @@ def test_a_monitor_that_is_down_is_a_sentence_and_no_error():
     """The port was free a moment ago."""
     with monitor(200) as (url, _):
         pass
-    assert beat(url)
+    assert send_heartbeat(url)
     with monitor(500) as (url, _):
-        assert beat(url) == "it answered 500"
+        assert send_heartbeat(url) == "it answered 500"
 
 
 @pytest.mark.parametrize(

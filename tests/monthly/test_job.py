@@ -13,8 +13,8 @@ from auditlens.archive import Archive
 from auditlens.audit import run_audit
 from auditlens.errors import IntegrityError, Interrupted, LockHeld, SourceError, UsageError
 from auditlens.files import lock
-from auditlens.monthly.directory import directory_told, problems_told, pull_directory
-from auditlens.monthly.job import PATIENCE, Job, not_yet, run_job
+from auditlens.monthly import Job, directory_line, directory_problems, pull_directory, run_job
+from auditlens.monthly.job import INCOMPLETE_WAIT, not_yet  # a status that takes a week to come
 from auditlens.period import Period
 from auditlens.rules import load_rules
 from auditlens.settings import Settings
@@ -122,8 +122,8 @@ def test_what_stops_a_pull_of_the_directory_is_told_and_goes_no_further(kind):
 
     told = pull_directory(Stopped(), None)
     assert (told["hash"], told["problems"]) == (None, {"directory": "no luck today"})
-    assert directory_told(told) == ""
-    assert problems_told(told).endswith("no luck today")
+    assert directory_line(told) == ""
+    assert directory_problems(told).endswith("no luck today")
 
 
 def test_a_refused_key_exits_with_4(reported):
@@ -231,7 +231,7 @@ def test_a_sync_that_misses_events_holds_a_report_back_for_a_while(reported):
     )
     job = Job(Settings(), reported.out, now=lambda: due + timedelta(days=1))
     assert "misses events" in not_yet(job, month, status)
-    assert not not_yet(replace(job, now=lambda: due + PATIENCE), month, status)
+    assert not not_yet(replace(job, now=lambda: due + INCOMPLETE_WAIT), month, status)
 
 
 def test_two_commands_at_once_and_the_second_exits_6(reported):
@@ -261,7 +261,6 @@ def test_a_report_is_told_once_and_a_receiver_that_is_down_is_told_later(reporte
 
 def test_a_kill_between_message_and_report_loses_and_doubles_neither(reported, ear, monkeypatch):
     """What is told is queued first; it leaves when its report stands."""
-    from auditlens.monthly import job
 
     class Killed(BaseException):
         pass
@@ -272,7 +271,7 @@ def test_a_kill_between_message_and_report_loses_and_doubles_neither(reported, e
     reported.ear = ear
     reported.at(2025, 12, 5)
     with monkeypatch.context() as broken:
-        broken.setattr(job, "write_folder", killed)
+        broken.setattr("auditlens.monthly.job.write_folder", killed)
         with pytest.raises(Killed):
             reported.run()
     assert ear.heard == []

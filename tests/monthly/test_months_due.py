@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auditlens.monthly.months import due_at, ended_months, first_whole_month
+from auditlens.monthly import due_at, ended_months, first_whole_month
 from auditlens.period import Period
 
 

@@ -19,7 +19,7 @@ from auditlens.canonical import sha256_hex
 from auditlens.cli.init import SCHEDULES as OFFERED
 from auditlens.cli.init import init
 from auditlens.errors import UsageError
-from auditlens.monthly.schedules import SCHEDULES, schedule_files
+from auditlens.monthly import SCHEDULES, schedule_files
 from auditlens.settings import UntrustedError
 
 TASK = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"

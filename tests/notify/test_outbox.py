@@ -11,14 +11,14 @@ import pytest
 
 from auditlens.errors import IntegrityError, LockHeld
 from auditlens.files import lock
-from auditlens.notify import Manner, Outbox, send_waiting
+from auditlens.notify import Outbox, SendOptions, send_waiting
 from tests.notify.conftest import NOTICE, NOW, TAKEN, target
 
-ONCE = Manner(pauses=(), seconds=5.0, at_once=True)
+ONCE = SendOptions(pauses=(), seconds=5.0, at_once=True)
 
 
-def send(outbox, aim, environ, manner=ONCE, now=NOW):
-    return list(send_waiting(outbox, {aim.name: aim}, environ, lambda: now, manner))
+def send(outbox, aim, environ, options=ONCE, now=NOW):
+    return list(send_waiting(outbox, {aim.name: aim}, environ, lambda: now, options))
 
 
 def test_a_message_is_sent_once_and_its_receipt_stays(outbox, receiver, environ):
@@ -51,10 +51,10 @@ def test_a_failure_is_noted_and_waits_longer_each_time(outbox, receiver, environ
     send(outbox, aim, environ)
     (held,) = outbox.waiting()
     assert (held.tries, held.not_before) == (1, NOW + timedelta(minutes=1))
-    (sent,) = send(outbox, aim, environ, Manner(pauses=()))
+    (sent,) = send(outbox, aim, environ, SendOptions(pauses=()))
     assert sent.problem.startswith("waits until 2025-11-05 00:01 UTC: it answered 503")
     assert len(receiver.heard) == 1
-    send(outbox, aim, environ, Manner(pauses=()), NOW + timedelta(minutes=1))
+    send(outbox, aim, environ, SendOptions(pauses=()), NOW + timedelta(minutes=1))
     assert outbox.waiting()[0].not_before == NOW + timedelta(minutes=3)
 
 
@@ -62,7 +62,7 @@ def test_a_wait_that_the_receiver_asks_for_is_kept(outbox, receiver, environ):
     """No second try in the same run, and none before the time told."""
     receiver.usual = (429, b"", {"Retry-After": "600"})
     outbox.add("2025-10", "team", NOTICE, NOW)
-    send(outbox, target("slack", receiver), environ, Manner())
+    send(outbox, target("slack", receiver), environ, SendOptions())
     assert len(receiver.heard) == 1
     assert outbox.waiting()[0].not_before == NOW + timedelta(minutes=10)
 
@@ -72,15 +72,15 @@ def test_a_run_tries_a_few_times_with_pauses(outbox, receiver, environ):
     receiver.script = [(500, b""), None]
     slept = []
     outbox.add("2025-10", "team", NOTICE, NOW)
-    (sent,) = send(outbox, target("slack", receiver), environ, Manner(sleep=slept.append))
+    (sent,) = send(outbox, target("slack", receiver), environ, SendOptions(sleep=slept.append))
     assert (sent.problem, slept) == ("", [1.0, 4.0])
 
 
 def test_a_message_waits_for_its_report(outbox, receiver, environ):
     """It is queued before the report is put on the shelf, and sent after."""
     outbox.add("2025-10", "team", NOTICE, NOW)
-    manner = Manner(stands=lambda _: False)
-    (sent,) = send(outbox, target("slack", receiver), environ, manner)
+    options = SendOptions(report_exists=lambda _: False)
+    (sent,) = send(outbox, target("slack", receiver), environ, options)
     assert "not written yet" in sent.problem
     assert (receiver.heard, len(outbox.waiting())) == ([], 1)
 
@@ -199,4 +199,4 @@ def suffer(fault, outbox, aim, environ, receiver) -> None:
     receiver.script = [answers[fault]] if fault in answers else []
     seconds = 0.1 if fault == "slow" else 5.0
     with suppress(Killed):
-        send(outbox, aim, environ, Manner(pauses=(), seconds=seconds, at_once=True))
+        send(outbox, aim, environ, SendOptions(pauses=(), seconds=seconds, at_once=True))

@@ -10,10 +10,14 @@ from dataclasses import replace
 
 import pytest
 
-from auditlens.notify import Waiting, deliver
-from auditlens.notify.outbox import idempotency_id
-from auditlens.notify.route import connect, kind_of
-from auditlens.notify.undelivered import Undelivered
+from auditlens.notify import (
+    DeliveryError,
+    Waiting,
+    address_kind,
+    connect,
+    deliver,
+    idempotency_id,
+)
 from auditlens.settings import Target
 from tests.notify.conftest import NOTICE, NOW, TAKEN, body, target
 
@@ -96,14 +100,14 @@ def test_a_webhook_is_signed_with_a_shared_secret(receiver, environ):
 def test_an_answer_that_does_not_say_so_is_no_delivery(kind, answer, receiver, environ):
     """2xx alone is not enough, and a redirect is an answer, not a way."""
     receiver.usual = answer
-    with pytest.raises(Undelivered, match=f"answered {answer[0]}"):
+    with pytest.raises(DeliveryError, match=f"answered {answer[0]}"):
         deliver(target(kind, receiver), message(), environ)
     assert len(receiver.heard) == 1
 
 
 def test_a_missing_secret_is_told_by_its_variable(receiver):
     """Nothing is sent."""
-    with pytest.raises(Undelivered, match="HOOK is not set"):
+    with pytest.raises(DeliveryError, match="HOOK is not set"):
         deliver(target("slack", receiver), message(), {})
     assert receiver.heard == []
 
@@ -124,7 +128,7 @@ def test_a_mail_goes_to_all_with_a_stable_id(sink):
 def test_a_mail_that_one_recipient_may_not_have_is_sent_to_none(sink, command):
     """A retry then reaches nobody twice."""
     sink.refuses = {command: b"550 no"}
-    with pytest.raises(Undelivered, match="answered 550"):
+    with pytest.raises(DeliveryError, match="answered 550"):
         deliver(mailbox(sink), message(), {})
     assert sink.mails == []
 
@@ -133,7 +137,7 @@ def test_a_mail_server_without_tls_is_used_on_this_machine_alone(sink, monkeypat
     """Whoever listens in between would read the findings."""
     monkeypatch.setattr(socket, "getaddrinfo", leading_to("10.0.0.1"))
     aim = Target("team", "email", allow=("private",), options=mailbox(sink).options)
-    with pytest.raises(Undelivered, match="no TLS"):
+    with pytest.raises(DeliveryError, match="no TLS"):
         deliver(aim, message(), {})
 
 
@@ -159,17 +163,17 @@ def leading_to(*addresses):
 )  # fmt: skip
 def test_every_range_has_its_kind(address, kind, monkeypatch):
     """Wrapped addresses are unwrapped; what is not public is not dialled unless allowed."""
-    assert kind_of(address) == kind
+    assert address_kind(address) == kind
     monkeypatch.setattr(socket, "getaddrinfo", leading_to(address))
     if kind != "public":
-        with pytest.raises(Undelivered, match=f"at a {kind} address"):
+        with pytest.raises(DeliveryError, match=f"at a {kind} address"):
             connect("receiver.test", 443, (), 1.0)
 
 
 def test_one_bad_address_among_good_ones_is_enough(monkeypatch):
     """A name may not lead to both."""
     monkeypatch.setattr(socket, "getaddrinfo", leading_to("93.184.216.34", "169.254.169.254"))
-    with pytest.raises(Undelivered, match="link-local"):
+    with pytest.raises(DeliveryError, match="link-local"):
         connect("receiver.test", 443, ("private",), 1.0)
 
 
@@ -194,7 +198,7 @@ def test_plain_http_goes_to_this_machine_alone(receiver, monkeypatch):
     """Even where private addresses are allowed."""
     monkeypatch.setattr(socket, "getaddrinfo", leading_to("10.0.0.1"))
     aim = Target("team", "slack", allow=("private",), options={"url_env": "HOOK"})
-    with pytest.raises(Undelivered, match="no TLS"):
+    with pytest.raises(DeliveryError, match="no TLS"):
         deliver(aim, message(), {"HOOK": "http://inside.test/x"})
 
 
@@ -204,7 +208,7 @@ def test_plain_http_goes_to_this_machine_alone(receiver, monkeypatch):
 )  # fmt: skip
 def test_an_address_that_cannot_be_used_is_not_shown(url, receiver):
     """It may be a secret with a slip in it."""
-    with pytest.raises(Undelivered, match="address cannot be used") as told:
+    with pytest.raises(DeliveryError, match="address cannot be used") as told:
         deliver(target("slack", receiver), message(), {"HOOK": url})
     assert url not in str(told.value)
 
@@ -231,7 +235,7 @@ def test_no_receiver_gets_a_secret_of_ours(kind, variable, ours, form, receiver,
             "user": "a", "password_env": variable})  # fmt: skip
     else:
         aim = target(kind, receiver, **({"secret_env": "SIGN"} if kind == "webhook" else {}))
-    with pytest.raises(Undelivered, match=f"{variable} holds a secret of AuditLens") as fault:
+    with pytest.raises(DeliveryError, match=f"{variable} holds a secret of AuditLens") as fault:
         deliver(aim, message(), told)
     assert receiver.heard == []
     assert sink.mails == []

@@ -6,8 +6,7 @@ import ssl
 
 import pytest
 
-from auditlens.notify import Waiting, deliver
-from auditlens.notify.undelivered import Undelivered
+from auditlens.notify import DeliveryError, Waiting, deliver
 from auditlens.settings import Target
 from tests.notify.conftest import NOTICE, NOW, target
 from tests.sources.test_https import certificate  # noqa: F401 - a fixture
@@ -38,7 +37,7 @@ def hook(receiver, context):
 
 def test_a_receiver_without_a_trusted_certificate_hears_nothing(receiver, hook):
     """No setting turns the check off."""
-    with pytest.raises(Undelivered, match="certificate is not trusted"):
+    with pytest.raises(DeliveryError, match="certificate is not trusted"):
         deliver(target("slack", receiver), MESSAGE, hook)
     assert receiver.heard == []
 
@@ -54,7 +53,7 @@ def test_a_receiver_with_a_trusted_certificate_is_told(receiver, hook):
 def test_a_certificate_of_another_name_is_refused(receiver, hook):
     """localhost is not 127.0.0.1."""
     away = {"HOOK": hook["HOOK"].replace("127.0.0.1", "localhost")}
-    with pytest.raises(Undelivered, match="certificate is not trusted"):
+    with pytest.raises(DeliveryError, match="certificate is not trusted"):
         deliver(target("slack", receiver), MESSAGE, away)
     assert receiver.heard == []
 
@@ -78,13 +77,13 @@ def test_a_mail_goes_over_tls(sink, context, security):
 def test_a_mail_server_nobody_trusts_gets_no_mail(sink, context, security):
     """Nor a password."""
     sink.tls, sink.implicit = context, security == "tls"
-    with pytest.raises(Undelivered):
+    with pytest.raises(DeliveryError):
         deliver(mailbox(sink, security), MESSAGE, {})
     assert sink.mails == []
 
 
 def test_a_mail_server_that_offers_no_tls_gets_no_mail(sink):
     """It is not sent in the clear instead."""
-    with pytest.raises(Undelivered):
+    with pytest.raises(DeliveryError):
         deliver(mailbox(sink, "starttls"), MESSAGE, {})
     assert sink.mails == []

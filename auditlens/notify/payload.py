@@ -1,27 +1,109 @@
-"""A notice as each kind of receiver wants it, and what its answer must look like.
+"""What a receiver is told about one report, as its kind of receiver wants it.
 
-All text from rules and log is data: it is escaped, or put where the receiver reads no markup.
+Counts, levels, titles and ids leave the house, unless the settings say more. All text from rules
+and log is data: it is escaped, or put where the receiver reads no markup.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from auditlens.notify.post import Answer
-from auditlens.notify.undelivered import Undelivered
-from auditlens.settings import Target
+import polars as pl
 
-__all__ = ["BODIES", "check_answer", "lines", "mail_of", "subject"]
+from auditlens.audit import Audit
+from auditlens.findings import LEVELS, is_excepted, reaches
+from auditlens.notify.transport import DeliveryError, Response
+from auditlens.settings import Target
+from auditlens.triage import resolved
+
+LISTED = 20
+"""So many findings are named, the strongest first; the others are counted."""
+
+
+def notice_of(audit: Audit, report: str, target: Target) -> dict[str, Any] | None:
+    """What ``target`` is told of the report called ``report``; None when it asked for less.
+
+    Nothing in it names a person, a resource or the workspace unless the target's ``tell`` is
+    ``identities``. What an exception expects is counted as ``hidden`` alone.
+    """
+    told = audit.findings.filter(~is_excepted())
+    sure = audit.coverage.outcome != "incomplete"
+    if target.level and sure and told.filter(reaches(target.level)).is_empty():
+        return None
+    notice: dict[str, Any] = {
+        "report": report,
+        "period": audit.period.label,
+        "timezone": audit.period.timezone,
+        "coverage": audit.coverage.outcome,
+        "events": audit.events.height,
+        "findings": told.height,
+        "hidden": audit.findings.height - told.height,
+        "levels": level_counts(told),
+        "change": change_counts(audit),
+        "head": audit.coverage.head or "",
+    }
+    if target.tell != "levels":
+        notice["listed"] = [
+            listed_finding(row, names=target.tell == "identities")
+            for row in told.head(LISTED).iter_rows(named=True)
+        ]
+    return notice
+
+
+def level_counts(findings: pl.DataFrame) -> dict[str, int]:
+    """How many findings of each level there are, the highest first."""
+    counts = Counter(findings["level"])
+    return {level: counts[level] for level in reversed(LEVELS) if counts[level]}
+
+
+def change_counts(audit: Audit) -> dict[str, Any]:
+    """The change against the last signed month; empty without one."""
+    if not audit.earlier:
+        return {}
+    last = audit.earlier[-1]
+    states = Counter(audit.findings["state"])
+    return {
+        "against": last.label,
+        **{state: states[state] for state in ("new", "persisting", "reopened")},
+        "resolved": resolved(audit.findings, last).height,
+    }
+
+
+def listed_finding(row: dict[str, Any], *, names: bool) -> dict[str, str]:
+    told = {"id": row["finding_id"], "level": row["level"], "title": row["title"],
+            "state": row["state"]}  # fmt: skip
+    if names:
+        told["subject"] = row["subject_label"] or row["subject_id"] or ""
+    return told
+
+
+def trial_notice() -> dict[str, Any]:
+    """What ``auditlens notify --test`` sends: no report, and it says so."""
+    return {
+        "report": "test",
+        "period": "none",
+        "timezone": "UTC",
+        "coverage": "none",
+        "events": 0,
+        "findings": 0,
+        "hidden": 0,
+        "levels": {},
+        "change": {},
+        "head": "",
+        "listed": [],
+    }
+
 
 SEVERITY = {"critical": "critical", "high": "error", "medium": "warning"}
 FAILED = frozenset({"error", "errors", "failed", "failure", "invalid", "invalid event"})
 
 
-def subject(notice: Mapping[str, Any]) -> str:
+def notice_subject(notice: Mapping[str, Any]) -> str:
     """The notice in one line."""
     if notice["report"] == "test":
         return "AuditLens: a test of this channel"
@@ -30,9 +112,9 @@ def subject(notice: Mapping[str, Any]) -> str:
     return f"AuditLens: report {notice['report']}: {counted}"
 
 
-def lines(notice: Mapping[str, Any], name: str) -> list[str]:
+def notice_lines(notice: Mapping[str, Any], name: str) -> list[str]:
     """The notice as lines of plain text, the last with its id."""
-    told = [subject(notice)]
+    told = [notice_subject(notice)]
     if notice["report"] == "test":
         return [*told, "No report stands behind it.", f"Id {name}"]
     told.append(
@@ -51,16 +133,16 @@ def lines(notice: Mapping[str, Any], name: str) -> list[str]:
     if listed and notice["findings"] > len(listed):
         told.append(f"and {notice['findings'] - len(listed)} more")
     told.append(f"Archive head {notice['head']}")
-    return [*(plain(line) for line in told), f"Id {name}"]
+    return [*(printable(line) for line in told), f"Id {name}"]
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """A line without controls and marks that reorder text."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def slack(notice: Mapping[str, Any], name: str, _: Target, __: str) -> dict[str, Any]:
-    text = "\n".join(lines(notice, name))
+    text = "\n".join(notice_lines(notice, name))
     for mark, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(mark, written)
     return {"text": text, "mrkdwn": False, "unfurl_links": False}
@@ -69,7 +151,7 @@ def slack(notice: Mapping[str, Any], name: str, _: Target, __: str) -> dict[str,
 def teams(notice: Mapping[str, Any], name: str, _: Target, __: str) -> dict[str, Any]:
     body = [
         {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": line}]}
-        for line in lines(notice, name)
+        for line in notice_lines(notice, name)
     ]
     card = {"type": "AdaptiveCard", "version": "1.4", "body": body}
     attached = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
@@ -83,7 +165,7 @@ def pagerduty(notice: Mapping[str, Any], name: str, _: Target, secret: str) -> d
         "event_action": "trigger",
         "dedup_key": name,
         "payload": {
-            "summary": plain(subject(notice))[:1024],
+            "summary": printable(notice_subject(notice))[:1024],
             "source": "auditlens",
             "severity": SEVERITY.get(worst, "info"),
             "custom_details": dict(notice),
@@ -94,13 +176,13 @@ def pagerduty(notice: Mapping[str, Any], name: str, _: Target, secret: str) -> d
 def jira(notice: Mapping[str, Any], name: str, target: Target, _: str) -> dict[str, Any]:
     paragraphs = [
         {"type": "paragraph", "content": [{"type": "text", "text": line}]}
-        for line in lines(notice, name)
+        for line in notice_lines(notice, name)
     ]
     return {
         "fields": {
             "project": {"key": target.text("project")},
             "issuetype": {"name": target.text("issue_type", "Task")},
-            "summary": plain(subject(notice))[:255],
+            "summary": printable(notice_subject(notice))[:255],
             "description": {"type": "doc", "version": 1, "content": paragraphs},
             "labels": ["auditlens", name],
         }
@@ -125,31 +207,31 @@ def mail_of(notice: Mapping[str, Any], name: str, target: Target, queued_at: Any
     mail = EmailMessage()
     mail["From"] = target.text("sender")
     mail["To"] = ", ".join(target.options["to"])
-    mail["Subject"] = plain(subject(notice))
+    mail["Subject"] = printable(notice_subject(notice))
     mail["Date"] = format_datetime(queued_at)
     mail["Message-ID"] = f"<{name}@auditlens>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content("\n".join(lines(notice, name)) + "\n", cte="quoted-printable")
+    mail.set_content("\n".join(notice_lines(notice, name)) + "\n", cte="quoted-printable")
     return mail
 
 
-def check_answer(kind: str, answer: Answer) -> None:
+def check_answer(kind: str, answer: Response) -> None:
     """Pass an answer that says the message was taken. Raises Undelivered for any other.
 
     A status of 2xx is not enough: Slack says ``ok``, PagerDuty ``success``, Jira the new issue's
     key, Teams nothing or ``1``; any other must send nothing, ``ok``, or JSON without an error.
     """
     if not 200 <= answer.status < 300:
-        raise Undelivered(f"it answered {answer.status}", fix=advice(answer.status))
+        raise DeliveryError(f"it answered {answer.status}", fix=advice(answer.status))
     text = answer.body.decode("utf-8", "replace").strip()
-    if not good(kind, text):
-        raise Undelivered(
+    if not says_taken(kind, text):
+        raise DeliveryError(
             f"it answered {answer.status}, but the body does not say that it took the message",
             fix="See the receiver's own log",
         )
 
 
-def good(kind: str, text: str) -> bool:
+def says_taken(kind: str, text: str) -> bool:
     if kind == "slack":
         return text == "ok"
     if kind == "teams" and text in ("", "1"):
@@ -164,10 +246,10 @@ def good(kind: str, text: str) -> bool:
         return isinstance(said, dict) and said.get("status") == "success"
     if kind == "jira":
         return isinstance(said, dict) and bool(said.get("key"))
-    return not failed(said)
+    return not says_failed(said)
 
 
-def failed(said: Any) -> bool:
+def says_failed(said: Any) -> bool:
     """Whether a JSON body tells of an error."""
     if not isinstance(said, dict):
         return False

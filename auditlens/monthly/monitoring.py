@@ -1,20 +1,23 @@
-"""``last-run.json``: what the last run did, for monitors, and what it need not compare again."""
+"""What those who watch the job read: ``last-run.json``, and a heartbeat to a monitor."""
 
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 from auditlens.canonical import json_document
-from auditlens.errors import AuditLensError
+from auditlens.errors import AuditLensError, UsageError
 from auditlens.files import put, read
-
-__all__ = ["FILE_NAME", "LastRun", "compared_before", "stamp", "write_last_run"]
+from auditlens.sources.address import is_loopback
 
 FILE_NAME = "last-run.json"
 FORMAT = "auditlens.last-run/1"
@@ -56,11 +59,11 @@ class LastRun:
 
 
 def write_last_run(folder: Path, run: LastRun) -> None:
-    """Replace the file in one step. Raises as ``archive.disk.put`` does."""
+    """Replace the file in one step. Raises as ``files.put`` does."""
     shown = {
         "format": FORMAT,
-        "started_at": stamp(run.started),
-        "ended_at": run.ended and stamp(run.ended),
+        "started_at": utc_text(run.started),
+        "ended_at": run.ended and utc_text(run.ended),
         "exit_code": run.exit_code,
         "error": run.error,
         "sync": run.outcome,
@@ -76,7 +79,7 @@ def write_last_run(folder: Path, run: LastRun) -> None:
     put(folder / FILE_NAME, json_document(shown))
 
 
-def stamp(moment: datetime) -> str:
+def utc_text(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
@@ -87,3 +90,45 @@ def compared_before(folder: Path) -> Mapping[str, str]:
         held = json.loads(read(folder / FILE_NAME, most=LARGEST))
         return {str(month): str(digest) for month, digest in held["compared"].items()}
     return {}
+
+
+SECONDS = 10.0
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the answer to it is the error it is."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any,
+        newurl: str,
+    ) -> None:  # fmt: skip
+        """Go nowhere."""
+
+
+def check_heartbeat(url: str) -> str:
+    """Return ``url``. Raises UsageError unless it is https, or http to this machine."""
+    fix = "Write https://…; http is for this machine only"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError("The heartbeat is no address", fix=fix) from None
+    safe = url.isascii() and url.isprintable() and " " not in url and host and "@" not in url
+    if not safe or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        raise UsageError("The heartbeat is no address that may be asked", fix=fix)
+    return url
+
+
+def send_heartbeat(url: str, seconds: float = SECONDS) -> str:
+    """Ask ``url`` once; return what went wrong, empty when it answered 2xx."""
+    opener = urllib.request.build_opener(NoRedirect)
+    try:
+        with opener.open(check_heartbeat(url), timeout=seconds):
+            return ""
+    except urllib.error.HTTPError as error:
+        error.close()
+        return f"it answered {error.code}"
+    except urllib.error.URLError as error:
+        return str(error.reason)
+    except (OSError, HTTPException) as error:
+        return str(error) or type(error).__name__

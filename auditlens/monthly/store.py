@@ -1,4 +1,4 @@
-"""The shelf: one folder a report, ``2026-10`` and its amendments ``2026-10.a1``, ``.a2``."""
+"""The folder of reports: ``2026-10``, and its amendments ``2026-10.a1``, ``.a2``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from auditlens.files import make_folder, read, sweep
 from auditlens.report.folder import MANIFEST
 from auditlens.signoff.folder import open_folder
 
-__all__ = ["Issue", "Shelf", "findings_digest"]
-
 NAME = re.compile(r"(\d{4}-\d{2})(?:\.a([1-9]\d*))?", re.ASCII)
 UNFINISHED = re.compile(r"\.\d{4}-\d{2}(\.a\d+)?-.+", re.ASCII)
 FINDINGS = "findings.parquet"
@@ -28,8 +26,8 @@ OF_THE_RUN = ("detected_at", "state", "disposition", "exception_id")
 
 
 @dataclass(frozen=True)
-class Issue:
-    """One report on the shelf: its month, and how many came before it (0 for the first)."""
+class StoredReport:
+    """One report in the store: its month, and how many came before it (0 for the first)."""
 
     month: str
     amendment: int
@@ -58,8 +56,8 @@ class Issue:
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """The folder all reports stand in."""
+class ReportStore:
+    """The folder in which all monthly reports stand, one folder each."""
 
     folder: Path
 
@@ -73,26 +71,26 @@ class Shelf:
             )
         make_folder(self.folder)
 
-    def tidy(self) -> None:
+    def remove_unfinished(self) -> None:
         """Remove what killed runs left unfinished. Only the holder of the lock may."""
         sweep(self.folder)
         for path in self.folder.iterdir():
             if UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
 
-    def issues(self) -> Mapping[str, Issue]:
+    def latest(self) -> Mapping[str, StoredReport]:
         """The latest report of each month, in the order of the months."""
-        latest: dict[str, Issue] = {}
+        latest: dict[str, StoredReport] = {}
         for path in sorted(self.folder.iterdir()):
             match = NAME.fullmatch(path.name)
             if match is None or not (path / MANIFEST).is_file():
                 continue
-            issue = Issue(match[1], int(match[2] or 0), path)
-            if issue.month not in latest or latest[issue.month].amendment < issue.amendment:
-                latest[issue.month] = issue
+            report = StoredReport(match[1], int(match[2] or 0), path)
+            if report.month not in latest or latest[report.month].amendment < report.amendment:
+                latest[report.month] = report
         return latest
 
-    def place(self, month: str, amendment: int) -> Path:
+    def path_of(self, month: str, amendment: int) -> Path:
         """Where a report of a month belongs."""
         return self.folder / (f"{month}.a{amendment}" if amendment else month)
 

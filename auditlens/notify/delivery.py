@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from auditlens.notify.mail import send_mail
 from auditlens.notify.outbox import Outbox, Waiting
-from auditlens.notify.post import SECONDS, place_of, post
-from auditlens.notify.undelivered import Undelivered
-from auditlens.notify.wording import BODIES, check_answer, mail_of
+from auditlens.notify.payload import BODIES, check_answer, mail_of
+from auditlens.notify.transport import SECONDS, DeliveryError, endpoint, post, send_mail
 from auditlens.settings import Target
 from auditlens.settings.targets import OURS
 from auditlens.sources.address import Key
 from auditlens.sources.patience import parse_retry_after
-
-__all__ = ["PAUSES", "Manner", "Sent", "deliver", "send_waiting"]
 
 PAUSES = (1.0, 4.0)
 """Seconds between the tries of one run; what fails then waits for a later run."""
@@ -41,18 +37,18 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Manner:
+class SendOptions:
     """How to send. ``pauses`` lie between the tries of one message, ``seconds`` bounds one try.
 
-    ``at_once`` does not heed the wait noted after an earlier failure. ``stands`` says whether a
-    report is on the shelf: a message is queued just before its report is put there.
+    ``at_once`` does not heed the wait noted after an earlier failure. ``report_exists`` says
+    whether a report was written: a message is queued just before its report is.
     """
 
     pauses: tuple[float, ...] = PAUSES
     seconds: float = SECONDS
     at_once: bool = False
     sleep: Callable[[float], object] = time.sleep
-    stands: Callable[[str], bool] = lambda _: True
+    report_exists: Callable[[str], bool] = lambda _: True
 
 
 def send_waiting(
@@ -60,7 +56,7 @@ def send_waiting(
     targets: Mapping[str, Target],
     environ: Mapping[str, str],
     now: Callable[[], datetime],
-    manner: Manner | None = None,
+    options: SendOptions | None = None,
 ) -> Iterator[Sent]:
     """Send each message that is due, a few times if need be; tell what became of each.
 
@@ -68,19 +64,19 @@ def send_waiting(
     rather than losing it, with the id it had. Raises LockHeld, and IntegrityError for a message
     that was edited.
     """
-    manner = manner or Manner()
+    options = options or SendOptions()
     with outbox.lock():
         outbox.tidy()
         outbox.clear()
         for message in outbox.waiting():
-            if not manner.stands(message.report):
+            if not options.report_exists(message.report):
                 yield Sent(message, "its report is not written yet")
                 continue
-            if not manner.at_once and message.not_before and message.not_before > now():
+            if not options.at_once and message.not_before and message.not_before > now():
                 until = f"{message.not_before:%Y-%m-%d %H:%M} UTC"
                 yield Sent(message, f"waits until {until}: {message.problem}")
                 continue
-            fault = tried(message, targets.get(message.target), environ, manner)
+            fault = attempt(message, targets.get(message.target), environ, options)
             if fault is None:
                 outbox.record(message, now())
                 yield Sent(message)
@@ -89,31 +85,31 @@ def send_waiting(
                 yield Sent(message, str(fault))
 
 
-def tried(
-    message: Waiting, target: Target | None, environ: Mapping[str, str], manner: Manner
-) -> Undelivered | None:
+def attempt(
+    message: Waiting, target: Target | None, environ: Mapping[str, str], options: SendOptions
+) -> DeliveryError | None:
     """The last fault of a few tries; None when the message was taken."""
     if target is None:
-        return Undelivered(f"the settings have no [notify.{message.target}]", fix="Put it back")
-    fault: Undelivered | None = None
-    for pause in (0.0, *manner.pauses):
+        return DeliveryError(f"the settings have no [notify.{message.target}]", fix="Put it back")
+    fault: DeliveryError | None = None
+    for pause in (0.0, *options.pauses):
         if pause:
-            manner.sleep(pause)
+            options.sleep(pause)
         try:
-            deliver(target, message, environ, seconds=manner.seconds)
-        except Undelivered as error:
+            deliver(target, message, environ, seconds=options.seconds)
+        except DeliveryError as error:
             fault = error
-            if error.told:
+            if error.retry_after:
                 return fault
         else:
             return None
     return fault
 
 
-def wait_after(tries: int, fault: Undelivered) -> timedelta:
+def wait_after(tries: int, fault: DeliveryError) -> timedelta:
     """How long to leave a message after its ``tries`` failures before this one."""
     backoff: timedelta = min(FIRST_WAIT * (1 << min(tries, 16)), LONGEST_WAIT)
-    return max(backoff, timedelta(seconds=fault.told or 0))
+    return max(backoff, timedelta(seconds=fault.retry_after or 0))
 
 
 def deliver(
@@ -132,13 +128,13 @@ def deliver(
         BODIES[target.kind](message.content, message.id, target, key), sort_keys=True
     ).encode()
     headers = headers_of(target, message, environ, body)
-    place = place_of(address_of(target, environ))
-    answer = post(place, headers, body, allow=target.allow, seconds=seconds)
+    to = endpoint(address_of(target, environ))
+    answer = post(to, headers, body, allow=target.allow, seconds=seconds)
     try:
         check_answer(target.kind, answer)
-    except Undelivered as fault:
-        told_wait = parse_retry_after(answer.retry_after, now=datetime.now(UTC))
-        raise Undelivered(fault.message, fix=fault.fix, told=told_wait) from None
+    except DeliveryError as fault:
+        retry_after = parse_retry_after(answer.retry_after, now=datetime.now(UTC))
+        raise DeliveryError(fault.message, fix=fault.fix, retry_after=retry_after) from None
 
 
 def address_of(target: Target, environ: Mapping[str, str]) -> str:
@@ -169,12 +165,12 @@ def secret(target: Target, key: str, environ: Mapping[str, str]) -> str:
         return ""
     value = environ.get(variable, "").strip()
     if not value:
-        raise Undelivered(f"{variable} is not set or empty", fix="Export it")
+        raise DeliveryError(f"{variable} is not set or empty", fix="Export it")
     if not value.isprintable():
-        raise Undelivered(f"{variable} holds a control character", fix="Set it again")
+        raise DeliveryError(f"{variable} holds a control character", fix="Set it again")
     held = (environ.get(ours, "").strip() for ours in OURS)
     if any(Key(one).stands_in(value) for one in held if one):
-        raise Undelivered(
+        raise DeliveryError(
             f"{variable} holds a secret of AuditLens", fix="Give each receiver a secret of its own"
         )
     return value
