@@ -243,14 +243,14 @@ def send_mail(
             with suppress(smtplib.SMTPException, OSError):
                 box.quit()
             box.close()
-    except smtplib.SMTPResponseException as error:
-        raise DeliveryError(f"the server answered {error.smtp_code}", fix="See its log") from None
     except (smtplib.SMTPException, OSError) as error:
         slow = watch.passed or isinstance(error, TimeoutError)
-        told = f"no whole answer within {seconds:g} s" if slow else type(error).__name__
-        raise DeliveryError(
-            f"the server did not take it ({told})", fix="It is tried again"
-        ) from None
+        if isinstance(error, smtplib.SMTPResponseException) and not slow:
+            text = f"the server answered {error.smtp_code}"
+            raise DeliveryError(text, fix="See its log") from None
+        why = f"no whole answer within {seconds:g} s" if slow else type(error).__name__
+        text = f"the server did not take it ({why})"
+        raise DeliveryError(text, fix="It is tried again") from None
     finally:
         watch.timer.cancel()
         raw.close()

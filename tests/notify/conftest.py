@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
@@ -20,6 +20,7 @@ from auditlens.settings import Target
 NOW = datetime(2025, 11, 5, tzinfo=UTC)
 TAKEN = {"slack": b"ok", "teams": b"", "pagerduty": b'{"status": "success"}',
          "jira": b'{"key": "AU-1"}', "webhook": b'{"ok": true}'}  # fmt: skip
+DRIP = b"drip"
 NOTICE = {
     "report": "2025-10", "period": "2025-10", "timezone": "UTC", "coverage": "complete",
     "events": 12, "findings": 1, "hidden": 0, "levels": {"high": 1}, "change": {}, "head": "ab",
@@ -31,7 +32,7 @@ class Receiver:
     """A web server that answers each POST as the next of ``script`` says, then with ``usual``.
 
     An answer is (status, body) or (status, body, headers); None drops the connection, a number
-    drips a byte and waits so many seconds. ``heard`` has every request: headers and body.
+    drips bytes for so many seconds. ``heard`` has every request: headers and body.
     """
 
     def __init__(self) -> None:
@@ -64,9 +65,7 @@ class Receiver:
             handler.close_connection = True
             return
         if isinstance(told, float):
-            handler.wfile.write(b"H")
-            handler.wfile.flush()
-            sleep(told)
+            drip(handler.wfile, told)
             handler.close_connection = True
             return
         status, data, *more = told
@@ -78,6 +77,16 @@ class Receiver:
         handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
         handler.wfile.write(data)
+
+
+def drip(out, seconds: float) -> None:
+    """Write a byte every 20 ms, so that no single read waits long; stop when nobody listens."""
+    ends = monotonic() + seconds
+    with suppress(OSError):
+        while monotonic() < ends:
+            out.write(b"H")
+            out.flush()
+            sleep(0.02)
 
 
 @contextmanager
@@ -100,7 +109,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Sink:
-    """A mail server; ``refuses`` maps the beginning of a command to the answer instead of 250."""
+    """A mail server; ``refuses`` maps the beginning of a command to the answer instead of 250.
+
+    The answer DRIP is single bytes for four seconds.
+    """
 
     def __init__(self) -> None:
         self.mails: list[bytes] = []
@@ -126,7 +138,7 @@ class Sink:
         while line := said.readline().decode().strip().upper():
             refused = next((a for c, a in self.refuses.items() if line.startswith(c)), None)
             if refused is not None:
-                out.write(refused + b"\r\n")
+                drip(out, 4.0) if refused == DRIP else out.write(refused + b"\r\n")
             elif line.startswith("EHLO") and self.tls:
                 out.write(b"250-sink\r\n250 STARTTLS\r\n")
             elif line == "STARTTLS":

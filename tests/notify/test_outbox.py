@@ -54,8 +54,21 @@ def test_a_failure_is_noted_and_waits_longer_each_time(outbox, receiver, environ
     (sent,) = send(outbox, aim, environ, SendOptions(pauses=()))
     assert sent.problem.startswith("waits until 2025-11-05 00:01 UTC: it answered 503")
     assert len(receiver.heard) == 1
+    send(outbox, aim, environ, SendOptions(pauses=()), NOW + timedelta(seconds=59))
+    assert len(receiver.heard) == 1
     send(outbox, aim, environ, SendOptions(pauses=()), NOW + timedelta(minutes=1))
     assert outbox.waiting()[0].not_before == NOW + timedelta(minutes=3)
+
+
+def test_no_wait_is_longer_than_six_hours(outbox, receiver, environ):
+    """Doubled until then: 4 h 16 min after nine failures, six hours after ten."""
+    receiver.usual = (503, b"")
+    outbox.add("2025-10", "team", NOTICE, NOW)
+    waits = []
+    for _ in range(11):
+        send(outbox, target("slack", receiver), environ)
+        waits.append(outbox.waiting()[0].not_before - NOW)
+    assert waits == [timedelta(minutes=n) for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360)]
 
 
 def test_a_wait_that_the_receiver_asks_for_is_kept(outbox, receiver, environ):

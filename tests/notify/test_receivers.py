@@ -105,6 +105,29 @@ def test_an_answer_that_does_not_say_so_is_no_delivery(kind, answer, receiver, e
     assert len(receiver.heard) == 1
 
 
+@pytest.mark.parametrize(("status", "taken"), [(200, True), (299, True), (300, False)])
+def test_any_2xx_may_say_that_it_was_taken(status, taken, receiver, environ):
+    """And no status beside."""
+    receiver.usual = (status, b"")
+    if taken:
+        deliver(target("webhook", receiver), message(), environ)
+    else:
+        with pytest.raises(DeliveryError, match="answered 300"):
+            deliver(target("webhook", receiver), message(), environ)
+
+
+@pytest.mark.parametrize("size", [(1 << 16) - 1, 1 << 16, (1 << 16) + 1])
+def test_so_much_of_an_answer_is_read_and_no_more(size, receiver, environ):
+    """64 KiB; a longer JSON is cut, so it says nothing."""
+    receiver.usual = (200, b'{"ok": true, "x": "' + b"x" * (size - 21) + b'"}')
+    assert len(receiver.usual[1]) == size
+    if size <= 1 << 16:
+        deliver(target("webhook", receiver), message(), environ)
+    else:
+        with pytest.raises(DeliveryError, match="does not say that it took"):
+            deliver(target("webhook", receiver), message(), environ)
+
+
 def test_a_missing_secret_is_told_by_its_variable(receiver):
     """Nothing is sent."""
     with pytest.raises(DeliveryError, match="HOOK is not set"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import time
 
 import pytest
 
 from auditlens.notify import DeliveryError, Waiting, deliver
 from auditlens.settings import Target
-from tests.notify.conftest import NOTICE, NOW, target
+from tests.notify.conftest import DRIP, NOTICE, NOW, target
 from tests.sources.test_https import certificate  # noqa: F401 - a fixture
 
 MESSAGE = Waiting("N-1", "2025-10", "team", NOTICE, NOW)
@@ -58,6 +59,16 @@ def test_a_certificate_of_another_name_is_refused(receiver, hook):
     assert receiver.heard == []
 
 
+@pytest.mark.usefixtures("trusted")
+def test_a_receiver_that_drips_over_tls_is_cut_at_the_deadline(receiver, hook):
+    """Each byte comes in time, the whole answer does not."""
+    receiver.script = [4.0]
+    began = time.monotonic()
+    with pytest.raises(DeliveryError, match=r"no whole answer within 0\.3 s"):
+        deliver(target("webhook", receiver), MESSAGE, hook, seconds=0.3)
+    assert time.monotonic() - began < 3
+
+
 def mailbox(sink, security: str) -> Target:
     options = {"host": "127.0.0.1", "port": sink.port, "security": security,
                "sender": "a@house.test", "to": ("b@house.test",)}  # fmt: skip
@@ -86,4 +97,16 @@ def test_a_mail_server_that_offers_no_tls_gets_no_mail(sink):
     """It is not sent in the clear instead."""
     with pytest.raises(DeliveryError):
         deliver(mailbox(sink, "starttls"), MESSAGE, {})
+    assert sink.mails == []
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_mail_server_that_drips_over_tls_is_cut_at_the_deadline(sink, context, security):
+    """The deadline is of the whole session, also after it was made secure."""
+    sink.tls, sink.implicit, sink.refuses = context, security == "tls", {"MAIL": DRIP}
+    began = time.monotonic()
+    with pytest.raises(DeliveryError, match=r"no whole answer within 0\.3 s"):
+        deliver(mailbox(sink, security), MESSAGE, {}, seconds=0.3)
+    assert time.monotonic() - began < 3
     assert sink.mails == []

@@ -252,11 +252,24 @@ def test_a_placeholder_of_the_rules_own_switches_it_off_until_it_is_filled():
 @pytest.mark.parametrize(
     ("regex", "product"),
     [("a{3}", 3), ("(a{3}){4}", 12), ("((a{2}){3}b{9}){2}", 18), ("[{5}]", 1), (r"\{5}", 1),
-     ("a{2,}", 2), ("a{2,7}", 7), ("(?:x{10}){10}(?:y{10})", 100), ("a{0}", 1)],
+     ("a{2,}", 2), ("a{2,7}", 7), ("(?:x{10}){10}(?:y{10})", 100), ("a{0}", 1),
+     ("((a{3})b){4}", 12), ("((a{3})b(c{2})d){4}", 12), ("(a{3}|b){4}c{2}", 12)],
 )  # fmt: skip
 def test_nested_repeats_multiply(regex, product):
     """The bound is on the product along the nesting."""
     assert repeats(regex) == product
+
+
+@pytest.mark.parametrize(
+    ("regex", "fault"),
+    [("((a{500})b){2}", ""), ("((a{143})b){7}", "multiply to more than 1,000"),
+     ("a{1000}", ""), ("a{1001}", "multiply to more than 1,000")],
+)  # fmt: skip
+def test_repeats_of_a_thousand_are_the_most(regex, fault):
+    """One more is refused, also where the groups between hold other letters."""
+    told = check_regex(regex, "")
+    assert fault in told
+    assert bool(told) is bool(fault)
 
 
 def test_a_pattern_that_compiles_to_too_much_is_refused():
