@@ -39,7 +39,7 @@ def suffer(fault: str, office, chance: random.Random) -> None:
     """One run that goes wrong, or two that meet."""
     if fault == "killed":
         process = office.start("--quiet")
-        time.sleep(chance.uniform(0.3, 6.0))
+        time.sleep(chance.uniform(0.3, 3.0))
         process.kill()
         process.communicate()
     elif fault == "down":
