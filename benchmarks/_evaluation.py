@@ -27,8 +27,7 @@ def streams() -> list[Path]:
 
 
 def whole_page(seeds: Sequence[int]) -> str:
-    from auditlens.evaluate.goals import measured_case
-    from auditlens.evaluate.page import evaluation_page
+    from auditlens.evaluate import evaluation_page, measured_case
 
     cases = [
         measured_case(seeds, strength=strength, marks=marks)
@@ -45,7 +44,7 @@ def whole_page(seeds: Sequence[int]) -> str:
 
 
 def switch_table(seeds: Sequence[int]) -> str:
-    from auditlens.evaluate import judge_switch
+    from auditlens.evaluate import measure_swaps
     from auditlens.sources import read_events
 
     rows = []
@@ -55,7 +54,7 @@ def switch_table(seeds: Sequence[int]) -> str:
             rows += [
                 f"| {path.name.split('.')[0]} | {seed} | {each.column} | {each.area:.3f} | "
                 f"{each.found:.2f} | {each.accounts} |"
-                for each in judge_switch(events, seed)
+                for each in measure_swaps(events, seed)
             ]
     return (
         "\n## Switched identities in real activity streams\n\n"
@@ -67,9 +66,9 @@ def switch_table(seeds: Sequence[int]) -> str:
 
 def spike_table(seeds: Sequence[int]) -> str:
     """How often a single spike stands out, is explained and is shown."""
-    from auditlens.evaluate.spikes import judge_spike
+    from auditlens.evaluate import measure_spike
 
-    found = [judge_spike(seed) for seed in seeds]
+    found = [measure_spike(seed) for seed in seeds]
     high = sum(each.rank <= 3 for each in found)
     right, shown = sum(each.right for each in found), sum(each.shown for each in found)
     return (
@@ -87,12 +86,12 @@ def spike_table(seeds: Sequence[int]) -> str:
 def clean_table(seeds: Sequence[int]) -> str:
     """Who is shown where nothing happened: steady habits, then odd but harmless ones."""
     from auditlens.anomalies import detect
-    from auditlens.evaluate.steady import day_of, steady_log
+    from auditlens.evaluate import day_start, stationary_log
     from auditlens.period import Period
 
-    month = Period.parse(f"{day_of(30).date()}..{day_of(59).date()}")
+    month = Period.parse(f"{day_start(30).date()}..{day_start(59).date()}")
     kinds = {
-        "steady habits": (lambda seed: detect(steady_log(seed, senders=500, days=60), month)),
+        "steady habits": (lambda seed: detect(stationary_log(seed, senders=500, days=60), month)),
         "simulated people, no oddities": (lambda seed: quiet_workspace(seed, traps=False)),
         "simulated people, harmless oddities": (lambda seed: quiet_workspace(seed, traps=True)),
     }
@@ -133,7 +132,7 @@ def reasons_and_detectors(seed: int) -> str:
 
     from auditlens.actions import classify
     from auditlens.anomalies import MODELS, day_tables, encode_events, fit_days
-    from auditlens.evaluate import judge_reasons
+    from auditlens.evaluate import measure_fidelity
     from auditlens.events import conform
     from auditlens.simulator import simulate
     from benchmarks._peers import credit_beside_shap, peer_table
@@ -144,7 +143,7 @@ def reasons_and_detectors(seed: int) -> str:
     senders = MODELS[0]
     models = [fit_days(days, senders.features, seed=each, trees=senders.trees) for each in range(4)]
     cost = min(spent(lambda: models[0].credit(days.head(1000))) for _ in range(10))
-    result = judge_reasons(models[0], days)
+    result = measure_fidelity(models[0], days)
     top = []
     for model in models:
         scores = model.scores(days)

@@ -56,11 +56,10 @@ PEERS: tuple[tuple[str, bool, Scorer], ...] = (
 def peer_table(model: Any, days: pl.DataFrame, labels: pl.DataFrame, first: date) -> str:
     """Markdown: how well each detector ranks the same scored ``days``; ``model`` is ours."""
     from auditlens.anomalies import feature_matrix
-    from auditlens.evaluate import judge
-    from auditlens.evaluate.planted import naive_days
+    from auditlens.evaluate import judge_ranking, naive_days
 
     def row(name: str, scored: pl.DataFrame, seconds: float) -> str:
-        seen = judge(scored, labels, "sender_id", first)
+        seen = judge_ranking(scored, labels, "sender_id", first)
         return (
             f"| {name} | {seen.found:.3f} | {seen.top_percent:.3f} | {seen.precision:.3f} | "
             f"{seen.area:.3f} | {seconds:.1f} |"

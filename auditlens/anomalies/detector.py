@@ -203,8 +203,8 @@ class PeriodScoring:
         """The period's days, and of the comparable ones before REFERENCE_ROWS at most."""
         period = pl.col("day") >= self.first
         earlier = recent.filter(~period, pl.col("state") == "scored").sort(subject, "day")
-        few = earlier.gather_every(max(1, -(-len(earlier) // REFERENCE_ROWS)))
-        return pl.concat([few, recent.filter(period)])
+        thinned = earlier.gather_every(max(1, -(-len(earlier) // REFERENCE_ROWS)))
+        return pl.concat([thinned, recent.filter(period)])
 
     def fit(self, spec: ModelSpec, days: pl.DataFrame) -> DayModel | None:
         """The fitted model; None where ``days`` cannot be compared."""

@@ -378,7 +378,7 @@ def metadata_context(metadata: pl.Series) -> pl.DataFrame:
     every record would cost more than all features together.
     """
     texts = pl.DataFrame({"metadata": metadata.unique().drop_nulls().sort()})
-    found = texts.select(
+    values = texts.select(
         "metadata",
         container=first_json_value("metadata", CONTAINER_FIELDS),
         pii=first_json_value("metadata", ("pii",)),
@@ -389,7 +389,7 @@ def metadata_context(metadata: pl.Series) -> pl.DataFrame:
     )
     return (
         metadata.to_frame("metadata")
-        .join(found, on="metadata", how="left", maintain_order="left")
+        .join(values, on="metadata", how="left", maintain_order="left")
         .select("container", "sensitive")
     )
 

@@ -95,8 +95,8 @@ class Forest:
         2 to the power of - mean path length / c(samples), Liu et al. (2008), equation 2.
         """
         mean = self.path_lengths(rows, threads=threads) / (UNIT * len(self.feature))
-        usual = float(unsuccessful(np.array([self.samples]))[0])
-        return np.round(np.exp2(-mean / usual), 6).astype(np.float64)
+        expected = float(unsuccessful(np.array([self.samples]))[0])
+        return np.round(np.exp2(-mean / expected), 6).astype(np.float64)
 
     def credit(self, rows: Matrix) -> Floats:
         """By how much each feature shortened each row's mean path: rows x features.

@@ -251,8 +251,8 @@ def fit_days(
     thresholds = boost_thresholds(table, families)
     model = DayModel(names, families, scaler, forest, seed, thresholds, gate=0.0)
     # Median and spread of every n-th day are those of all days.
-    few = table.gather_every(max(1, len(table) // GATE_ROWS))
-    return replace(model, gate=alert_gate(model.scores(few), mad_multiple))
+    sample = table.gather_every(max(1, len(table) // GATE_ROWS))
+    return replace(model, gate=alert_gate(model.scores(sample), mad_multiple))
 
 
 def boost_thresholds(table: pl.DataFrame, families: Sequence[str]) -> dict[str, float]:

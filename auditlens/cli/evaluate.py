@@ -12,8 +12,7 @@ from auditlens.cli.options import json_option, quiet_option
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
-    from auditlens.evaluate import Switched
-    from auditlens.evaluate.page import Case
+    from auditlens.evaluate import Case, SwapResult
 
 __all__ = ["evaluate"]
 
@@ -64,7 +63,7 @@ def evaluate(
     With log FILEs, switch identities in these real streams instead and measure who is noticed.
     """
     from auditlens.cli.terminal import print_json, progress
-    from auditlens.evaluate.planted import REPORTED_SEEDS
+    from auditlens.evaluate import REPORTED_SEEDS
 
     if streams:
         with progress("switching identities", quiet=quiet):
@@ -76,7 +75,7 @@ def evaluate(
             print_switches(found)
         return
     with progress(f"planting incidents among {people} people", quiet=quiet):
-        from auditlens.evaluate.goals import measured_case
+        from auditlens.evaluate import measured_case
 
         chosen = seeds or REPORTED_SEEDS
         case = measured_case(chosen, strength=STRENGTHS[strength], marks=marks, people=people)
@@ -86,29 +85,29 @@ def evaluate(
         print_case(case)
 
 
-def switched(path: Path, seeds: tuple[int, ...]) -> list[Switched]:
+def switched(path: Path, seeds: tuple[int, ...]) -> list[SwapResult]:
     """Measure one stream. Raises UsageError when it is too short for a switch."""
-    from auditlens.evaluate import judge_switch, switch_identities
+    from auditlens.evaluate import measure_swaps, swap_identities
     from auditlens.population import dated_events
     from auditlens.provenance import run_time
     from auditlens.sources import read_log
 
     events = dated_events(read_log(path), run_time())
-    if not switch_identities(events, seeds[0])[1]:
+    if not swap_identities(events, seeds[0])[1]:
         raise UsageError(
             f"In {path.name} no two active, dissimilar senders can be switched",
             fix="Give a stream of at least nine months in which several senders are active",
         )
-    return [each for seed in seeds for each in judge_switch(events, seed)]
+    return [each for seed in seeds for each in measure_swaps(events, seed)]
 
 
-def vars_of(each: Switched) -> dict[str, object]:
+def vars_of(each: SwapResult) -> dict[str, object]:
     import dataclasses
 
     return dataclasses.asdict(each)
 
 
-def print_switches(found: list[tuple[Path, Switched]]) -> None:
+def print_switches(found: list[tuple[Path, SwapResult]]) -> None:
     from auditlens.cli.terminal import table
 
     rows = [
@@ -121,7 +120,7 @@ def print_switches(found: list[tuple[Path, Switched]]) -> None:
 
 def measures_of(case: Case) -> list[dict[str, object]]:
     """Each measure with its mean over the seeds and its goal; then each kind of incident."""
-    from auditlens.evaluate.page import kinds_of, means_of
+    from auditlens.evaluate import kinds_of, means_of
 
     rows: list[dict[str, object]] = [
         {"measure": name, "found": mean, "goal": goal} for name, mean, goal in means_of(case)
@@ -131,7 +130,7 @@ def measures_of(case: Case) -> list[dict[str, object]]:
 
 def print_case(case: Case) -> None:
     from auditlens.cli.terminal import table
-    from auditlens.evaluate.page import kinds_of, means_of
+    from auditlens.evaluate import kinds_of, means_of
 
     rows = [
         (name, f"{mean:.3f}", "" if goal is None else f"{goal:.2f}")

@@ -1,22 +1,66 @@
-"""Measuring the model in the open: planted incidents, switched identities, steady noise."""
+"""Measuring rules and model: planted incidents, swapped identities, logs where nothing happens."""
 
-from auditlens.evaluate.faithful import Faithful, judge_reasons
-from auditlens.evaluate.measures import Outcome, judge
-from auditlens.evaluate.planted import DESIGN_SEEDS, REPORTED_SEEDS, Planted, plant
-from auditlens.evaluate.prior import build_prior
-from auditlens.evaluate.switch import Switched, judge_switch, switch_identities
+from auditlens.evaluate.explanation_fidelity import ExplanationFidelity, measure_fidelity
+from auditlens.evaluate.identity_swap import (
+    IdentitySwap,
+    SwapResult,
+    measure_swaps,
+    swap_identities,
+    with_swaps,
+)
+from auditlens.evaluate.incident_recall import (
+    REPORTED_SEEDS,
+    IncidentRecall,
+    RankingQuality,
+    area_under_curve,
+    average_precision,
+    incidents_caught_by_rules,
+    judge_ranking,
+    measure_recall,
+    naive_days,
+    reported_incidents,
+)
+from auditlens.evaluate.scorecard import (
+    Case,
+    evaluation_page,
+    kinds_of,
+    means_of,
+    measured_case,
+)
+from auditlens.evaluate.stationary import (
+    Spike,
+    SpikeResult,
+    day_start,
+    measure_spike,
+    stationary_log,
+)
 
 __all__ = [
-    "DESIGN_SEEDS",
     "REPORTED_SEEDS",
-    "Faithful",
-    "Outcome",
-    "Planted",
-    "Switched",
-    "build_prior",
-    "judge",
-    "judge_reasons",
-    "judge_switch",
-    "plant",
-    "switch_identities",
+    "Case",
+    "ExplanationFidelity",
+    "IdentitySwap",
+    "IncidentRecall",
+    "RankingQuality",
+    "Spike",
+    "SpikeResult",
+    "SwapResult",
+    "area_under_curve",
+    "average_precision",
+    "day_start",
+    "evaluation_page",
+    "incidents_caught_by_rules",
+    "judge_ranking",
+    "kinds_of",
+    "means_of",
+    "measure_fidelity",
+    "measure_recall",
+    "measure_spike",
+    "measure_swaps",
+    "measured_case",
+    "naive_days",
+    "reported_incidents",
+    "stationary_log",
+    "swap_identities",
+    "with_swaps",
 ]

@@ -7,12 +7,22 @@ import polars as pl
 import pytest
 
 from auditlens.anomalies import detect
-from auditlens.evaluate.measures import Outcome, area_under_curve, average_precision, judge
-from auditlens.evaluate.page import Case, evaluation_page
-from auditlens.evaluate.planted import Planted, caught_by_rules, told_of
-from auditlens.evaluate.spikes import judge_spike
-from auditlens.evaluate.steady import Spike, steady_log
-from auditlens.evaluate.switch import Switch, exchanged
+from auditlens.evaluate import (
+    Case,
+    IdentitySwap,
+    IncidentRecall,
+    RankingQuality,
+    Spike,
+    area_under_curve,
+    average_precision,
+    evaluation_page,
+    incidents_caught_by_rules,
+    judge_ranking,
+    measure_spike,
+    reported_incidents,
+    stationary_log,
+    with_swaps,
+)
 from auditlens.period import Period
 
 FIRST = date(2026, 6, 1)
@@ -46,11 +56,11 @@ def test_an_incident_is_found_when_one_of_its_days_is_in_a_top_three():
             "days": [[FIRST], [FIRST, FIRST + timedelta(days=1)]],
         }
     )
-    outcome = judge(days_of(scores), labels, "sender_id", FIRST)
+    outcome = judge_ranking(days_of(scores), labels, "sender_id", FIRST)
     assert outcome.by_kind == {"loud": 1.0, "quiet": 0.0}
     assert outcome.found == 0.5
     scores[3, 0] = 0.95
-    assert judge(days_of(scores), labels, "sender_id", FIRST).found == 1.0
+    assert judge_ranking(days_of(scores), labels, "sender_id", FIRST).found == 1.0
 
 
 def test_a_rule_catches_by_subject_and_time_or_by_evidence():
@@ -73,7 +83,7 @@ def test_a_rule_catches_by_subject_and_time_or_by_evidence():
             "event_ids": [["x"], ["c", "y"], ["z"]],
         }
     )
-    assert caught_by_rules(rules, labels) == ["by evidence", "by subject"]
+    assert incidents_caught_by_rules(rules, labels) == ["by evidence", "by subject"]
 
 
 def test_an_incident_is_told_of_when_an_entry_about_its_sender_holds_one_of_its_days():
@@ -106,20 +116,24 @@ def test_an_incident_is_told_of_when_an_entry_about_its_sender_holds_one_of_its_
             "days": [days for _, days in planted.values()],
         }
     )
-    assert told_of(anomalies, events, labels) == ["by evidence", "first", "last"]
+    assert reported_incidents(anomalies, events, labels) == ["by evidence", "first", "last"]
 
 
 def test_switched_senders_act_in_each_others_name_for_thirty_days():
     """Events inside the span change hands, those outside do not."""
     days = [FIRST, FIRST + timedelta(days=29), FIRST + timedelta(days=30)]
     placed = pl.DataFrame({"sender_id": ["a", "b", "a"], "day": days})
-    assert exchanged(placed, [Switch(FIRST, "a", "b")])["sender_id"].to_list() == ["b", "a", "a"]
+    assert with_swaps(placed, [IdentitySwap(FIRST, "a", "b")])["sender_id"].to_list() == [
+        "b",
+        "a",
+        "a",
+    ]
 
 
 def test_a_spike_is_four_times_the_usual_maximum_of_one_count():
     """No other count of the log changes, and the spike is work on the sender's own resources."""
     spike = Spike(4, 7, "export")
-    calm, loud = (steady_log(1, senders=20, days=12, spike=each) for each in (None, spike))
+    calm, loud = (stationary_log(1, senders=20, days=12, spike=each) for each in (None, spike))
     day = pl.col("created_at").dt.date().alias("day")
     usual, now = (each.group_by("sender_id", "action_group", day).len() for each in (calm, loud))
     changed = now.join(usual, on=now.columns, how="anti")
@@ -131,9 +145,9 @@ def test_a_spike_is_four_times_the_usual_maximum_of_one_count():
 
 def test_the_page_prints_figures_beside_goals():
     """One row a measure, and one row a kind of incident."""
-    found = Outcome(2, 0.5, 0.5, 0.75, 0.9, 1.0, {"quiet": 0.0, "loud": 1.0})
-    told = {"told": 0.5, "told_with_rules": 0.625, "rule_alerts": 3, "shown": 4}
-    run = Planted(found, found, found, found, **told)
+    found = RankingQuality(2, 0.5, 0.5, 0.75, 0.9, 1.0, {"quiet": 0.0, "loud": 1.0})
+    shares = {"reported": 0.5, "reported_with_rules": 0.625, "rule_alerts": 3, "shown": 4}
+    run = IncidentRecall(found, found, found, found, **shares)
     page = evaluation_page([Case("Standard", {"average precision": 0.7}, [run, run])])
     assert "| average precision | 0.750 | 0.70 |" in page
     assert "| model alone, told of in the report | 0.500 |" in page
@@ -144,9 +158,9 @@ def test_the_page_prints_figures_beside_goals():
 @pytest.mark.slow
 def test_planted_incidents_are_found_in_a_simulated_workspace():
     """A third-size workspace: most incidents in the top three of a day, naive counts find few."""
-    from auditlens.evaluate import plant
+    from auditlens.evaluate import measure_recall
 
-    found = plant(31, people=120)
+    found = measure_recall(31, people=120)
     assert found.senders.found >= 0.85
     assert found.senders_with_rules.found >= found.senders.found
     assert found.resources.found >= 0.7
@@ -158,21 +172,21 @@ def test_reasons_name_what_was_pushed():
     """The planted feature and family are among the first three nearly always."""
     from auditlens.actions import classify
     from auditlens.anomalies import MODELS, day_tables, encode_events, fit_days
-    from auditlens.evaluate.faithful import judge_reasons
+    from auditlens.evaluate import measure_fidelity
     from auditlens.events import conform
     from auditlens.simulator import simulate
 
     workspace = simulate(31, people=100, resources=2000)
     encoded = encode_events(classify(conform(workspace.events)), until=workspace.end)
     days = day_tables(encoded)[0].filter(pl.col("state") == "scored")
-    faithful = judge_reasons(fit_days(days, MODELS[0].features, seed=0), days)
+    faithful = measure_fidelity(fit_days(days, MODELS[0].features, seed=0), days)
     assert faithful.feature >= 0.85
     assert faithful.family >= 0.9
 
 
 def test_a_spike_in_events_is_first_and_told_by_its_count():
     """Two hundred steady people; one does four times the usual maximum of reads for a day."""
-    found = judge_spike(4, senders=200)
+    found = measure_spike(4, senders=200)
     assert (found.rank, found.right, found.shown) == (1, True, True)
     assert found.text.split()[1] == "reads"
 
@@ -181,7 +195,7 @@ def test_a_spike_in_events_is_first_and_told_by_its_count():
 def test_steady_habits_show_at_most_one_person_in_two_hundred():
     """Two workspaces of three hundred people, in whose month nothing happens."""
     period = Period.parse("2026-05-01..2026-05-30")
-    outcomes = [detect(steady_log(seed, senders=300, days=60), period) for seed in (5, 6)]
+    outcomes = [detect(stationary_log(seed, senders=300, days=60), period) for seed in (5, 6)]
     senders = [each.flagged.filter(subject_kind="sender")["subject_id"] for each in outcomes]
     assert sum(shown.n_unique() for shown in senders) <= 3
     assert all(each.sender_days["score"].null_count() == 0 for each in outcomes)

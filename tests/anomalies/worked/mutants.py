@@ -96,6 +96,7 @@ KNOWN = {
         "counts time.min()",
         "len(encoded.kinds) + 1",
         "baselines subject * 1000000",
+        "peers int(circle.max()) + 1",
         "DAY_SPAN = 100000",
         "int(self.value.max(initial=0)) + 1",
         "counts int(kept_value.max(initial=0))",

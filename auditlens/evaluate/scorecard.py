@@ -1,13 +1,18 @@
-"""The page with the measured figures beside their goals."""
+"""The scorecard: the kinds of workspace that are measured, and figures beside their goals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditlens.evaluate.planted import DESIGN_SEEDS, REPORTED_SEEDS, Planted
+from auditlens.evaluate.incident_recall import (
+    DESIGN_SEEDS,
+    REPORTED_SEEDS,
+    IncidentRecall,
+    measure_recall,
+)
 
-__all__ = ["Case", "evaluation_page", "kinds_of", "means_of"]
+__all__ = ["Case", "evaluation_page", "kinds_of", "means_of", "measured_case"]
 
 OPENING = """# How good are the anomalies?
 
@@ -32,15 +37,15 @@ class Case:
 
     name: str
     goals: Mapping[str, float]
-    runs: Sequence[Planted]
+    runs: Sequence[IncidentRecall]
 
 
-MEASURES: dict[str, Callable[[Planted], float]] = {
+MEASURES: dict[str, Callable[[IncidentRecall], float]] = {
     "model alone: incidents found at 3 a day": lambda run: run.senders.found,
     "model alone, a sender's days not merged": lambda run: run.senders.unmerged,
-    "model alone, told of in the report": lambda run: run.told,
+    "model alone, told of in the report": lambda run: run.reported,
     "with rules: incidents found": lambda run: run.senders_with_rules.found,
-    "with rules, told of in the report": lambda run: run.told_with_rules,
+    "with rules, told of in the report": lambda run: run.reported_with_rules,
     "average precision": lambda run: run.senders.precision,
     "bad senders in the monthly top 30": lambda run: run.senders.month,
     "resource incidents at 3 a day": lambda run: run.resources.found,
@@ -102,3 +107,38 @@ def by_kind(cases: Sequence[Case]) -> str:
         for kind in kinds
     ]
     return head + "\n".join(rows) + "\n"
+
+
+ALONE = "model alone: incidents found at 3 a day"
+WITH_RULES = "with rules: incidents found"
+ALWAYS = {"bad senders in the monthly top 30": 0.90, "resource incidents at 3 a day": 0.80}
+GOALS = {
+    (1.0, True): {ALONE: 0.92, WITH_RULES: 0.95, "average precision": 0.70, **ALWAYS},
+    (0.5, True): {ALONE: 0.88, WITH_RULES: 0.92, "average precision": 0.62, **ALWAYS},
+    (1.0, False): {WITH_RULES: 0.90},
+    (0.5, False): {WITH_RULES: 0.85},
+}
+
+
+def measured_case(
+    seeds: Sequence[int], *, strength: float = 1.0, marks: bool = True, people: int = 300
+) -> Case:
+    """Plant incidents in one workspace a seed and judge what is found.
+
+    Args:
+        seeds: One workspace each.
+        strength: How far an incident departs from habit; one other than 1.0 and 0.5 has no goals.
+        marks: Whether it is known which resources are sensitive.
+        people: In each workspace.
+
+    Returns:
+        The workspaces' figures, and the goals of their kind.
+    """
+    named = {1.0: "Standard strength", 0.5: "Half strength"}
+    name = named.get(strength, f"Strength {strength:g}")
+    runs: list[IncidentRecall] = [
+        measure_recall(seed, strength=strength, marks=marks, people=people) for seed in seeds
+    ]
+    return Case(
+        name if marks else f"{name}, no sensitivity marks", GOALS.get((strength, marks), {}), runs
+    )

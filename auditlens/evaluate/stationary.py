@@ -1,4 +1,4 @@
-"""Logs in which nothing happens, and the same with one planted spike."""
+"""Stationary logs, in which nothing happens, and the same with one planted spike."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from auditlens.anomalies import (
+    MODELS,
+    day_tables,
+    encode_events,
+    fit_days,
+    flagged_rows,
+    ranked_days,
+)
 from auditlens.events import conform
 
-__all__ = ["GROUPS", "Spike", "day_of", "steady_log"]
+__all__ = ["Spike", "SpikeResult", "day_start", "measure_spike", "stationary_log"]
 
 KINDS = ("resource_viewed", "description_updated", "resource_exported", "resource_shared")
 GROUPS = ("read", "write", "export", "share")
@@ -37,7 +45,7 @@ class Spike:
         return f"s{self.sender:05d}"
 
 
-def steady_log(
+def stationary_log(
     seed: int, *, senders: int = 2000, days: int = 44, spike: Spike | None = None
 ) -> pl.DataFrame:
     """An event table of people with constant habits: Poisson counts on own resources.
@@ -45,7 +53,7 @@ def steady_log(
     Each has a pace, and OWN resources that nobody else touches; every event is at a random moment
     from 8 to 17 o'clock and on a random one of them, those of the spike too.
     """
-    counts = steady_counts(seed, senders=senders, days=days, spike=spike)
+    counts = stationary_counts(seed, senders=senders, days=days, spike=spike)
     rng = np.random.default_rng([seed, 1])
     cells = np.repeat(np.arange(counts.size), counts.ravel())
     sender, day, which = np.unravel_index(cells, counts.shape)
@@ -53,10 +61,10 @@ def steady_log(
     resource = sender * OWN + rng.integers(OWN, size=len(cells))
     at = int(START.timestamp()) + day * 86_400 + second
     frame = pl.DataFrame({"sender": sender, "group": which, "resource": resource, "at": at})
-    return named(frame)
+    return as_events(frame)
 
 
-def steady_counts(
+def stationary_counts(
     seed: int, *, senders: int, days: int, spike: Spike | None = None
 ) -> NDArray[np.int64]:
     """Counts by sender, day and group of GROUPS; the spike stands in its place."""
@@ -70,7 +78,7 @@ def steady_counts(
     return np.asarray(counts, np.int64)
 
 
-def named(frame: pl.DataFrame) -> pl.DataFrame:
+def as_events(frame: pl.DataFrame) -> pl.DataFrame:
     kind = pl.lit(pl.Series(KINDS)).gather(pl.col("group"))
     group = pl.lit(pl.Series(GROUPS)).gather(pl.col("group"))
     return conform(
@@ -87,6 +95,60 @@ def named(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def day_of(number: int) -> datetime:
+def day_start(number: int) -> datetime:
     """The moment at which a numbered day of a steady log begins."""
     return START + timedelta(days=number)
+
+
+DAYS = 44
+"""Two weeks of learning, then days enough that each of the last has a full baseline."""
+
+NOUNS = {"read": "reads", "write": "changes", "export": "exports", "share": "shares"}
+SENDERS = MODELS[0]
+
+
+@dataclass(frozen=True)
+class SpikeResult:
+    """How a planted spike was found.
+
+    Attributes:
+        rank: Of the spike's day among all days of its date.
+        shown: Whether its score is high enough for a report.
+        right: Whether its first reason is the planted count.
+        text: Its first reason.
+    """
+
+    rank: int
+    shown: bool
+    right: bool
+    text: str
+
+
+def measure_spike(seed: int, *, senders: int = 2000) -> SpikeResult:
+    """Plant a spike in the last day of a log of steady habits, then score and explain that day.
+
+    Whose it is and in which group of actions is decided by ``seed``. Only its count is unusual:
+    the events are of the same kind, at the same hours and on the same resources as on all days.
+    Features, model and reasons are those of ``detect``.
+    """
+    rng = np.random.default_rng(1000 + seed)
+    spike = Spike(int(rng.integers(senders)), DAYS - 1, GROUPS[seed % len(GROUPS)])
+    events = stationary_log(seed, senders=senders, days=DAYS, spike=spike)
+    table, _ = day_tables(encode_events(events, until=None))
+    known = table.filter(state="scored").sort("sender_id", "day")
+    model = fit_days(
+        known, SENDERS.features, seed=0, trees=SENDERS.trees, mad_multiple=SENDERS.mad_multiple
+    )
+    today = known.filter(day=day_start(spike.day).date())
+    scored = today.with_columns(score=pl.Series(model.scores(today)))
+    ranked, _ = ranked_days(scored, "sender_id", "score", today["day"][0])
+    mine = scored.filter(sender_id=spike.sender_id)
+    entry = mine.select("sender_id", "day", "score", days=pl.concat_list("day"), model=pl.lit(""))
+    anomaly = flagged_rows(SENDERS, model, table, entry, ranked, events, "UTC").row(0, named=True)
+    text = str(anomaly["reasons"][0]["text"])
+    return SpikeResult(
+        rank=int(anomaly["score_rank"]),
+        shown=bool(mine["score"][0] >= model.gate),
+        right=f" {mine[spike.group][0]} {NOUNS[spike.group]} " in f" {text} ",
+        text=text,
+    )

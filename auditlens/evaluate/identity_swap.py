@@ -1,4 +1,4 @@
-"""Switched identities: pairs of real senders act in each other's name for thirty days."""
+"""Identity swaps: pairs of real senders act in each other's name for thirty days."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies import detect
-from auditlens.evaluate.measures import area_under_curve
+from auditlens.evaluate.incident_recall import area_under_curve
 from auditlens.period import Period
 
-__all__ = ["Switch", "Switched", "judge_switch", "switch_identities"]
+__all__ = ["IdentitySwap", "SwapResult", "measure_swaps", "swap_identities", "with_swaps"]
 
 SPAN = timedelta(days=29)
 EVERY = timedelta(days=60)
@@ -25,7 +25,7 @@ TOP = 0.95
 
 
 @dataclass(frozen=True)
-class Switch:
+class IdentitySwap:
     """Two senders who act in each other's name from ``start`` on."""
 
     start: date
@@ -34,10 +34,14 @@ class Switch:
 
 
 @dataclass(frozen=True)
-class Switched:
-    """How well ``column`` of the sender-days ranks the days of switched senders.
+class SwapResult:
+    """How well a score ranks the days of swapped senders.
 
-    ``area`` under the curve, ``found`` share of the ``accounts`` with a day in the top 5 %.
+    Attributes:
+        column: Column of the score.
+        area: Area under the ROC curve.
+        found: Share of the accounts with a day in the top 5 %.
+        accounts: How many were swapped.
     """
 
     column: str
@@ -46,8 +50,8 @@ class Switched:
     accounts: int
 
 
-def switch_identities(events: pl.DataFrame, seed: int = 0) -> tuple[pl.DataFrame, list[Switch]]:
-    """Switch a pair of dissimilar, active senders every two months; nobody twice.
+def swap_identities(events: pl.DataFrame, seed: int = 0) -> tuple[pl.DataFrame, list[IdentitySwap]]:
+    """Swap a pair of dissimilar, active senders every two months; nobody twice.
 
     Pairs have a cosine below 0.15 between their containers of the half year before.
     """
@@ -58,23 +62,23 @@ def switch_identities(events: pl.DataFrame, seed: int = 0) -> tuple[pl.DataFrame
     )
     if placed.is_empty():
         return events, []
-    switches: list[Switch] = []
+    swaps: list[IdentitySwap] = []
     used: set[str] = set()
     start, last = placed["day"].min(), placed["day"].max()
     assert isinstance(start, date)
     assert isinstance(last, date)
     start += HISTORY + EVERY
     while start + SPAN < last:
-        pairs = dissimilar(placed, start, used)
+        pairs = dissimilar_pairs(placed, start, used)
         if pairs:
             one, other = rng.choice(pairs)
-            switches.append(Switch(start, one, other))
+            swaps.append(IdentitySwap(start, one, other))
             used |= {one, other}
         start += EVERY
-    return exchanged(placed, switches).drop("day", "container"), switches
+    return with_swaps(placed, swaps).drop("day", "container"), swaps
 
 
-def dissimilar(placed: pl.DataFrame, start: date, used: set[str]) -> list[tuple[str, str]]:
+def dissimilar_pairs(placed: pl.DataFrame, start: date, used: set[str]) -> list[tuple[str, str]]:
     now = placed.filter(pl.col("day").is_between(start, start + SPAN))
     before = placed.filter(pl.col("day").is_between(start - HISTORY, start - timedelta(days=1)))
     active = active_senders(now, 4) & active_senders(before, 12) - used
@@ -100,9 +104,9 @@ def active_senders(rows: pl.DataFrame, days: int) -> set[str]:
     return set(counted.filter(pl.col("day") >= days)["sender_id"].to_list())
 
 
-def exchanged(placed: pl.DataFrame, switches: Sequence[Switch]) -> pl.DataFrame:
+def with_swaps(placed: pl.DataFrame, swaps: Sequence[IdentitySwap]) -> pl.DataFrame:
     sender = pl.col("sender_id")
-    for each in switches:
+    for each in swaps:
         within = pl.col("day").is_between(each.start, each.start + SPAN)
         placed = placed.with_columns(
             sender_id=pl.when(within & (sender == each.one))
@@ -114,26 +118,26 @@ def exchanged(placed: pl.DataFrame, switches: Sequence[Switch]) -> pl.DataFrame:
     return placed
 
 
-def judge_switch(events: pl.DataFrame, seed: int = 0) -> tuple[Switched, ...]:
-    """Switch identities in a real stream and measure both sender models on it."""
-    changed, switches = switch_identities(events, seed)
+def measure_swaps(events: pl.DataFrame, seed: int = 0) -> tuple[SwapResult, ...]:
+    """Swap identities in a real stream and measure both sender models on it."""
+    changed, swaps = swap_identities(events, seed)
     last = changed["created_at"].dt.date().max()
     assert isinstance(last, date)
-    days = detect(changed, Period.parse(f"{switches[0].start}..{last}")).sender_days
+    days = detect(changed, Period.parse(f"{swaps[0].start}..{last}")).sender_days
     days = days.filter(pl.col("days_before") >= DAYS_BEFORE)
     account = np.full(len(days), -1)
     sender, day = days["sender_id"].to_numpy(), days["day"].to_numpy()
-    for at, each in enumerate(switches):
+    for at, each in enumerate(swaps):
         within = (day >= np.datetime64(each.start)) & (day <= np.datetime64(each.start + SPAN))
         for side, name in enumerate((each.one, each.other)):
             account[within & (sender == name)] = 2 * at + side
-    return tuple(measured(days, account, column) for column in ("score", "identity_score"))
+    return tuple(swap_result(days, account, column) for column in ("score", "identity_score"))
 
 
-def measured(days: pl.DataFrame, account: np.ndarray, column: str) -> Switched:
+def swap_result(days: pl.DataFrame, account: np.ndarray, column: str) -> SwapResult:
     score = days[column].to_numpy()
     high = np.quantile(score, TOP)
     accounts = np.unique(account[account >= 0])
     found = [bool((score[account == each] >= high).any()) for each in accounts]
     area = area_under_curve(account >= 0, score)
-    return Switched(column, round(area, 4), float(np.mean(found)), len(accounts))
+    return SwapResult(column, round(area, 4), float(np.mean(found)), len(accounts))

@@ -1,4 +1,4 @@
-"""Does the explanation name what was planted? Single columns and whole families are pushed."""
+"""Explanation fidelity: single columns and whole families are pushed; are they named as reasons?"""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import polars as pl
 
 from auditlens.anomalies import DayModel, feature_matrix, service_mask
 
-__all__ = ["Faithful", "judge_reasons"]
+__all__ = ["ExplanationFidelity", "measure_fidelity"]
 
 HIGH = 0.999
 
 
 @dataclass(frozen=True)
-class Faithful:
+class ExplanationFidelity:
     """Shares of pushed rows whose planted feature, or family, is among the first three."""
 
     feature: float
@@ -23,13 +23,22 @@ class Faithful:
     rows: int
 
 
-def judge_reasons(
+def measure_fidelity(
     model: DayModel, days: pl.DataFrame, *, rows: int = 200, seed: int = 0
-) -> Faithful:
-    """Push features of ordinary days to their 99.9 % value and look who is named.
+) -> ExplanationFidelity:
+    """Push features of ordinary days to their 99.9 % value and look which reasons are named.
 
-    ``days`` are scored days. One feature a row for the feature's place; for the family's, three
-    of one family (all, when it has fewer).
+    One feature a row is pushed for the feature's share; for the family's, three of one family (all,
+    when it has fewer).
+
+    Args:
+        model: A fitted model.
+        days: Scored days with its features.
+        rows: How many rows are pushed.
+        seed: Of the choice of rows and features.
+
+    Returns:
+        How often the pushed feature and family are among the first three.
     """
     rng = np.random.default_rng(seed)
     raw = feature_matrix(days, model.features)
@@ -49,24 +58,25 @@ def judge_reasons(
         places = can[families[can] == name]
         places = rng.choice(places, min(3, len(places)), replace=False)
         several[row, places] = high[places]
-    named = first_features(model, one, service)
-    told = [
-        first_families(model, several[row : row + 1], service[row : row + 1]) for row in range(rows)
+    named = strongest_features(model, one, service)
+    reported = [
+        strongest_families(model, several[row : row + 1], service[row : row + 1])
+        for row in range(rows)
     ]
-    return Faithful(
+    return ExplanationFidelity(
         feature=float(np.mean([pushed[row] in named[row] for row in range(rows)])),
-        family=float(np.mean([family[row] in told[row] for row in range(rows)])),
+        family=float(np.mean([family[row] in reported[row] for row in range(rows)])),
         rows=rows,
     )
 
 
-def first_features(model: DayModel, raw: np.ndarray, service: np.ndarray) -> np.ndarray:
+def strongest_features(model: DayModel, raw: np.ndarray, service: np.ndarray) -> np.ndarray:
     credit = model.forest.credit(model.scaler.scaled(raw, service))
     strength = np.maximum(credit, 0) * np.maximum(model.scaler.deviations(raw, service), 0)
     return np.argsort(-strength, axis=1)[:, :3]
 
 
-def first_families(model: DayModel, raw: np.ndarray, service: np.ndarray) -> list[str]:
+def strongest_families(model: DayModel, raw: np.ndarray, service: np.ndarray) -> list[str]:
     credit = np.maximum(model.forest.credit(model.scaler.scaled(raw, service))[0], 0)
     credit = np.where(model.scaler.deviations(raw, service)[0] > 0, credit, 0)
     names = sorted(set(model.families))
