@@ -1,4 +1,4 @@
-"""Behaviours: what is new, back, out of hours, out of proportion or missing for a subject.
+"""Evaluates the behaviours first_seen, dormant_return, off_hours, deviation and silence.
 
 Each compares the hits of its rules with the subject's past (or its peers). Where the past is too
 short to judge, the hit is "learning": counted, and no finding.

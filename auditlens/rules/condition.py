@@ -1,8 +1,12 @@
-"""The intermediate form of a rule's condition: a frozen tree that every target reads.
+"""A rule's condition as a frozen tree, and the dialect of its patterns.
 
 And, Or and Not join leaves; a leaf is a Match (one field, one value) or a Keyword (one value,
 any text field). A list of values in a rule is an Or (or, with ``all``, an And) of leaves, so a
 leaf is always one test with one answer. A missing field never matches, and ``not`` of it does.
+
+Patterns are in RE2's dialect. Rust's engine (Polars) reads a few signs otherwise: character
+classes are Unicode there, and ``[a&&b]``, ``[a--b]`` and a nested ``[`` are set operations.
+``rust_regex`` rewrites a pattern so that it means there what RE2 means by it.
 """
 
 from __future__ import annotations
@@ -40,6 +44,13 @@ __all__ = [
     "names",
     "rust_regex",
 ]
+
+
+MAX_LENGTH = 4096
+MAX_REPEAT = 1000
+
+ASCII_CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
+REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 
 
 class Wild(Enum):
@@ -203,13 +214,6 @@ def join(kind: type[And | Or], children: tuple[Node, ...]) -> Node:
         flat.extend(child.children if isinstance(child, kind) else (child,))
     flat = list(dict.fromkeys(flat))
     return flat[0] if len(flat) == 1 else kind(tuple(flat))
-
-
-MAX_LENGTH = 4096
-MAX_REPEAT = 1000
-
-ASCII_CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
-REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 
 
 def check_regex(regex: str, flags: str) -> str:

@@ -1,4 +1,9 @@
-"""``rules coverage``: which techniques and which clauses the rules speak to."""
+"""``rules coverage``: the ATT&CK techniques and framework clauses that rules speak to.
+
+The part of MITRE ATT&CK (version 19) that shows in an audit log stands here as a table, so that
+tags can be checked without a network. Version 19 renumbered Impair Defenses (T1562), which is
+now T1685 and T1686, and made two tactics of Defense Evasion.
+"""
 
 from __future__ import annotations
 

@@ -6,10 +6,14 @@ pySigma parses; what has no translation is refused with its place, never ignored
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 from auditlens.documents import Document
+from auditlens.errors import DocumentError
 from auditlens.rules.condition import (
     And,
     Bound,
@@ -33,34 +37,48 @@ from auditlens.rules.condition import (
     join,
 )
 
-__all__ = ["Refused", "check_selections", "condition_tree", "faulty_item", "items"]
+__all__ = [
+    "Refused",
+    "condition_faults",
+    "condition_tree",
+    "faulty_items",
+    "items",
+    "selection_faults",
+]
 
+MAX_NODES = 20_000
+MAX_TREE_DEPTH = 64
 LARGEST = 2**53
 FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 SCALARS = (str, int, float, bool, type(None))
 
 
-def check_selections(document: Document, block: str) -> None:
-    """Refuse what pySigma would read in silence: empty lists, mappings inside mappings."""
+def selection_faults(document: Document, block: str) -> Iterator[DocumentError]:
+    """Yield what pySigma would read in silence: empty lists, mappings inside mappings."""
     detection = document.data[block]
     if not isinstance(detection, dict):
-        raise document.error(f"'{block}' must be a mapping", block)
+        yield document.error(f"'{block}' must be a mapping", block)
+        return
     condition = detection.get("condition")
     listed = condition if isinstance(condition, list) else [condition]
     if not listed or not all(isinstance(one, str) and one.strip() for one in listed):
-        raise document.error("a condition is needed, as text", block, "condition")
+        yield document.error("a condition is needed, as text", block, "condition")
     for name, selection in detection.items():
         if name in ("condition", "rules"):
             continue
         if name == "timeframe":
-            raise document.error(
+            yield document.error(
                 "'timeframe' is Sigma's old aggregation, which no longer runs",
                 block, name, fix="Write a correlation rule with 'timespan'",
             )  # fmt: skip
+            continue
         if selection in ({}, []):
-            raise document.error(f"the selection '{name}' is empty", block, name)
+            yield document.error(f"the selection '{name}' is empty", block, name)
         for where, key, value in items(selection, (block, name)):
-            check_item(document, where, key, value)
+            try:
+                check_item(document, where, key, value)
+            except DocumentError as error:
+                yield error
 
 
 def items(
@@ -112,10 +130,10 @@ def check_pattern(
             raise document.error(problem, *where)
 
 
-def faulty_item(
+def faulty_items(
     document: Document, block: str, placeholders: Mapping[str, tuple[str, ...]]
-) -> tuple[Any, ...] | None:
-    """Find the first test that cannot be read by itself; None when the condition is at fault."""
+) -> Iterator[tuple[tuple[str | int, ...], Exception]]:
+    """Yield the place of every test that cannot be read by itself, and why."""
     from sigma.exceptions import SigmaError
     from sigma.rule import SigmaDetectionItem
 
@@ -128,13 +146,91 @@ def faulty_item(
                 item = SigmaDetectionItem.from_mapping(key, value)
                 for one in item.value:
                     walk.match(item.field, one) if item.field else walk.keyword(one)
-            except (SigmaError, Refused):
-                return where
-    return (block, "condition")
+            except (SigmaError, Refused) as error:
+                yield where, error
 
 
-MAX_NODES = 20_000
-MAX_TREE_DEPTH = 64
+def condition_faults(document: Document, block: str) -> Iterator[DocumentError]:
+    """Yield what is wrong with the condition itself, whatever its selections hold."""
+    from sigma.exceptions import SigmaError
+    from sigma.rule import SigmaDetections
+
+    detection = document.data[block]
+    if not isinstance(detection, dict):
+        return
+    condition = detection.get("condition")
+    names = [name for name in detection if name not in ("condition", "rules", "timeframe")]
+    stand_ins = {name: {"field": "value"} for name in names}
+    for one in condition if isinstance(condition, list) else [condition]:
+        if not isinstance(one, str) or not one.strip():
+            continue
+        try:
+            for parsed in SigmaDetections.from_dict(
+                {**stand_ins, "condition": one}
+            ).parsed_condition:
+                _ = parsed.parsed
+        except SigmaError as error:
+            found = condition_words(one, [str(name) for name in names])
+            message, fix = found or (" ".join(str(error).split()), "")
+            yield document.error(message, block, "condition", fix=fix)
+
+
+def condition_words(condition: str, names: Sequence[str]) -> tuple[str, str] | None:
+    """Say what is wrong with a condition that does not parse, and what would be right."""
+    if "|" in condition:
+        return "'|' is Sigma's old aggregation, which no longer runs", "Write a correlation rule"
+    words = re.findall(r"[()]|[^\s()]+", condition)
+    depth, wants_selection = 0, True
+    while words:
+        word = words.pop(0)
+        if wants_selection and word in ("(", "not"):
+            depth += word == "("
+        elif wants_selection:
+            if words[:1] == ["of"]:
+                word, words = " ".join([word, *words[:2]]), words[2:]
+            if fault := selection_fault(word, names):
+                return fault
+            wants_selection = False
+        elif word == ")" and depth:
+            depth -= 1
+        elif word in ("and", "or"):
+            wants_selection = True
+        else:
+            return operator_fault(word)
+    if wants_selection:
+        return "the condition ends where a selection belongs", listed(names)
+    return ("the condition does not close every parenthesis", "Add ')'") if depth else None
+
+
+def operator_fault(word: str) -> tuple[str, str]:
+    if word == ")":
+        return "the condition closes a parenthesis that was not opened", "Take ')' out"
+    near = get_close_matches(word.lower(), ("and", "or"), n=1)
+    fix = f"Did you mean '{near[0]}'?" if near else "Join selections by 'and' or 'or'"
+    return f"the condition has '{word}' where 'and' or 'or' belongs", fix
+
+
+def selection_fault(word: str, names: Sequence[str]) -> tuple[str, str] | None:
+    """Say why a name, or ``1 of PATTERN``, selects nothing; None when it does."""
+    if word in (")", "and", "or"):
+        return f"the condition has '{word}' where a selection belongs", listed(names)
+    quantity, of, pattern = word.partition(" of")
+    if of:
+        if quantity not in ("1", "any", "all"):
+            return f"'{quantity} of' is not supported", "Write '1 of' or 'all of'"
+        pattern = pattern.strip()
+        if pattern != "them" and not any(fnmatchcase(name, pattern) for name in names):
+            return f"no selection is called '{pattern}'", listed(names)
+        return None
+    if word in names:
+        return None
+    near = get_close_matches(word, names, n=1)
+    fix = f"Did you mean '{near[0]}'?" if near else listed(names)
+    return f"the condition names '{word}', which is no selection here", fix
+
+
+def listed(names: Sequence[str]) -> str:
+    return f"Selections here: {', '.join(names)}" if names else "Write a selection first"
 
 
 class Refused(ValueError):
@@ -234,8 +330,6 @@ def literal(text: str) -> Any:
 
 def escaped(text: str) -> Any:
     """Return ``text`` with every character that has a meaning in a pattern escaped."""
-    import re
-
     return literal(re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text))
 
 

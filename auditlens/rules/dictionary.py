@@ -1,7 +1,7 @@
-"""The distinct values of a field, and which of them each row holds.
+"""Dictionary encoding of a field: its distinct values, and the code of every row.
 
-A test runs once over the distinct values and is spread to the rows by their codes. Where almost
-every row has a value of its own, the column itself is the vocabulary.
+A test runs once over the distinct values; its answers are decoded to rows by their codes. Where
+almost every row has a value of its own, the column itself is the dictionary.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
 ENCODE_ABOVE = 256
-"""Below so many rows a column is its own vocabulary: finding distinct values costs more."""
+"""Below so many rows a column is its own dictionary: finding distinct values costs more."""
 
 DENSE = 0.5
 FINAL_SIGMA, SIGMA = "\u03c2", "\u03c3"
@@ -80,7 +80,7 @@ class DictColumn:
     def decode_mask(self, found: Mask, rows: Rows) -> Mask:
         """Turn the answer for every value (and False for null, put last) into that for ``rows``."""
         if self.members is None:
-            # A column that is its own vocabulary needs no codes.
+            # A column that is its own dictionary needs no codes.
             return found[rows] if len(found) == self.height + 1 else found[self.codes[rows]]
         whole = np.zeros(self.height, dtype=np.bool_)
         whole[self.members[found[self.codes]]] = True

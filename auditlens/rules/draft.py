@@ -9,9 +9,22 @@ from uuid import uuid4
 
 from auditlens.errors import UsageError
 
-__all__ = ["draft_rule"]
+__all__ = ["PLACEHOLDERS", "PLACEHOLDER_FIXES", "draft_rule"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{8,68}[a-z0-9]")
+
+PLACEHOLDERS = {
+    "id": ("00000000-0000-4000-8000-000000000000",),
+    "description": ("Detects ...",),
+    "author": ("Your Name",),
+}
+"""What templates hold for an author to replace; a rule that still has it is not finished."""
+
+PLACEHOLDER_FIXES = {
+    "id": "Give it a new UUID (version 4)",
+    "description": "Say in a sentence what the rule detects",
+    "author": "Write who keeps the rule",
+}
 
 HEAD = """\
 title: {title}

@@ -1,4 +1,4 @@
-"""Rules over events: hits, windows, and what a person reads in the end, the episodes."""
+"""Runs rules over events: detections, then correlations and behaviours, then episodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Hits of one subject close in time are one episode: what becomes one finding."""
+"""Episodes: hits of one subject close in time, with the sentence that says what was found.
+
+An episode becomes one finding.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ MAX_EVIDENCE = 100
 """How many event ids an episode lists; ``event_count`` is always the true number."""
 
 QUIET_SECONDS = 12 * 3600
-"""Hits of a plain rule by one sender are one episode until he is quiet for so long."""
+"""Session gap: hits of a plain rule by one sender that are closer than this form one episode."""
 
 EPISODE_SCHEMA: dict[str, pl.DataType] = {
     "rule_id": pl.String(),

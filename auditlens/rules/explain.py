@@ -1,4 +1,4 @@
-"""Rules in plain English: what exactly matches, and what does not."""
+"""Explains rules in plain English: what exactly matches, and what does not."""
 
 from __future__ import annotations
 

@@ -1,10 +1,14 @@
-"""Doubtful places in rules that load: they run, but may not mean what their author thinks."""
+"""``rules check``: faults, doubtful places and departures from convention in rules.
+
+Rules with doubtful places load and run, but may not mean what their author thinks.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -20,10 +24,12 @@ from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.rules.condition import Keyword, Match, Number, Text, leaves
 from auditlens.rules.coverage import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
 from auditlens.rules.detection import items
+from auditlens.rules.draft import PLACEHOLDER_FIXES, PLACEHOLDERS
 from auditlens.rules.matching import Matcher
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
 from auditlens.rules.ruleset import RuleSet, load_rules
+from auditlens.rules.sidecar import read_cases, sidecar_path
 
 __all__ = [
     "SEVERITIES",
@@ -111,15 +117,28 @@ def check_rules(
 ) -> CheckOutcome:
     """Load the rules and look for faults, doubtful places and departures from convention.
 
-    Faults in documents are returned as problems of severity ``error``, not raised. UsageError
-    still says that there is nothing to check.
+    Args:
+        path: A file, a folder or several; None = the shipped rules of ``product``.
+        product: Whose shipped rules, when there is no path.
+        placeholders: The values of ``%name%`` in rules with the ``expand`` modifier.
+
+    Returns:
+        Every fault of every document as a problem of severity ``error``, the remarks on the
+        rules that load, and these rules; no rules when none loads.
+
+    Raises:
+        UsageError: When there is nothing to check.
     """
+    found: list[Problem] = []
+    rules: RuleSet | None = None
     try:
         rules = load_rules(path, product=product, placeholders=placeholders)
-    except DocumentErrors as errors:
-        found = [problem_of(error) for error in errors.errors]
-        return CheckOutcome(tuple(sorted(found, key=problem_order)), None)
-    found = list(set_remarks(rules))
+    except DocumentErrors as faults:
+        found.extend(problem_of(error) for error in faults.errors)
+        with suppress(DocumentErrors):
+            rules = load_rules(path, product=product, placeholders=placeholders, skip_broken=True)
+    if rules:
+        found.extend(set_remarks(rules))
     return CheckOutcome(tuple(sorted(found, key=problem_order)), rules)
 
 
@@ -140,7 +159,7 @@ def set_remarks(rules: RuleSet) -> Iterator[Problem]:
             rule = by_place.get((path, document.marks.get((), (1, 1))[0]))
             if rule is not None:
                 yield from rule_remarks(document, rule, product_of(rules, rule))
-            else:
+            elif isinstance(document.data, dict) and isinstance(document.data.get("filter"), dict):
                 yield from filter_remarks(document)
 
 
@@ -205,7 +224,8 @@ Remarks = Iterator[Problem]
 def rule_remarks(document: Document, rule: Rule, product: str | None) -> Remarks:
     """Yield every remark on one rule; ``product`` is whose events it is about in the end."""
     checks: tuple[Callable[[Document, Rule], Remarks], ...] = (
-        tags, actions, modifiers, selections, catch_alls, empty_events, time_spans, metadata
+        unfilled, tags, actions, modifiers, selections, catch_alls, empty_events, time_spans,
+        metadata,
     )  # fmt: skip
     for one in checks:
         yield from one(document, rule)
@@ -233,6 +253,15 @@ def filter_remarks(document: Document) -> Remarks:
             document.path, error.line, error.column, name,
             f"Write 'not ({condition})' to leave them out",
         )  # fmt: skip
+
+
+def unfilled(document: Document, rule: Rule) -> Remarks:
+    """Words of a template that its author was to replace."""
+    for key, words in PLACEHOLDERS.items():
+        if str(document.data.get(key, "")).strip() in words:
+            yield remark(document, rule, "error", "unfilled",
+                         f"'{key}' still holds the words of the template", key,
+                         fix=PLACEHOLDER_FIXES[key])  # fmt: skip
 
 
 def tags(document: Document, rule: Rule) -> Remarks:
@@ -452,21 +481,19 @@ def metadata(document: Document, rule: Rule) -> Remarks:
 
 def sidecar(document: Document, rule: Rule) -> Remarks:
     """Tests beside the rule: one that matches and one that does not, and what the kind asks."""
-    from auditlens.errors import DocumentError
-    from auditlens.rules.sidecar import read_cases, sidecar_path
-
     path = sidecar_path(rule.path)
     if not path.is_file():
         yield remark(document, rule, "warning", "no-tests", f"there is no {path.name} beside it")
         return
     try:
         cases = read_cases(path, classified=False)
-    except DocumentError as error:
-        yield Problem("error", "invalid-test", error.message, path, error.line, error.column,
-                      rule.name, error.fix)  # fmt: skip
+    except DocumentErrors as faults:
+        for error in faults.errors:
+            yield Problem("error", "invalid-test", error.message, path, error.line, error.column,
+                          rule.name, error.fix)  # fmt: skip
         return
     expected = {case.expect for case in cases}
-    needed = {"match", "no_match"} | ({"learning"} if needs_learning(rule) else set())
+    needed = {"match", "no_match"} | ({"learning"} if rule.kind == "behaviour" else set())
     for one in sorted(needed - expected):
         yield remark(document, rule, "warning", "tests-missing", f"no test expects {one}")
     shapes = {case.kind for case in cases}
@@ -477,10 +504,6 @@ def sidecar(document: Document, rule: Rule) -> Remarks:
         wanted |= {"wrong order"} if rule.body.type == "temporal_ordered" else set()
         for one in sorted(wanted - shapes):
             yield remark(document, rule, "warning", "tests-missing", f"no test is marked '{one}'")
-
-
-def needs_learning(rule: Rule) -> bool:
-    return rule.kind == "behaviour"
 
 
 def conventions(document: Document, rule: Rule) -> Remarks:

@@ -1,4 +1,4 @@
-"""A frame under test: tries a condition on chosen rows, and remembers what it learnt.
+"""Evaluates condition trees on chosen rows of a frame; caches the answer of each leaf.
 
 Of an ``and``, the cheapest test comes first and each further one looks only at the rows that are
 left; of an ``or``, only at those not yet found.
@@ -64,7 +64,7 @@ BATCH_FROM = 8
 
 @dataclass
 class Matcher:
-    """A frame and what has been learnt about its columns, for the length of one pass."""
+    """A frame with its encoded columns and the answers of leaves so far, for one pass."""
 
     frame: pl.DataFrame
     timezone: str = "UTC"
@@ -74,7 +74,7 @@ class Matcher:
     leaf_masks: dict[Leaf, Mask] = field(default_factory=dict)
 
     def encoded(self, name: str) -> DictColumn | None:
-        """Return a field's vocabulary, or None when the frame has no such field."""
+        """Return a field's encoded column, or None when the frame has no such field."""
         if name not in self.encoded_columns:
             column = column_of(self.frame, name)
             self.encoded_columns[name] = None if column is None else encode(column)
@@ -268,7 +268,7 @@ class OverBudget(Exception):
 def value_mask(
     encoded: DictColumn, value: Value, timezone: str, deadline: float = math.inf
 ) -> Mask:
-    """Test every value of the vocabulary; one answer a value, and False for null at the end.
+    """Test every distinct value of a column; one answer a value, and False for null at the end.
 
     Raises OverBudget when patterns are not done at ``deadline`` (as of perf_counter).
     """

@@ -6,17 +6,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from auditlens.canonical import json_line, sha256_hex
 from auditlens.documents import Document
-from auditlens.errors import DocumentError
-from auditlens.rules.condition import Node
-from auditlens.rules.detection import Refused, condition_tree
+from auditlens.errors import DocumentError, DocumentErrors
+from auditlens.rules.condition import Node, Or
+from auditlens.rules.detection import (
+    Refused,
+    condition_faults,
+    condition_tree,
+    faulty_items,
+    selection_faults,
+)
 from auditlens.rules.logsource import LogSource
 from auditlens.rules.rule import REASON_WORDS, Behaviour, Correlation, Detection, Rule, Threshold
 from auditlens.settings import LEVELS
@@ -35,7 +43,50 @@ __all__ = [
     "string_lists",
 ]
 
+CORRELATION_KEYS = frozenset(
+    {"type", "rules", "group-by", "timespan", "condition", "aliases", "generate"}
+)
+COUNTING = frozenset({"event_count", "value_count", "value_sum", "value_avg", "value_median",
+                      "value_percentile"})  # fmt: skip
+TEMPORAL = frozenset({"temporal", "temporal_ordered"})
+MAX_TERMS = 64
+SPAN_UNITS = {
+    "s": 1,
+    "m": 60,
+    "h": 3600,
+    "d": 86_400,
+    "w": 604_800,
+    "M": 2_629_746,
+    "y": 31_556_952,
+}
+"""Seconds in each unit of a time span; month and year are averages, as Sigma has it."""
 EXTRA_KEYS = frozenset({"controls", "enabled", "needs", "reason", "data", "placeholders"})
+
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Faults:
+    """The faults of one document, gathered so that its author sees all of them at once."""
+
+    def __init__(self, errors: Iterable[DocumentError] = ()) -> None:
+        self.errors = list(errors)
+
+    def attempt(self, read: Callable[..., T], *arguments: Any, default: D, **options: Any) -> T | D:
+        """Call ``read``; when it refuses, note its faults and return ``default``."""
+        try:
+            return read(*arguments, **options)
+        except DocumentError as error:
+            self.errors.append(error)
+        except DocumentErrors as several:
+            self.errors.extend(several.errors)
+        return default
+
+    def raise_all(self) -> None:
+        """Raise DocumentErrors if there are any."""
+        if self.errors:
+            raise DocumentErrors(self.errors)
 
 
 def check_keys(
@@ -45,16 +96,25 @@ def check_keys(
     *where: str | int,
     strict: bool = True,
 ) -> None:
-    """Refuse a key that is not known here; a foreign rule may add keys that resemble none."""
-    from difflib import get_close_matches
-
+    """Refuse the keys that are not known here; a foreign rule may add keys that resemble none."""
+    faults = Faults()
     for key in data:
         if key in known:
             continue
-        near = get_close_matches(key, sorted(known), n=1, cutoff=0.8)
+        near = get_close_matches(str(key), sorted(known), n=1, cutoff=0.8)
         if strict or near:
             fix = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted(known))}"
-            raise document.error(f"the key '{key}' is not known here", *where, key, fix=fix)
+            faults.errors.append(
+                document.error(f"the key '{key}' is not known here", *where, key, fix=fix)
+            )
+    faults.raise_all()
+
+
+def meant(word: object, known: Iterable[str]) -> str:
+    """Ask for the known word that was probably meant, or list them all."""
+    words = list(known)
+    near = get_close_matches(str(word).lower(), words, n=1)
+    return f"Did you mean '{near[0]}'?" if near else f"Use {', '.join(words)}"
 
 
 def read_extras(document: Document) -> dict[str, Any]:
@@ -64,14 +124,18 @@ def read_extras(document: Document) -> dict[str, Any]:
         return {}
     if not isinstance(block, dict):
         raise document.error("'auditlens' must be a mapping", "auditlens")
-    check_keys(document, block, EXTRA_KEYS, "auditlens")
+    faults = Faults()
+    faults.attempt(check_keys, document, block, EXTRA_KEYS, "auditlens", default=None)
     if not isinstance(block.get("enabled", True), bool):
-        raise document.error("'enabled' is true or false", "auditlens", "enabled")
+        faults.errors.append(document.error("'enabled' is true or false", "auditlens", "enabled"))
     if block.get("data", "A") not in ("A", "B", "C"):
-        raise document.error("'data' is A, B or C", "auditlens", "data")
-    check_reason(document, str(block.get("reason") or ""))
+        faults.errors.append(document.error("'data' is A, B or C", "auditlens", "data"))
+    faults.attempt(check_reason, document, str(block.get("reason") or ""), default=None)
     if block.get("enabled") is False and not block.get("needs"):
-        raise document.error("a rule that is off says under 'needs' what it lacks", "auditlens")
+        faults.errors.append(
+            document.error("a rule that is off says under 'needs' what it lacks", "auditlens")
+        )
+    faults.raise_all()
     return block
 
 
@@ -133,31 +197,58 @@ class Filter:
 
 
 def parse_rule(document: Document, placeholders: Mapping[str, tuple[str, ...]]) -> Rule | Filter:
-    """Turn a document into a Rule or a Filter. Raises DocumentError at the first fault."""
+    """Turn a document into a Rule or a Filter. Raises DocumentErrors with all its faults."""
+    faults = Faults()
+    kind = faults.attempt(document_kind, document, default="")
+    faults.raise_all()
+    data = document.data
+    faults.attempt(check_keys, document, data, KEYS[kind], strict=is_ours(data), default=None)
+    faults.attempt(check_version, document, default=None)
+    parsed: Rule | Filter | None
+    if kind == "filter":
+        parsed = faults.attempt(parse_filter, document, placeholders, default=None)
+    else:
+        no_extra: dict[str, Any] = {}
+        extra = faults.attempt(read_extras, document, default=no_extra)
+        body, off = faults.attempt(
+            read_body, document, kind, placeholders, default=(Detection(Or(())), "")
+        )
+        parsed = faults.attempt(with_metadata, document, body, extra, off, default=None)
+    faults.raise_all()
+    assert parsed is not None
+    return parsed
+
+
+def document_kind(document: Document) -> str:
+    """Return the one block of BLOCKS that says what the document is."""
     data = document.data
     if not isinstance(data, dict):
         raise document.error("a rule is a mapping", fix="Begin with 'title:'")
     kinds = [key for key in BLOCKS if key in data]
-    if len(kinds) != 1:
-        found = " and ".join(kinds) if kinds else "none"
-        raise document.error(
-            f"a rule has exactly one of {', '.join(BLOCKS)}; found: {found}", *kinds[:1]
-        )
-    kind = kinds[0]
-    check_keys(document, data, KEYS[kind], strict=is_ours(data))
-    check_version(document)
-    if kind == "filter":
-        return parse_filter(document, placeholders)
-    extra = read_extras(document)
-    placeholders = {**string_lists(document, extra, "placeholders"), **placeholders}
-    if kind == "detection":
-        body: Detection | Correlation | Behaviour
-        body, off = detection_body(document, placeholders, extra)
-    elif kind == "correlation":
-        body, off = correlation_body(document), ""
-    else:
-        body, off = behaviour_body(document), ""
-    return with_metadata(document, body, extra, off)
+    if len(kinds) == 1:
+        return kinds[0]
+    found, where, fix = " and ".join(kinds), kinds[:1], ""
+    if not kinds:
+        near = {str(key): get_close_matches(str(key), BLOCKS, n=1, cutoff=0.8) for key in data}
+        slip = next((key for key in near if near[key]), "")
+        found, where = ("none", [slip]) if slip else ("none", [])
+        fix = f"Did you mean '{near[slip][0]}' by '{slip}'?" if slip else ""
+    raise document.error(
+        f"a rule has exactly one of {', '.join(BLOCKS)}; found: {found}", *where, fix=fix
+    )
+
+
+def read_body(
+    document: Document, kind: str, placeholders: Mapping[str, tuple[str, ...]]
+) -> tuple[Detection | Correlation | Behaviour, str]:
+    """Return the block of a rule, and why it must stay off, if it must."""
+    if kind == "correlation":
+        return correlation_body(document), ""
+    if kind == "behaviour":
+        return behaviour_body(document), ""
+    extra = document.data.get("auditlens")
+    own = string_lists(document, extra if isinstance(extra, dict) else {}, "placeholders")
+    return detection_body(document, {**own, **placeholders}, own)
 
 
 def is_ours(data: Mapping[str, Any]) -> bool:
@@ -197,33 +288,32 @@ def with_metadata(
     extra: Mapping[str, Any],
     off: str,
 ) -> Rule:
-    data = document.data
-    title = data.get("title")
-    if not isinstance(title, str) or not title.strip():
-        raise document.error("a rule needs a title", "title")
-    level = data.get("level") or "informational"
-    if level not in LEVELS:
-        raise document.error(f"'{level}' is no level", "level", fix=f"Use {', '.join(LEVELS)}")
+    data, faults = document.data, Faults()
+    title = faults.attempt(read_title, document, default="")
+    level = faults.attempt(read_level, document, default="")
     status = str(data.get("status") or "")
     if status == "unsupported":
         off = off or "its status is 'unsupported'"
     if extra.get("enabled") is False:
         off = str(extra["needs"])
     name = str(data.get("name") or document.path.name.split(".")[0])
-    return Rule(
-        id=identifier(document, name),
+    source = LogSource()
+    if "logsource" in data or "detection" in data:
+        source = faults.attempt(log_source, document, default=source)
+    rule = Rule(
+        id=faults.attempt(identifier, document, name, default=""),
         name=name,
-        title=title.strip(),
+        title=title,
         body=body,
         level=level,
         status=status,
         description=str(data.get("description") or "").strip(),
         author=str(data.get("author") or ""),
-        tags=string_list(document, "tags"),
+        tags=faults.attempt(string_list, document, "tags", default=()),
         controls=tuple(str(one) for one in extra.get("controls") or ()),
-        falsepositives=string_list(document, "falsepositives"),
-        references=string_list(document, "references"),
-        logsource=log_source(document) if "logsource" in data else LogSource(),
+        falsepositives=faults.attempt(string_list, document, "falsepositives", default=()),
+        references=faults.attempt(string_list, document, "references", default=()),
+        logsource=source,
         enabled=not off,
         reason_off=off,
         reason=str(extra.get("reason") or ""),
@@ -232,6 +322,22 @@ def with_metadata(
         line=document.marks.get((), (1, 1))[0],
         digest=document_digest(data),
     )
+    faults.raise_all()
+    return rule
+
+
+def read_title(document: Document) -> str:
+    title = document.data.get("title")
+    if not isinstance(title, str) or not title.strip():
+        raise document.error("a rule needs a title", "title")
+    return title.strip()
+
+
+def read_level(document: Document) -> str:
+    level = document.data.get("level") or "informational"
+    if level not in LEVELS:
+        raise document.error(f"'{level}' is no level", "level", fix=meant(level, LEVELS))
+    return str(level)
 
 
 def identifier(document: Document, name: str) -> str:
@@ -267,17 +373,17 @@ def log_source(document: Document) -> LogSource:
 
 
 def detection_body(
-    document: Document, placeholders: Mapping[str, tuple[str, ...]], extra: Mapping[str, Any]
+    document: Document,
+    placeholders: Mapping[str, tuple[str, ...]],
+    own: Mapping[str, tuple[str, ...]],
 ) -> tuple[Detection, str]:
     """Return a detection, and why it must stay off if a placeholder of its own is still empty."""
-    log_source(document)
-    own = [name for name in extra.get("placeholders") or {} if not placeholders.get(name)]
-    if own:
-        listed = ", ".join(f"%{name}%" for name in own)
+    empty = [name for name in own if not placeholders.get(name)]
+    off = ""
+    if empty:
+        listed = ", ".join(f"%{name}%" for name in empty)
         off = f"the placeholder {listed} has no values in the settings"
-        placeholders = {**placeholders, **dict.fromkeys(own, ("",))}
-    else:
-        off = ""
+        placeholders = {**placeholders, **dict.fromkeys(empty, ("",))}
     tree, used = parsed_condition(document, "detection", placeholders)
     return Detection(tree, placeholders=used), off
 
@@ -294,9 +400,14 @@ def parse_filter(document: Document, placeholders: Mapping[str, tuple[str, ...]]
     named = () if rules in ("any", []) else rules if isinstance(rules, list) else [rules]
     if not all(isinstance(one, str) for one in named):
         raise document.error("'rules' is 'any' or a list of ids or names", "filter", "rules")
-    tree, _ = parsed_condition(document, "filter", placeholders)
+    faults = Faults()
+    tree, _ = faults.attempt(
+        parsed_condition, document, "filter", placeholders, default=(Or(()), ())
+    )
+    source = faults.attempt(log_source, document, default=LogSource())
+    faults.raise_all()
     name = str(data.get("name") or data.get("title") or document.path.stem)
-    return Filter(name, log_source(document), tree, tuple(named), document, document_digest(data))
+    return Filter(name, source, tree, tuple(named), document, document_digest(data))
 
 
 def parsed_condition(
@@ -306,43 +417,32 @@ def parsed_condition(
     from sigma.exceptions import SigmaError
     from sigma.rule import SigmaDetections
 
-    from auditlens.rules.detection import check_selections, faulty_item
+    faults = Faults(selection_faults(document, block))
+    if not faults.errors:
+        detection = document.data[block]
+        plain = {k: value for k, value in detection.items() if k != "rules" or block != "filter"}
+        try:
+            parsed = SigmaDetections.from_dict(plain)
+            return condition_tree(parsed.parsed_condition, placeholders)
+        except (SigmaError, Refused) as error:
+            for where, fault in faulty_items(document, block, placeholders):
+                faults.errors.append(refusal(document, fault, where))
+            last = refusal(document, error, (block, "condition"))
+        faults.errors.extend(condition_faults(document, block))
+        raise DocumentErrors(faults.errors or [last])
+    faults.errors.extend(condition_faults(document, block))
+    raise DocumentErrors(faults.errors)
 
-    detection = document.data[block]
-    check_selections(document, block)
-    plain = {key: value for key, value in detection.items() if key != "rules" or block != "filter"}
-    try:
-        parsed = SigmaDetections.from_dict(plain)
-        return condition_tree(parsed.parsed_condition, placeholders)
-    except (SigmaError, Refused) as error:
-        where = faulty_item(document, block, placeholders) or (block,)
-        raise refusal(document, error, where) from None
 
-
-def refusal(document: Document, error: Exception, where: tuple[str, ...]) -> DocumentError:
+def refusal(document: Document, error: Exception, where: tuple[str | int, ...]) -> DocumentError:
     """Put pySigma's or our own words for a fault at its place in the document."""
+    from sigma.modifiers import modifier_mapping
+
     message = " ".join(str(error).split(" in ")[0].split()) if str(error) else type(error).__name__
     fix = "Fill it in the settings, under [placeholders]" if "has no values" in message else ""
+    if unknown := re.search(r"[Uu]nknown modifier '?(\w+)", message):
+        fix = meant(unknown[1], sorted(modifier_mapping))
     return document.error(message[:1].lower() + message[1:], *where, fix=fix)
-
-
-CORRELATION_KEYS = frozenset(
-    {"type", "rules", "group-by", "timespan", "condition", "aliases", "generate"}
-)
-COUNTING = frozenset({"event_count", "value_count", "value_sum", "value_avg", "value_median",
-                      "value_percentile"})  # fmt: skip
-TEMPORAL = frozenset({"temporal", "temporal_ordered"})
-MAX_TERMS = 64
-SPAN_UNITS = {
-    "s": 1,
-    "m": 60,
-    "h": 3600,
-    "d": 86_400,
-    "w": 604_800,
-    "M": 2_629_746,
-    "y": 31_556_952,
-}
-"""Seconds in each unit of a time span; month and year are averages, as Sigma has it."""
 
 
 def span_seconds(document: Document, value: Any, *where: str) -> int:
@@ -369,9 +469,14 @@ def correlation_body(document: Document) -> Correlation:
     block = document.data["correlation"]
     if not isinstance(block, dict):
         raise document.error("'correlation' must be a mapping", "correlation")
-    check_keys(document, block, CORRELATION_KEYS, "correlation")
-    check_correlation_rules(document, block)
-    seconds = span_seconds(document, block.get("timespan"), "correlation", "timespan")
+    faults = Faults()
+    faults.attempt(check_keys, document, block, CORRELATION_KEYS, "correlation", default=None)
+    faults.attempt(check_correlation_rules, document, block, default=None)
+    faults.attempt(check_correlation_type, document, block, default=None)
+    seconds = faults.attempt(
+        span_seconds, document, block.get("timespan"), "correlation", "timespan", default=1
+    )
+    faults.raise_all()
     metadata = {"title": "correlation", "correlation": block}
     try:
         parsed = SigmaCorrelationRule.from_dict(metadata)
@@ -400,8 +505,15 @@ def check_correlation_rules(document: Document, block: dict[str, Any]) -> None:
         raise document.error("'rules' is a list of ids or names", "correlation", "rules")
     if len(set(listed)) != len(listed):
         raise document.error("a rule stands twice in 'rules'", "correlation", "rules")
-    if not isinstance(block.get("type"), str):
-        raise document.error("a correlation needs a type", "correlation", "type")
+
+
+def check_correlation_type(document: Document, block: dict[str, Any]) -> None:
+    kind, where = block.get("type"), ("correlation", "type")
+    if not isinstance(kind, str):
+        raise document.error("a correlation needs a type", *where)
+    if kind.lower() not in COUNTING | TEMPORAL:
+        fix = meant(kind, sorted(COUNTING | TEMPORAL))
+        raise document.error(f"'{kind}' is no type of correlation", *where, fix=fix)
 
 
 Decision = tuple[
@@ -606,23 +718,30 @@ def behaviour_body(document: Document) -> Behaviour:
     kind = block.get("type")
     if kind not in FORMS:
         raise document.error(f"'{kind}' is no kind of behaviour", "behaviour", "type",
-                             fix=f"Use {', '.join(FORMS)}")  # fmt: skip
-    check_keys(document, block, BEHAVIOUR_KEYS | set(FORMS[kind]), "behaviour")
+                             fix=meant(kind, FORMS))  # fmt: skip
+    faults = Faults()
+    known = BEHAVIOUR_KEYS | set(FORMS[kind])
+    faults.attempt(check_keys, document, block, known, "behaviour", default=None)
     settings = {
-        key: read_setting(document, block, key, reader, default)
+        key: faults.attempt(read_setting, document, block, key, reader, default, default=None)
         for key, (reader, default) in FORMS[kind].items()
     }
-    check_measure(document, kind, settings)
-    group_by = block.get("group-by") or []
-    rules = block.get("rules")
+    if not faults.errors:
+        faults.attempt(check_measure, document, kind, settings, default=None)
+    rules = faults.attempt(watched_rules, document, block.get("rules"), default=())
+    group_by: tuple[str, ...] = ()
+    if block.get("group-by"):
+        where = ("behaviour", "group-by")
+        group_by = faults.attempt(read_fields, document, block["group-by"], where, default=())
     generate = block.get("generate", False)
     if not isinstance(generate, bool):
-        raise document.error("'generate' is true or false", "behaviour", "generate")
+        faults.errors.append(document.error("'generate' is true or false", "behaviour", "generate"))
+    faults.raise_all()
     settings["fields"] = (*(settings.get("field") or ()), *filter(None, [settings.get("peer-by")]))
     return Behaviour(
         type=kind,
-        rules=watched_rules(document, rules),
-        group_by=read_fields(document, group_by, ("behaviour", "group-by")) if group_by else (),
+        rules=rules,
+        group_by=group_by,
         settings=settings,
         generate=generate,
     )

@@ -1,4 +1,4 @@
-"""One pass of all rules over a frame, each only where it can hold.
+"""Matches all detections in one pass over a frame, each only on the rows where it can hold.
 
 Most rules can be true only for a few kinds of event. The rows are first put in order of their
 kind (one or two columns with few values); a rule is then tried only on the kinds for which it

@@ -12,10 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from auditlens.documents import Document, read_documents
-from auditlens.errors import DocumentError, DocumentErrors, UsageError
+from auditlens.errors import DocumentError, UsageError
 from auditlens.rules.condition import And, join
 from auditlens.rules.engine import match_frame
-from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS, Filter, parse_rule
+from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS, Faults, Filter, parse_rule
 from auditlens.rules.rule import Behaviour, Detection, Rule, internal_ids
 from auditlens.settings import Settings
 from auditlens.shipped import rules_folder
@@ -29,6 +29,15 @@ __all__ = [
     "rule_roots",
     "rule_source",
 ]
+
+
+MAX_CHAIN = 8
+YAML_KEYS = {"date_keys": DATE_KEYS, "strict_keys": STRICT_KEYS}
+SKIPPED_FOLDERS = frozenset({"profiles"})
+SKIPPED_FILES = frozenset({"actions.yml"})
+
+ParsedRule = tuple[Document, Rule]
+Fault = tuple[Rule, DocumentError]
 
 
 @dataclass(frozen=True)
@@ -116,15 +125,6 @@ class RuleSet:
         return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
 
 
-MAX_CHAIN = 8
-YAML_KEYS = {"date_keys": DATE_KEYS, "strict_keys": STRICT_KEYS}
-SKIPPED_FOLDERS = frozenset({"profiles"})
-SKIPPED_FILES = frozenset({"actions.yml"})
-
-ParsedRule = tuple[Document, Rule]
-Fault = tuple[Rule, DocumentError]
-
-
 def load_rules(
     path: Path | str | Sequence[Path | str] | None = None,
     *,
@@ -203,32 +203,30 @@ def load_documents(
     """
     documents = tuple(documents)
     given = {name: tuple(values) for name, values in (placeholders or {}).items()}
-    faults = list(errors)
+    faults = Faults(errors)
     read: list[ParsedRule] = []
     filters: list[Filter] = []
     for document in documents:
-        try:
-            parsed = parse_rule(document, given)
-        except DocumentError as error:
-            faults.append(error)
+        parsed = faults.attempt(parse_rule, document, given, default=None)
+        if parsed is None:
             continue
         if isinstance(parsed, Filter):
             filters.append(parsed)
         else:
             read.append((document, parsed))
     read, found = resolved(list(with_distinct_ids(read)), skip_broken=skip_broken)
-    faults.extend(found)
+    faults.errors.extend(found)
     known = rules_by_reference(rule for _, rule in read)
     filters, found = resolved_filters(filters, known)
-    faults.extend(found)
-    faults.sort(key=lambda e: (str(e.path), e.line, e.column))
-    if faults and not (skip_broken and read):
-        raise DocumentErrors(faults)
+    faults.errors.extend(found)
+    faults.errors.sort(key=lambda e: (str(e.path), e.line, e.column))
+    if not (skip_broken and read):
+        faults.raise_all()
     if not read:
         raise UsageError("There is no rule here", fix="A rule is a .yml file with 'detection:'")
     files = tuple(dict.fromkeys(document.path for document in documents))
     rules = tuple(with_filters(rule, filters, known) for _, rule in read)
-    return RuleSet(disable_dependents(rules), given, files, tuple(faults))
+    return RuleSet(disable_dependents(rules), given, files, tuple(faults.errors))
 
 
 def with_distinct_ids(read: Sequence[ParsedRule]) -> Iterator[ParsedRule]:

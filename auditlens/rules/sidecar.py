@@ -1,4 +1,4 @@
-"""Tests beside rules: reading ``<rule>.test.yml``."""
+"""The tests beside a rule, ``<rule>.test.yml``: reading them, and counting them unread."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ from auditlens.documents import Document, read_documents
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.files import read
 from auditlens.period import Period
-from auditlens.rules.parse import check_keys, span_seconds
+from auditlens.rules.parse import Faults, check_keys, span_seconds
 from auditlens.rules.rule import Rule
 
-__all__ = ["NO_SAMPLES", "Case", "Samples", "read_cases", "samples_of", "sidecar_path"]
+__all__ = [
+    "NO_SAMPLES",
+    "Case",
+    "Samples",
+    "read_cases",
+    "samples_of",
+    "sidecar_path",
+    "with_actions",
+]
 
 START = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When offset 0 is: a Wednesday morning."""
@@ -60,23 +68,38 @@ def sidecar_path(rule_path: Path) -> Path:
 def read_cases(
     path: Path, *, classifier: Classifier | None = None, classified: bool = True
 ) -> tuple[Case, ...]:
-    """Read a sidecar. Raises DocumentError at a fault, an impossible event included.
+    """Read the tests beside a rule.
 
-    Events without an action get theirs from ``classifier`` (None = the shipped one), unless
-    only the shape of the tests is wanted.
+    Args:
+        path: The file, ``<rule>.test.yml``.
+        classifier: Names the actions of events that have none; None = the shipped one.
+        classified: False leaves such events without an action, when only the shape of the
+            tests is wanted.
+
+    Returns:
+        The tests in the order of the file, each with its events as a frame of EVENT_SCHEMA.
+
+    Raises:
+        DocumentErrors: With the first fault of every test; an impossible event is one.
     """
-    found: list[Case] = []
-    for document in read_documents(path):
+    faults = Faults()
+    found: list[Case | None] = []
+    for document in faults.attempt(read_documents, path, default=()):
         data = document.data
         if not isinstance(data, dict) or not isinstance(data.get("tests"), list):
-            raise document.error("a test file has 'rule' and a list 'tests'")
-        check_keys(document, data, SIDECAR_KEYS)
-        for number, test in enumerate(data["tests"]):
-            found.append(read_case(document, data, test, number))
-    return with_actions(found, classifier) if classified else tuple(found)
+            faults.errors.append(document.error("a test file has 'rule' and a list 'tests'"))
+            continue
+        faults.attempt(check_keys, document, data, SIDECAR_KEYS, default=None)
+        found.extend(
+            faults.attempt(read_case, document, data, test, number, default=None)
+            for number, test in enumerate(data["tests"])
+        )
+    faults.raise_all()
+    cases = tuple(one for one in found if one is not None)
+    return with_actions(cases, classifier) if classified else cases
 
 
-def with_actions(cases: Sequence[Case], classifier: Classifier | None) -> tuple[Case, ...]:
+def with_actions(cases: tuple[Case, ...], classifier: Classifier | None) -> tuple[Case, ...]:
     """Classify the events of all cases in one go; an action that a test gives stays."""
     if not cases:
         return ()

@@ -1,10 +1,11 @@
-"""Running the tests beside rules: the real engine, on a fresh frame for each."""
+"""Tries rules: the tests beside them, why one failed, mutants, leaf coverage, and backtests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from auditlens.actions import load_classifier
-from auditlens.errors import DocumentError
+from auditlens.errors import DocumentErrors
 from auditlens.period import Period
 from auditlens.rules.behaviours import Calendar
 from auditlens.rules.condition import And, Bound, Match, Moment, Node, Not, Or, leaves
@@ -22,7 +23,7 @@ from auditlens.rules.explain import leaf_words, span_words
 from auditlens.rules.matching import Matcher
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
 from auditlens.rules.ruleset import RuleSet, load_rules
-from auditlens.rules.sidecar import START, Case, read_cases, sidecar_path
+from auditlens.rules.sidecar import START, Case, read_cases, sidecar_path, with_actions
 from auditlens.rules.windows import build_timeline, window_metrics
 
 __all__ = [
@@ -38,7 +39,6 @@ __all__ = [
     "mutate",
     "run_case",
     "run_tests",
-    "sidecars",
     "trace",
     "with_placeholders",
 ]
@@ -111,31 +111,73 @@ def verdict(one: Case, found: pl.DataFrame, learning: int = 0) -> str:
 
 
 def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...]:
-    """Run the sidecars of every rule of the set that has one, in the order of the rules."""
-    results: list[TestResult] = []
-    for rule, cases in sidecars(rules):
-        if isinstance(cases, DocumentError):
-            results.append(
-                TestResult(rule.name, "", False, str(cases), sidecar_path(rule.path), cases.line)
-            )
-        else:
-            results.extend(run_case(rules, one, timezone=timezone) for one in cases)
-    return tuple(results)
+    """Run the tests beside every rule of the set, in the order of the rules.
 
+    Args:
+        rules: The rules; ``<rule>.test.yml`` is looked for beside the file of each.
+        timezone: IANA zone in which parts of a time (the hour, the weekday) are read.
 
-def sidecars(rules: RuleSet) -> Iterator[tuple[Rule, tuple[Case, ...] | DocumentError]]:
-    """Yield each rule that has a sidecar with its cases, or with what is wrong with the file."""
-    classifier = load_classifier()
-    seen: set[Path] = set()
-    for rule in rules.rules:
+    Returns:
+        One result a test. A file that cannot be read is one failed test.
+    """
+    files: dict[Path, tuple[Case, ...] | DocumentErrors] = {}
+    names: dict[Path, str] = {}
+    for rule in rules:
         path = sidecar_path(rule.path)
-        if path in seen or not path.is_file():
+        if path in files or not path.is_file():
             continue
-        seen.add(path)
+        names[path] = rule.name
         try:
-            yield rule, read_cases(path, classifier=classifier)
-        except DocumentError as error:
-            yield rule, error
+            files[path] = read_cases(path, classified=False)
+        except DocumentErrors as faults:
+            files[path] = faults
+    read = [one for cases in files.values() if isinstance(cases, tuple) for one in cases]
+    classified = with_actions(tuple(read), load_classifier())
+    matching = one_pass(rules, classified, timezone)
+    results = iter(
+        TestResult(one.rule, one.name, True, "", one.path, one.line)
+        if n in matching and matching[n] == (one.expect == "match")
+        else run_case(rules, one, timezone=timezone)
+        for n, one in enumerate(classified)
+    )
+    found: list[TestResult] = []
+    for path, cases in files.items():
+        if isinstance(cases, DocumentErrors):
+            line = cases.errors[0].line
+            found.append(TestResult(names[path], "", False, str(cases), path, line))
+        else:
+            found.extend(islice(results, len(cases)))
+    return tuple(found)
+
+
+def one_pass(rules: RuleSet, cases: Sequence[Case], timezone: str) -> dict[int, bool]:
+    """Whether the events of a case match its rule, for all cases where that decides the test.
+
+    That is so for rules on single events, whose hits do not depend on other events: they are
+    tried on the events of all cases at once. Keys are positions in ``cases``.
+    """
+    plain = {n: one for n, one in enumerate(cases) if decided_by_hits(rules, one)}
+    if not plain:
+        return {}
+    frame = pl.concat([one.events for one in plain.values()])
+    case_of_row = np.repeat(list(plain), [one.events.height for one in plain.values()])
+    chosen = rules.only(*{one.rule for one in plain.values()})
+    done = run(chosen.rules, frame, time=None, calendar=Calendar(timezone))
+    matching = {
+        rule_id: frozenset(case_of_row[rows].tolist()) for rule_id, rows in done.hits.items()
+    }
+    ids = {n: rules[one.rule].id for n, one in plain.items()}
+    return {n: n in matching[rule_id] for n, rule_id in ids.items() if rule_id not in done.stopped}
+
+
+def decided_by_hits(rules: RuleSet, one: Case) -> bool:
+    """Whether a test asks nothing but if some event matches."""
+    if one.placeholders or one.period or one.group or one.expect == "learning":
+        return False
+    if one.findings is not None or one.metric is not None:
+        return False
+    known = {name for rule in rules for name in (rule.id, rule.name, rule.title)}
+    return one.rule in known and isinstance(rules[one.rule].body, Detection)
 
 
 TRACED_EVENTS = 3

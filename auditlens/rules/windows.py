@@ -1,8 +1,11 @@
-"""Sliding windows over the hits of other rules.
+"""Correlations: sliding windows over the hits of other rules.
 
 A window is ``[t - timespan, t]``, both ends included, anchored at each hit; hits at the same
 instant are all in it. A condition with an absent rule looks forward, ``[t, t + timespan]``, and
 only where the frame reaches that far. Windows never cross groups.
+
+Order statistics of windows (distinct values, percentiles) come from a wavelet matrix: Claude,
+Navarro and Ordonez, "The wavelet matrix", Information Systems 47 (2015).
 """
 
 from __future__ import annotations

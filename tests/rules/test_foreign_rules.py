@@ -114,11 +114,11 @@ def test_what_stands_after_a_closing_line_is_no_rule(tmp_path):
 @pytest.mark.parametrize(
     ("detection", "reason"),
     [
-        ({"s": {"a": 1}, "condition": "s | count(b) by c > 50"}, "pipe syntax"),
-        ({"s": {"a": 1}, "condition": "s | near t"}, "pipe syntax"),
+        ({"s": {"a": 1}, "condition": "s | count(b) by c > 50"}, "old aggregation"),
+        ({"s": {"a": 1}, "condition": "s | near t"}, "old aggregation"),
         ({"s": {"a": 1}, "timeframe": "5m", "condition": "s"}, "old aggregation"),
         ({"s": {"a|re": "x(?!.)"}, "condition": "s"}, "look-around"),
-        ({"s_a": {"a": 1}, "condition": "all of s_b*"}, "doesn't match any"),
+        ({"s_a": {"a": 1}, "condition": "all of s_b*"}, "no selection is called"),
         ({"s": {"a|expand": "%admins%"}, "condition": "s"}, "%admins% has no values"),
     ],
 )

@@ -240,9 +240,23 @@ def test_faults_become_problems_in_every_format(folder):
     assert suite.attrib["failures"] == "1"
 
 
-def test_the_data_a_rule_needs_is_named():
-    """Seen, likely or never seen in the log."""
-    assert set(check_rules().rule_table()["data"]) <= {"A", "B", "C"}
+def test_a_rule_as_new_writes_it_is_not_finished(tmp_path):
+    """The words of the template are a fault until somebody replaces them."""
+    path, _ = draft_rule("secoda_my_first_rule", tmp_path)
+    assert check_rules(path).worst() == "error"
+    assert {p.message.split("'")[1] for p in check_rules(path).problems
+            if p.code == "unfilled"} == {"description", "author"}  # fmt: skip
+    text = path.read_text("utf-8").replace("Detects ...", "Detects a deletion")
+    path.write_text(text.replace("Your Name", "Ann"), encoding="utf-8")
+    assert check_rules(path).worst() != "error"
+
+
+def test_sound_rules_beside_a_broken_one_are_checked_as_well(folder):
+    """All that can be said is said in one go."""
+    (folder / "odd.yml").write_text("title: Odd\nlevel: lo\n", encoding="utf-8")
+    outcome = changed(folder, "attack.t1685", "attack.t1562.001")
+    assert {"invalid", "attack-replaced"} <= codes(outcome)
+    assert [rule.name for rule in outcome.rules] == ["secoda_tag_gone"]
 
 
 def test_explain_says_what_a_negated_selector_means(folder):

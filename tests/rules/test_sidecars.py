@@ -3,7 +3,7 @@
 import pytest
 
 from auditlens import load_rules
-from auditlens.errors import DocumentError
+from auditlens.errors import DocumentErrors
 from auditlens.rules import read_cases, run_case, run_tests
 
 RULES = """
@@ -132,9 +132,9 @@ def test_a_faulty_test_is_refused_with_its_line(tmp_path, test, message):
     """Keys and kinds of values are checked, as in rules."""
     path = tmp_path / "x.test.yml"
     path.write_text(f"rule: x\ntests:\n  - {test}\n", encoding="utf-8")
-    with pytest.raises(DocumentError, match=message) as caught:
+    with pytest.raises(DocumentErrors, match=message) as caught:
         read_cases(path)
-    assert caught.value.line == 3
+    assert [error.line for error in caught.value.errors] == [3]
 
 
 def test_a_faulty_test_file_is_one_failed_test(tmp_path):

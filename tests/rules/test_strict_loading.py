@@ -64,7 +64,12 @@ BROKEN = {
     "selector of nothing": ("condition: selection", "condition: 1 of filter_*", 9, "filter_*"),
     "no condition": ("    condition: selection\n", "", 6, "condition is needed"),
     "bad condition": ("condition: selection", "condition: selection and and", 9, ""),
-    "old aggregation": ("condition: selection", "condition: selection | count() > 5", 9, "pipe"),
+    "old aggregation": (
+        "condition: selection",
+        "condition: selection | count() > 5",
+        9,
+        "old aggregation",
+    ),
     "timeframe": ("    condition", "    timeframe: 5m\n    condition", 9, "no longer runs"),
     "empty list": ("f: x", "f: []", 8, "empty"),
     "nested value": ("f: x", "f: {a: b}", 8, "a value is a text"),
@@ -83,6 +88,63 @@ BROKEN = {
     "sigma 3": ("status: test", "sigma-version: 3.0", 3, "not supported"),
     "exists of text": ("f: x", "f|exists: 'yes'", 8, ""),
 }
+
+
+CONDITIONS = {
+    "selection adn filter": ("has 'adn' where 'and' or 'or' belongs", "Did you mean 'and'?"),
+    "selection AND filter": ("has 'AND' where 'and' or 'or' belongs", "Did you mean 'and'?"),
+    "selection filter": ("has 'filter' where 'and' or 'or' belongs", "Join selections by"),
+    "selektion and filter": ("names 'selektion'", "Did you mean 'selection'?"),
+    "selection and": ("ends where a selection belongs", "Selections here: selection, filter"),
+    "and selection": ("has 'and' where a selection belongs", "Selections here"),
+    "(selection or filter": ("does not close every parenthesis", "Add ')'"),
+    "selection or filter)": ("closes a parenthesis that was not opened", "Take ')' out"),
+    "not (1 of filt_*)": ("no selection is called 'filt_*'", "Selections here"),
+    "2 of them": ("'2 of' is not supported", "Write '1 of' or 'all of'"),
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_condition_that_does_not_parse_is_told_in_plain_words(condition):
+    """Where it goes wrong and what was probably meant, without a parser's words."""
+    text = RULE.replace("condition: selection", f"filter: {{g: y}}\n    condition: {condition}")
+    (found,) = refusal(text)
+    for words in CONDITIONS[condition]:
+        assert words in found
+
+
+@pytest.mark.parametrize(("old", "new", "meant"), [
+    ("level: low", "level: hihg", "high"), ("status: test", "statsu: test", "status"),
+    ("detection:", "detecton:", "detection"), ("f: x", "f|startwith: x", "startswith"),
+    ("product: test", "produkt: test\n    service: a", "product"),
+    ("status: test", "falsepositive: [a]", "falsepositives"),
+])  # fmt: skip
+def test_a_slip_of_the_pen_is_answered_with_the_word_meant(old, new, meant):
+    """Keys, levels, blocks and modifiers of Sigma."""
+    assert any(f"Did you mean '{meant}'" in one for one in refusal(with_line(RULE, old, new)))
+
+
+def test_every_fault_of_a_file_is_told_at_once():
+    """Metadata, log source, tests, condition and our own block, each at its line."""
+    text = (
+        RULE.replace("A rule", "''").replace("6d0a5f0b", "x").replace("level: low", "level: lo")
+        .replace("product: test", "product: 5").replace("f: x", "f|contians: x\n        g: []")
+        .replace("condition: selection", "condition: selektion")
+        + "auditlens: {data: D, reason: '{who}', tone: loud}\n"
+    )  # fmt: skip
+    lines = [int(one.split(":")[1]) for one in refusal(text)]
+    assert lines == [1, 2, 5, 9, 10, 11, 12, 12, 12]
+    text = text.replace("\n        g: []", "\n        h|cidr: x")
+    assert [int(one.split(":")[1]) for one in refusal(text)] == [1, 2, 5, 8, 9, 10, 11, 12, 12, 12]
+
+
+def test_every_fault_of_a_window_or_behaviour_is_told_at_once():
+    """Keys, rules, type, time span; and each setting of a behaviour."""
+    window = WINDOW.replace("event_count", "event_cuont").replace("10m", "soon").replace(
+        "[base]", "[base, base]").replace("group-by", "groupby")  # fmt: skip
+    assert len(refusal(BASE, window)) == 4
+    odd = "title: Odd\nbehaviour: {type: silence, rules: [], for: soon, factor: 0, history: 5}\n"
+    assert len(refusal(BASE, odd)) == 4
 
 
 @pytest.mark.parametrize("case", BROKEN)
