@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from auditlens.simulator.cast import JOBS, Cast
+from auditlens.simulator._random import generator, pick_rows
+from auditlens.simulator.accounts import JOBS, Accounts
+from auditlens.simulator.calendar import HOUR, MINUTE, Calendar
 from auditlens.simulator.catalog import Catalog
-from auditlens.simulator.draft import draft
-from auditlens.simulator.presence import HOUR, MINUTE, Presence
-from auditlens.simulator.seeds import generator, pick_rows
-from auditlens.simulator.vocabulary import KINDS, kind
+from auditlens.simulator.events import KINDS, draft, kind
 
 __all__ = ["WorkingSets", "build_working_sets", "draft_activity"]
 
@@ -104,23 +103,25 @@ class WorkingSets:
         return np.asarray(picked)
 
 
-def build_working_sets(seed: int, cast: Cast, catalog: Catalog, *, days: int) -> WorkingSets:
+def build_working_sets(
+    seed: int, accounts: Accounts, catalog: Catalog, *, days: int
+) -> WorkingSets:
     """Mostly assets of the own team, some of two neighbour teams, some that everybody knows."""
     rng = generator(seed, "working sets")
-    people = cast.people
-    own = np.repeat(cast.team[:, None], SLOTS, axis=1)
-    teams = int(cast.team.max()) + 1
+    people = accounts.people
+    own = np.repeat(accounts.team[:, None], SLOTS, axis=1)
+    teams = int(accounts.team.max()) + 1
     near = (own + rng.choice([1, -1, 2], own.shape)) % teams
     kinds = rng.random(own.shape)
     team = np.where(kinds < 0.76, own, np.where(kinds < 0.88, near, -1))
-    later = np.where(team == own, cast.later_team[:, None], team)
+    later = np.where(team == own, accounts.later_team[:, None], team)
     drift = np.where(rng.random(own.shape) < 0.3, rng.integers(0, max(1, days), own.shape), NEVER)
-    moved = (cast.moves < days)[:, None] & (team == own)
+    moved = (accounts.moves < days)[:, None] & (team == own)
     pull = 1 / np.arange(1, SLOTS + 1) ** 0.9
     return WorkingSets(
         before=team_assets(rng, catalog, team.ravel()).reshape(people, SLOTS),
         after=team_assets(rng, catalog, later.ravel()).reshape(people, SLOTS),
-        swaps=np.where(moved, cast.moves[:, None], drift),
+        swaps=np.where(moved, accounts.moves[:, None], drift),
         weights=np.cumsum(pull / pull.sum()),
     )
 
@@ -144,8 +145,8 @@ def team_assets(rng: np.random.Generator, catalog: Catalog, team: np.ndarray) ->
 
 def draft_activity(
     seed: int,
-    cast: Cast,
-    presence: Presence,
+    accounts: Accounts,
+    calendar: Calendar,
     sets: WorkingSets,
     catalog: Catalog,
     *,
@@ -153,61 +154,61 @@ def draft_activity(
 ) -> list[pl.DataFrame]:
     """Draft every ordinary event of the people."""
     rng = generator(seed, "activity")
-    person, day = np.nonzero(presence.present)
+    person, day = np.nonzero(calendar.present)
     mood = rng.gamma(2.2, 1 / 2.2, len(person))
-    month_end = 1 + 0.3 * (presence.days - day <= 2)
-    mean = events_per_day * cast.pace[person] * mood * month_end
-    count = rng.poisson(mean * np.where(presence.weekday[day] < 5, 1.0, 0.35))
+    month_end = 1 + 0.3 * (calendar.days - day <= 2)
+    mean = events_per_day * accounts.pace[person] * mood * month_end
+    count = rng.poisson(mean * np.where(calendar.weekday[day] < 5, 1.0, 0.35))
     row = np.repeat(np.arange(len(person)), count)
-    at = moments(rng, cast, presence, person, day, row)
+    at = moments(rng, accounts, calendar, person, day, row)
     order = np.lexsort((at, row))
     at, who, when = at[order], person[row], day[row]
-    what = pick_rows(rng, mix_shares(rng, cast), who)
-    resource, entity = targets(rng, cast, catalog, sets, (row, who, when, what))
+    what = pick_rows(rng, mix_shares(rng, accounts), who)
+    resource, entity = targets(rng, accounts, catalog, sets, (row, who, when, what))
     extra = pl.Series(what).replace_strict(
         {kind(token): text for token, text in EXTRAS.items()}, default=None, return_dtype=pl.String
     )
     events = draft(at, who, what, resource, entity=entity, extra=extra.to_list())
-    return [events, logins(rng, catalog, cast, (row, who, at))]
+    return [events, logins(rng, catalog, accounts, (row, who, at))]
 
 
-def mix_shares(rng: np.random.Generator, cast: Cast) -> np.ndarray:
+def mix_shares(rng: np.random.Generator, accounts: Accounts) -> np.ndarray:
     """People by kinds: cumulative shares, the job's mix bent by personal taste."""
     mix = np.zeros((len(JOBS), len(KINDS)))
     for token, weights in MIX.items():
         mix[:, kind(token)] = weights
-    shares = mix[cast.job] * rng.gamma(3.0, 1 / 3.0, (cast.people, len(KINDS)))
+    shares = mix[accounts.job] * rng.gamma(3.0, 1 / 3.0, (accounts.people, len(KINDS)))
     total = np.cumsum(shares, axis=1)
     return np.asarray(total / total[:, -1:])
 
 
 def moments(
     rng: np.random.Generator,
-    cast: Cast,
-    presence: Presence,
+    accounts: Accounts,
+    calendar: Calendar,
     person: np.ndarray,
     day: np.ndarray,
     row: np.ndarray,
 ) -> np.ndarray:
     """The instant of each event: sessions around habitual hours, evenings and on-call nights."""
-    anchors = np.sort(rng.random((cast.people, ANCHORS)) * 8.5, axis=1)
-    anchors[:, 0] = rng.random(cast.people) * 0.6
-    hours = cast.starts[person][:, None] + anchors[person]
+    anchors = np.sort(rng.random((accounts.people, ANCHORS)) * 8.5, axis=1)
+    anchors[:, 0] = rng.random(accounts.people) * 0.6
+    hours = accounts.starts[person][:, None] + anchors[person]
     hours += rng.normal(0, 0.4, hours.shape)
-    late = rng.random(len(person)) < rng.beta(0.7, 16, cast.people)[person]
+    late = rng.random(len(person)) < rng.beta(0.7, 16, accounts.people)[person]
     hours[late, -1] += rng.uniform(2, 5, late.sum())
-    called = presence.oncall[person, day] & (rng.random(len(person)) < 0.3)
+    called = calendar.oncall[person, day] & (rng.random(len(person)) < 0.3)
     hours[called, -2] = rng.uniform(0, 24, called.sum())
     length = rng.uniform(10, 50, hours.shape)
     session = np.minimum(rng.integers(0, ANCHORS, len(row)), rng.poisson(3.2, len(row)))
-    start = presence.midnight[person, day][row] + (hours[row, session] * HOUR).astype(np.int64)
+    start = calendar.midnight[person, day][row] + (hours[row, session] * HOUR).astype(np.int64)
     inside = rng.beta(1, 1.6, len(row)) * length[row, session]
     return np.asarray(start + (inside * MINUTE).astype(np.int64))
 
 
 def targets(
     rng: np.random.Generator,
-    cast: Cast,
+    accounts: Accounts,
     catalog: Catalog,
     sets: WorkingSets,
     events: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
@@ -215,8 +216,8 @@ def targets(
     """Resource and other side of each event; people stay on an asset for a few events."""
     row, who, when, what = events
     asset = sets.pick(rng, who, when)
-    curious = np.flatnonzero(rng.random(len(who)) < cast.curiosity[who])
-    team = np.where(when < cast.moves[who], cast.team[who], cast.later_team[who])
+    curious = np.flatnonzero(rng.random(len(who)) < accounts.curiosity[who])
+    team = np.where(when < accounts.moves[who], accounts.team[who], accounts.later_team[who])
     somewhere = np.where(rng.random(len(curious)) < 0.7, team[curious], -1)
     asset[curious] = team_assets(rng, catalog, somewhere)
     fresh = (rng.random(len(who)) > 0.45) | np.r_[True, row[1:] != row[:-1]][: len(row)]
@@ -256,7 +257,7 @@ def choose(rng: np.random.Generator, catalog: Catalog, pool: str, who: np.ndarra
 def logins(
     rng: np.random.Generator,
     catalog: Catalog,
-    cast: Cast,
+    accounts: Accounts,
     events: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> pl.DataFrame:
     """A login shortly before the first event of most days."""
@@ -265,5 +266,5 @@ def logins(
     first = first[rng.random(len(first)) < 0.85]
     ahead = rng.integers(5, 90, len(first)) * 1_000_000
     person = who[first]
-    assert not len(person) or person.max() < cast.people
+    assert not len(person) or person.max() < accounts.people
     return draft(at[first] - ahead, person, kind("user_logged_in"), catalog.pools["user"][person])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from auditlens.simulator.names import NOUNS, STAGES, TAGS, TERMS
-from auditlens.simulator.seeds import generator, identifiers
+from auditlens.simulator._random import generator, identifiers
+from auditlens.simulator.accounts import NOUNS, STAGES, TAGS, TERMS
 
 __all__ = ["Catalog", "build_catalog"]
 
@@ -63,8 +63,8 @@ def build_catalog(
     for name, (least, people) in SIDES.items():
         count = max(least, users.height // people)
         sides.append(build_side(rng, name, [f"simulated-{name}-{n:02d}" for n in range(count)]))
-    accounts = users.select("id", pl.col("name").alias("title"), pl.lit("user").alias("pool"))
-    things = pl.concat([assets, *sides, accounts], how="diagonal_relaxed").with_columns(
+    members = users.select("id", pl.col("name").alias("title"), pl.lit("user").alias("pool"))
+    things = pl.concat([assets, *sides, members], how="diagonal_relaxed").with_columns(
         pl.col("team").fill_null(-1), pl.col("pii").fill_null(value=False)
     )
     pool = things["pool"].to_numpy()

@@ -103,7 +103,7 @@ def current(old: dict[str, Raw], people: dict[bytes, tuple[Raw, Raw, str]]) -> d
         "parent_id": None,
         "activity_type": get("event", NULL),
         "performer_id": person[0],
-        "performer_type": said_performer(metadata) or person[2],
+        "performer_type": stated_performer(metadata) or person[2],
         "performer_metadata": person[1],
         "resource_id": resource,
         "resource_type": get("resource_type", NULL),
@@ -118,10 +118,10 @@ def current(old: dict[str, Raw], people: dict[bytes, tuple[Raw, Raw, str]]) -> d
         "version_history_id": get("entity_snapshot_key", NULL),
         "metadata": metadata,
     }
-    return new if len(old) == DOCUMENTED else {**new, **beyond(old)}
+    return new if len(old) == DOCUMENTED else {**new, **undocumented_fields(old)}
 
 
-def beyond(old: dict[str, Raw]) -> dict[str, Raw]:
+def undocumented_fields(old: dict[str, Raw]) -> dict[str, Raw]:
     """Fields of a legacy record that are not documented."""
     known = {name for name, _ in LEGACY}
     return {name: value for name, value in old.items() if name not in known}
@@ -139,7 +139,7 @@ def performer(sender: Raw) -> tuple[Raw, Raw, str]:
     return fields.get("id", NULL), metadata, first.upper() if machine else "USER"
 
 
-def said_performer(metadata: Raw) -> str:
+def stated_performer(metadata: Raw) -> str:
     """The performer type that simulated metadata states, if it does."""
     if b'"performer_type"' not in bytes(metadata) or not bytes(metadata).startswith(b"{"):
         return ""

@@ -1,8 +1,12 @@
-"""The simulated workspace: an audit log, who and what it speaks of, and what was planted."""
+"""The simulated workspace: an audit log, who and what it speaks of, and what was planted.
+
+A recording, legacy records from a file or a list, is served as if it were a workspace.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gzip
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,21 +14,32 @@ from pathlib import Path
 import polars as pl
 
 from auditlens.errors import UsageError
+from auditlens.simulator.accounts import TEAMS, build_accounts
 from auditlens.simulator.activity import build_working_sets, draft_activity
-from auditlens.simulator.cast import build_cast
+from auditlens.simulator.calendar import build_calendar
 from auditlens.simulator.catalog import build_catalog
-from auditlens.simulator.draft import join_drafts
-from auditlens.simulator.incidents import Plot, draft_incidents, label_incidents, plan_incidents
-from auditlens.simulator.machinery import draft_machinery
-from auditlens.simulator.names import TEAMS
-from auditlens.simulator.presence import build_presence
+from auditlens.simulator.context import Context
+from auditlens.simulator.directory import Directory, build_directory
+from auditlens.simulator.events import join_drafts, word_events
+from auditlens.simulator.incidents import (
+    IncidentPlan,
+    draft_incidents,
+    label_incidents,
+    plan_incidents,
+)
+from auditlens.simulator.lookalikes import Lookalike, draft_lookalikes, label_lookalikes
 from auditlens.simulator.records import legacy_records, to_current
-from auditlens.simulator.roster import Directory, build_directory
-from auditlens.simulator.scene import Scene
-from auditlens.simulator.traps import Trap, draft_traps, label_traps
-from auditlens.simulator.wording import word_events
+from auditlens.simulator.service_accounts import draft_service_accounts
 
-__all__ = ["GENERATIONS", "Workspace", "demo_workspace", "simulate"]
+__all__ = [
+    "GENERATIONS",
+    "Recording",
+    "Servable",
+    "Workspace",
+    "demo_workspace",
+    "servable",
+    "simulate",
+]
 
 END = date(2026, 7, 1)
 HISTORY = 28
@@ -46,12 +61,19 @@ DEMO_INCIDENTS = {
 class Workspace:
     """A made-up workspace; nothing in it comes from a real one.
 
-    ``events`` has one row an event, oldest first, in columns of the event table, and ``incident``
-    (the label's ``incident_id``, null for ordinary events). ``labels`` has one row a planted
-    incident: ``incident_id``, ``kind``, ``subject_kind`` (``sender`` or ``resource``),
-    ``sender_id``, ``resource_id``, ``start``, ``end`` (Datetime µs UTC), ``days`` (List of Date, in
-    UTC), ``event_ids`` (List of String). ``traps`` lists stretches that look odd and mean no harm:
-    ``kind``, ``sender_id``, ``start``, ``end``. ``directory`` is what the other endpoints show.
+    Attributes:
+        seed: It was made of.
+        start: First moment of the log.
+        end: The moment after the last.
+        events: One row an event, oldest first, in columns of the event table, and ``incident``
+            (the label's ``incident_id``, null for ordinary events).
+        labels: One row a planted incident: ``incident_id``, ``kind``, ``subject_kind`` (``sender``
+            or ``resource``), ``sender_id``, ``resource_id``, ``start``, ``end`` (Datetime µs UTC),
+            ``days`` (List of Date, in UTC), ``event_ids`` (List of String).
+        traps: Stretches that look odd and mean no harm: ``kind``, ``sender_id``, ``start``,
+            ``end``.
+        directory: What the other endpoints show.
+        senders: Everybody who can act: ``id``, ``email``, ``first_name``, ``last_name``, ``name``.
     """
 
     seed: int
@@ -117,61 +139,83 @@ def simulate(  # noqa: PLR0913
     traps: bool = True,
     events_per_day: float = PACE,
 ) -> Workspace:
-    """Make up a workspace and ``days`` days of its audit log, ending before ``end``.
+    """Make up a workspace and its audit log; the same arguments give the same bytes.
 
-    ``seed`` decides everything: the same arguments give the same bytes. ``end`` defaults to
-    2026-07-01, not to today; ``services`` to 15 accounts and ``teams`` to 12, fewer among fewer
-    people. ``strength``
-    scales the events of a planted incident (0.5: half); ``marks=False`` leaves the PII marks out
-    of the records. ``incidents``: True plants each kind once per 100 people (resource kinds
-    twice), a number that many times, a mapping each kind as often as it says, False none;
-    ``incident_days`` bounds the days they take (default: from day 28 to the last).
-    ``events_per_day`` is the mean for a person at work. Raises UsageError for impossible sizes.
+    Args:
+        seed: Decides everything.
+        people: How many work there.
+        services: Service accounts (default: 15, fewer among fewer than 300 people).
+        resources: How many the catalog has.
+        teams: Of the people (default: 12, fewer among fewer than 48 people).
+        days: Length of the log.
+        end: The day after the last (default: 2026-07-01, not today).
+        strength: Factor on the events of a planted incident.
+        marks: Whether records mark resources with personal data.
+        incidents: True plants each kind once per 100 people (resource kinds twice), a number that
+            many times, a mapping each kind as often as it says, False none.
+        incident_days: First and after the last day they take (default: from day 28 to the last).
+        traps: Whether lookalikes happen: stretches that look odd and mean no harm.
+        events_per_day: Mean for a person at work.
+
+    Returns:
+        The workspace.
+
+    Raises:
+        UsageError: A size is impossible, or no incident is called so.
     """
     services = min(15, max(1, people // 20)) if services is None else services
     teams = min(12, max(1, people // 4)) if teams is None else teams
     check_sizes(people, services, resources, teams, days, strength)
     first = (end or END) - timedelta(days=days)
     names = tuple(f"{TEAMS[n % len(TEAMS)]}{n // len(TEAMS) or ''}" for n in range(teams))
-    cast = build_cast(seed, people=people, services=services, teams=teams, days=days)
-    accounts = cast.senders.head(people + services)
-    catalog = build_catalog(seed, resources=resources, teams=names, users=accounts)
-    presence = build_presence(seed, cast, first=first, days=days)
-    sets = build_working_sets(seed, cast, catalog, days=days)
+    accounts = build_accounts(seed, people=people, services=services, teams=teams, days=days)
+    members = accounts.senders.head(people + services)
+    catalog = build_catalog(seed, resources=resources, teams=names, users=members)
+    calendar = build_calendar(seed, accounts, first=first, days=days)
+    sets = build_working_sets(seed, accounts, catalog, days=days)
     span = incident_days or (min(HISTORY, days // 2), days)
-    plots, scene = plan_incidents(
-        Scene(seed, cast, catalog, presence, sets, strength), incidents, span
+    plans, context = plan_incidents(
+        Context(seed, accounts, catalog, calendar, sets, strength), incidents, span
     )
-    return play(scene, plots, draft_traps(scene) if traps else [], events_per_day, marks=marks)
+    return play(
+        context, plans, draft_lookalikes(context) if traps else [], events_per_day, marks=marks
+    )
 
 
 def play(
-    scene: Scene, plots: tuple[Plot, ...], traps: list[Trap], events_per_day: float, *, marks: bool
+    context: Context,
+    plans: tuple[IncidentPlan, ...],
+    traps: list[Lookalike],
+    events_per_day: float,
+    *,
+    marks: bool,
 ) -> Workspace:
-    """Let everything happen that the scene, the plots and the traps hold, and write it down."""
-    seed, cast, presence = scene.seed, scene.cast, scene.presence
+    """Draft every event of people, services, lookalikes and incidents, and word the log."""
+    seed, accounts, calendar = context.seed, context.accounts, context.calendar
     drafts = [
         *draft_activity(
-            seed, cast, presence, scene.sets, scene.catalog, events_per_day=events_per_day
+            seed, accounts, calendar, context.sets, context.catalog, events_per_day=events_per_day
         ),
-        *draft_machinery(seed, cast, presence, scene.catalog, pace=events_per_day / PACE),
-        *(trap.events for trap in traps),
-        *draft_incidents(scene, plots),
+        *draft_service_accounts(
+            seed, accounts, calendar, context.catalog, pace=events_per_day / PACE
+        ),
+        *(lookalike.events for lookalike in traps),
+        *draft_incidents(context, plans),
     ]
-    log = join_drafts(drafts, start=presence.start, end=presence.end)
-    events = word_events(seed, log, cast, scene.catalog, marks=marks)
-    names = {plot.number: plot.name for plot in plots}
+    log = join_drafts(drafts, start=calendar.start, end=calendar.end)
+    events = word_events(seed, log, accounts, context.catalog, marks=marks)
+    names = {plan.number: plan.name for plan in plans}
     named = pl.col("incident").replace_strict(names, default=None, return_dtype=pl.String)
-    start = datetime(presence.first.year, presence.first.month, presence.first.day, tzinfo=UTC)
+    start = datetime(calendar.first.year, calendar.first.month, calendar.first.day, tzinfo=UTC)
     return Workspace(
         seed=seed,
         start=start,
-        end=start + timedelta(days=presence.days),
+        end=start + timedelta(days=calendar.days),
         events=events.with_columns(named),
-        labels=label_incidents(scene, plots, events),
-        traps=label_traps(scene, traps),
-        directory=build_directory(scene, events, marks=marks),
-        senders=cast.senders,
+        labels=label_incidents(context, plans, events),
+        traps=label_lookalikes(context, traps),
+        directory=build_directory(context, events, marks=marks),
+        senders=accounts.senders,
     )
 
 
@@ -220,3 +264,55 @@ def demo_workspace(seed: int = 0, *, today: date | None = None) -> Workspace:
         incident_days=(begin + 1, (this_month - first).days),
         events_per_day=6.0,
     )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Legacy records, oldest first; it has no directory."""
+
+    legacy: tuple[bytes, ...]
+    directory: Directory | None = None
+
+    @property
+    def size(self) -> int:
+        """How many records there are."""
+        return len(self.legacy)
+
+    def records(self, generation: str = "legacy") -> list[bytes]:
+        """The records as they are, or said in the current generation."""
+        if generation not in GENERATIONS:
+            raise UsageError(f"No generation is called {generation!r}", fix="Use legacy or current")
+        return list(self.legacy) if generation == "legacy" else to_current(self.legacy)
+
+
+Servable = Workspace | Recording
+
+
+def servable(source: Workspace | Recording | Path | str | Sequence[bytes]) -> Servable:
+    """What the server can serve: a workspace, legacy records, or an NDJSON file of them.
+
+    A file may end in .gz or .zst. Raises UsageError when it cannot be read.
+    """
+    if isinstance(source, Workspace | Recording):
+        return source
+    if isinstance(source, Path | str):
+        return Recording(tuple(read_lines(Path(source))))
+    return Recording(tuple(source))
+
+
+def read_lines(path: Path) -> list[bytes]:
+    try:
+        raw = path.read_bytes()
+        if path.suffix == ".gz":
+            raw = gzip.decompress(raw)
+        elif path.suffix == ".zst":
+            import zstandard
+
+            with zstandard.ZstdDecompressor().stream_reader(raw) as stream:
+                raw = stream.read()
+    except OSError as error:
+        raise UsageError(
+            f"Cannot read {path}: {error.strerror or error}",
+            fix="Name an NDJSON file of legacy records",
+        ) from None
+    return [line for line in raw.split(b"\n") if line.strip()]

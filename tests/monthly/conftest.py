@@ -20,9 +20,7 @@ from auditlens.canonical import sha256_hex
 from auditlens.monthly import Job, ReportStore, run_job
 from auditlens.notify import SendOptions
 from auditlens.settings import Settings, Target
-from auditlens.simulator import serve, simulate
-from auditlens.simulator.feed import Feed
-from auditlens.simulator.records import to_current
+from auditlens.simulator import Feed, serve, simulate, to_current
 from auditlens.sources import SecodaSource
 
 AT_ONCE = SendOptions(pauses=(), at_once=True)

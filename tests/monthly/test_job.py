@@ -18,7 +18,7 @@ from auditlens.monthly.job import INCOMPLETE_WAIT, not_yet  # a status that take
 from auditlens.period import Period
 from auditlens.rules import load_rules
 from auditlens.settings import Settings
-from auditlens.simulator.feed import Feed
+from auditlens.simulator import Feed
 from auditlens.sources import SecodaSource
 
 

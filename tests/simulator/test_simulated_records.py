@@ -9,8 +9,7 @@ import zstandard
 
 from auditlens.errors import UsageError
 from auditlens.events import conform, decode_records
-from auditlens.simulator import Workspace, simulate
-from auditlens.simulator.records import to_current
+from auditlens.simulator import Workspace, simulate, to_current
 
 LEGACY_FIELDS = [
     "id", "created_at", "resource_id", "resource_title", "resource_type", "event", "content",

@@ -8,10 +8,14 @@ import pytest
 from auditlens.actions import classify, load_classifier
 from auditlens.errors import UsageError
 from auditlens.events import conform
-from auditlens.simulator import Workspace, demo_workspace, simulate
-from auditlens.simulator.incidents import INCIDENT_KINDS
-from auditlens.simulator.traps import TRAP_KINDS
-from auditlens.simulator.vocabulary import KINDS
+from auditlens.simulator import (
+    INCIDENT_KINDS,
+    KINDS,
+    LOOKALIKE_KINDS,
+    Workspace,
+    demo_workspace,
+    simulate,
+)
 
 SMALL = {"people": 40, "services": 2, "resources": 300, "teams": 4, "days": 60, "events_per_day": 6}
 
@@ -199,7 +203,7 @@ def test_disabled_users_may_still_act_only_where_planted(workspace):
 
 def test_benign_oddities_of_every_kind_exist(workspace):
     """Traps of each kind are listed with their sender and their time, none is an incident."""
-    assert set(workspace.traps["kind"]) == set(TRAP_KINDS)
+    assert set(workspace.traps["kind"]) == set(LOOKALIKE_KINDS)
     assert (workspace.traps["start"] <= workspace.traps["end"]).all()
     assert workspace.traps["sender_id"].null_count() == 0
 

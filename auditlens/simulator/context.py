@@ -1,4 +1,4 @@
-"""The stage on which incidents and benign oddities are set: people, days, assets, moments."""
+"""What planted incidents and lookalikes need to know: people, days, assets, moments."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from auditlens.simulator.accounts import Accounts
 from auditlens.simulator.activity import WorkingSets, team_assets
-from auditlens.simulator.cast import Cast
+from auditlens.simulator.calendar import HOUR, MINUTE, Calendar
 from auditlens.simulator.catalog import Catalog
-from auditlens.simulator.presence import HOUR, MINUTE, Presence
 
-__all__ = ["Scene"]
+__all__ = ["Context"]
 
 
 @dataclass(frozen=True)
-class Scene:
+class Context:
     """Everything a planted story needs to know about its surroundings."""
 
     seed: int
-    cast: Cast
+    accounts: Accounts
     catalog: Catalog
-    presence: Presence
+    calendar: Calendar
     sets: WorkingSets
     strength: float
 
     @property
     def teams(self) -> int:
         """How many teams there are."""
-        return int(self.cast.team.max()) + 1
+        return int(self.accounts.team.max()) + 1
 
-    def on(self, presence: Presence) -> Scene:
-        """The same stage with another calendar."""
-        return replace(self, presence=presence)
+    def on(self, calendar: Calendar) -> Context:
+        """The same context with another calendar."""
+        return replace(self, calendar=calendar)
 
     def size(self, events: int) -> int:
         """How many events a part of an incident has at this strength; never none."""
@@ -52,16 +52,16 @@ class Scene:
 
         A service account lives in UTC.
         """
-        human = person < self.cast.people
+        human = person < self.accounts.people
         midnight = (
-            self.presence.midnight[person, day] if human else self.presence.start + day * 24 * HOUR
+            self.calendar.midnight[person, day] if human else self.calendar.start + day * 24 * HOUR
         )
         inside = np.sort(rng.random(count)) * minutes * MINUTE
         return np.asarray(int(midnight) + int(hour * HOUR) + inside.astype(np.int64))
 
     def office_hour(self, rng: np.random.Generator, person: int) -> float:
         """A local hour at which this person is usually at work."""
-        start = self.cast.starts[person] if person < self.cast.people else 10.0
+        start = self.accounts.starts[person] if person < self.accounts.people else 10.0
         return float(start + rng.uniform(0.5, 6.0))
 
     def own(self, rng: np.random.Generator, person: int, day: int, count: int) -> np.ndarray:
@@ -75,7 +75,7 @@ class Scene:
     def foreign_team(self, rng: np.random.Generator, person: int) -> int:
         """A team whose assets the person hardly touches."""
         away = int(rng.integers(3, max(4, self.teams - 2)))
-        home = int(self.cast.team[person]) if person < self.cast.people else person
+        home = int(self.accounts.team[person]) if person < self.accounts.people else person
         return (home + away) % self.teams
 
     def tables(

@@ -1,4 +1,4 @@
-"""What can happen in the simulated workspace: one row a kind of event.
+"""Events of the simulated workspace: kinds, drafts as numbers, and their words.
 
 Tokens and labels follow what vendor documentation and screenshots show of a Secoda audit log;
 where no token is published, the label is written as a token.
@@ -7,11 +7,27 @@ where no token is published, the label is written as a token.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import polars as pl
 
-__all__ = ["KINDS", "Kind", "kind", "kind_frame"]
+from auditlens.simulator._random import generator, identifiers
+from auditlens.simulator.accounts import Accounts
+from auditlens.simulator.catalog import Catalog
+
+__all__ = [
+    "DRAFT_SCHEMA",
+    "KINDS",
+    "Kind",
+    "draft",
+    "join_drafts",
+    "kind",
+    "kind_frame",
+    "word_events",
+]
 
 
 @dataclass(frozen=True)
@@ -191,3 +207,166 @@ def kind_frame() -> pl.DataFrame:
         rows.append((row.token, row.subject, row.other, *(part or "" for part in cut.groups())))
     names = ("event", "subject", "other", "before", "first", "between", "second", "after")
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+DRAFT_SCHEMA: dict[str, pl.DataType] = {
+    "at": pl.Int64(),
+    "sender": pl.Int32(),
+    "kind": pl.Int16(),
+    "resource": pl.Int32(),
+    "entity": pl.Int32(),
+    "extra": pl.String(),
+    "api": pl.Boolean(),
+    "incident": pl.Int32(),
+}
+"""``at`` in microseconds of UTC; ``sender``, ``kind``, ``resource`` and ``entity`` are rows of the
+accounts, the kinds and the catalog's things (null: none); ``extra`` further members of the
+record's ``metadata`` as JSON text without braces; ``incident`` the number of a planted incident."""
+
+
+def draft(
+    at: np.ndarray,
+    sender: Any,
+    kind: Any,
+    resource: Any,
+    *,
+    entity: Any = -1,
+    extra: str | Sequence[str] | None = None,
+    api: Any = False,
+    incident: int | None = None,
+) -> pl.DataFrame:
+    """Build draft events, one for each of ``at``; single values are repeated, -1 means none."""
+    size = len(at)
+
+    def rows(values: Any, dtype: pl.DataType) -> pl.Series:
+        series = pl.Series(np.ascontiguousarray(np.broadcast_to(values, size))).cast(dtype)
+        return series.set(series < 0, None) if size else series
+
+    texts = [extra] * size if isinstance(extra, str) or extra is None else list(extra)
+    return pl.DataFrame(
+        {
+            "at": pl.Series(np.asarray(at), dtype=pl.Int64),
+            "sender": rows(sender, pl.Int32()),
+            "kind": rows(kind, pl.Int16()),
+            "resource": rows(resource, pl.Int32()),
+            "entity": rows(entity, pl.Int32()),
+            "extra": pl.Series(texts, dtype=pl.String),
+            "api": pl.Series(np.ascontiguousarray(np.broadcast_to(api, size)), dtype=pl.Boolean),
+            "incident": pl.Series([incident], dtype=pl.Int32).new_from_index(0, size),
+        },
+        schema=DRAFT_SCHEMA,
+    )
+
+
+def join_drafts(drafts: Sequence[pl.DataFrame], *, start: int, end: int) -> pl.DataFrame:
+    """All drafts in order of time, cut to ``[start, end)`` (microseconds of UTC)."""
+    whole = pl.concat(drafts) if drafts else pl.DataFrame(schema=DRAFT_SCHEMA)
+    return whole.filter(pl.col("at").is_between(start, end, closed="left")).sort(
+        "at", "sender", "kind", "resource", "entity", "extra", maintain_order=True
+    )
+
+
+MILLISECOND = 1000
+
+
+def word_events(
+    seed: int, events: pl.DataFrame, accounts: Accounts, catalog: Catalog, *, marks: bool
+) -> pl.DataFrame:
+    """Return one row an event: the public record's columns, and ``incident`` (Int32 or null).
+
+    Columns are those of the event table that a legacy record fills, with ``created_at`` as
+    Datetime (µs, UTC, whole milliseconds) and ``metadata`` as JSON text. Without ``marks`` no
+    row says that its resource holds personal data.
+    """
+    rng = generator(seed, "event ids")
+    entity = pl.coalesce("entity", "resource").alias("entity")
+    events = events.with_columns(entity, pl.col("at") // MILLISECOND * MILLISECOND)
+    events = events.with_columns(identifiers(rng, events.height).alias("event_id"))
+    wide = pl.concat(
+        [
+            events,
+            gathered(kind_frame(), events["kind"], "kind_"),
+            gathered(accounts.senders, events["sender"], "sender_"),
+            gathered(catalog.things, events["resource"], "resource_"),
+            gathered(catalog.things, events["entity"], "entity_"),
+        ],
+        how="horizontal",
+    )
+    content = pl.concat_str(
+        "kind_before", gap("kind_first"), "kind_between", gap("kind_second"), "kind_after",
+        ignore_nulls=True,
+    )  # fmt: skip
+    return wide.select(
+        pl.col("event_id").alias("id"),
+        pl.from_epoch("at", "us").dt.replace_time_zone("UTC").alias("created_at"),
+        pl.col("kind_event").alias("event"),
+        "sender_id",
+        "sender_email",
+        "sender_name",
+        pl.when(pl.col("api")).then(pl.lit("api")).otherwise(kind_of_sender()).alias("sender_kind"),
+        "resource_id",
+        "resource_title",
+        "resource_type",
+        pl.col("entity_type"),
+        "entity_id",
+        pl.concat_list("entity_id").alias("related_ids"),
+        content.alias("content"),
+        pl.concat_str("sender_name", content, separator=" ", ignore_nulls=True).alias("summary"),
+        pl.col("kind_subject").alias("subject"),
+        extras(marks).alias("metadata"),
+        pl.col("event_id").str.slice(24).alias("snapshot_key"),
+        "incident",
+    )
+
+
+def gathered(table: pl.DataFrame, places: pl.Series, prefix: str) -> pl.DataFrame:
+    """The rows of a table at these places (null: a row of nulls)."""
+    named = table.rename({name: prefix + name for name in table.columns})
+    return named.select(pl.all().gather(places)) if len(places) else named.clear()
+
+
+def gap(column: str) -> pl.Expr:
+    """The title that stands in a gap of the text."""
+    return (
+        pl.when(pl.col(column) == "r")
+        .then(pl.col("resource_title"))
+        .when(pl.col(column) == "e")
+        .then(pl.col("entity_title"))
+    )
+
+
+def kind_of_sender() -> pl.Expr:
+    name = pl.col("sender_name").str.to_lowercase()
+    return (
+        pl.when(pl.col("sender_id").is_null() | pl.col("sender_email").str.ends_with("secoda.co"))
+        .then(pl.lit("system"))
+        .when(pl.col("sender_email").is_null())
+        .then(name)
+        .otherwise(pl.lit("user"))
+    )
+
+
+def request_sides() -> list[pl.Expr]:
+    """Who asked for access and who gave it."""
+    event = pl.col("kind_event")
+    approved = pl.format(
+        '"requester":"{}","approver":"{}"', pl.col("entity_id"), pl.col("sender_id")
+    )
+    return [
+        pl.when(event == "access_request_created").then(
+            pl.format('"requester":"{}"', pl.col("sender_id"))
+        ),
+        pl.when(event == "access_request_approved").then(approved),
+    ]
+
+
+def extras(marks: bool) -> pl.Expr:
+    """The record's ``metadata``: container, PII mark, performer type, and what the event adds."""
+    container = pl.format('"container":"{}"', pl.col("resource_container"))
+    members = [container]
+    if marks:
+        members.append(pl.when(pl.col("resource_pii")).then(pl.lit('"pii":true')))
+    members.append(pl.when(pl.col("api")).then(pl.lit('"performer_type":"API"')))
+    members += [*request_sides(), pl.col("extra")]
+    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
+    return pl.concat_str(pl.lit("{"), joined, pl.lit("}"))

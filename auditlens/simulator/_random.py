@@ -1,4 +1,4 @@
-"""Where chance comes from: one stream of random numbers a subject, all from one seed."""
+"""Random numbers: one stream a subject, all from one seed."""
 
 from __future__ import annotations
 

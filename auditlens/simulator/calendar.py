@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from auditlens.simulator.cast import ZONES, Cast
-from auditlens.simulator.seeds import generator, pick_share
+from auditlens.simulator._random import generator, pick_share
+from auditlens.simulator.accounts import ZONES, Accounts
 
-__all__ = ["DAY", "HOUR", "MINUTE", "Presence", "build_presence"]
+__all__ = ["DAY", "HOUR", "MINUTE", "Calendar", "build_calendar"]
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -20,7 +20,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Presence:
+class Calendar:
     """The calendar of the simulation.
 
     ``present`` is people by days (bool). ``midnight`` is people by days: the UTC microsecond at
@@ -49,13 +49,13 @@ class Presence:
         """The instant after the last."""
         return self.start + self.days * DAY
 
-    def without(self, person: int, first: int, after: int) -> Presence:
+    def without(self, person: int, first: int, after: int) -> Calendar:
         """The same calendar with a person away from day ``first`` up to day ``after``."""
         present = self.present.copy()
         present[person, max(0, first) : after] = False
         return replace(self, present=present)
 
-    def leaving(self, person: int, day: int) -> Presence:
+    def leaving(self, person: int, day: int) -> Calendar:
         """The same calendar with a person gone for good after ``day``."""
         left = self.left.copy()
         left[person] = day + 1
@@ -68,10 +68,10 @@ def microsecond(day: date, zone: str = "UTC") -> int:
     return round((local - EPOCH) / timedelta(microseconds=1))
 
 
-def build_presence(seed: int, cast: Cast, *, first: date, days: int) -> Presence:
+def build_calendar(seed: int, accounts: Accounts, *, first: date, days: int) -> Calendar:
     """Draw weekends, holidays, vacations, travel, on-call weeks, joiners and leavers."""
     rng = generator(seed, "presence")
-    people = cast.people
+    people = accounts.people
     dates = [first + timedelta(days=n) for n in range(days)]
     weekday = np.array([day.weekday() for day in dates])
     joined = np.where(
@@ -79,18 +79,18 @@ def build_presence(seed: int, cast: Cast, *, first: date, days: int) -> Presence
     )
     left = np.where(pick_share(rng, people, 0.04), rng.integers(days // 2, days, people), days)
     left = np.where(left > joined + 20, left, days)
-    oncall = oncall_weeks(cast, weekday)
+    oncall = oncall_weeks(accounts, weekday)
     travel = stretches(rng, people, days, share=0.10, shortest=3, longest=6)
     off = stretches(rng, people, days, share=0.35, shortest=5, longest=15)
-    off |= holidays(rng, cast.zone, weekday)
+    off |= holidays(rng, accounts.zone, weekday)
     weekend_worker = rng.beta(0.6, 14, people)
     chance = np.where(weekday[None, :] < 5, 0.94, weekend_worker[:, None])
     chance = np.where(oncall, np.maximum(chance, 0.5), chance)
     day = np.arange(days)
     employed = (day >= joined[:, None]) & (day < left[:, None])
     present = (rng.random((people, days)) < chance) & ~off & employed
-    return Presence(
-        first, days, present, midnights(rng, cast.zone, travel, dates), weekday,
+    return Calendar(
+        first, days, present, midnights(rng, accounts.zone, travel, dates), weekday,
         joined, left, oncall, travel,
     )  # fmt: skip
 
@@ -119,11 +119,11 @@ def holidays(rng: np.random.Generator, zone: np.ndarray, weekday: np.ndarray) ->
     return np.asarray(closed[zone])
 
 
-def oncall_weeks(cast: Cast, weekday: np.ndarray) -> np.ndarray:
+def oncall_weeks(accounts: Accounts, weekday: np.ndarray) -> np.ndarray:
     """People by days: engineers take turns, one week each."""
     week = np.cumsum(weekday == 0)
-    oncall = np.zeros((cast.people, len(weekday)), dtype=bool)
-    engineers = cast.with_job("engineer")
+    oncall = np.zeros((accounts.people, len(weekday)), dtype=bool)
+    engineers = accounts.with_job("engineer")
     turns = max(4, len(engineers) // 6)
     for place, person in enumerate(engineers):
         oncall[person] = week % turns == place % turns

@@ -1,4 +1,4 @@
-"""The people and service accounts of the simulated workspace, with their habits."""
+"""The people and service accounts of the simulated workspace, with their names and habits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,95 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from auditlens.simulator.names import FIRST, LAST, SERVICES
-from auditlens.simulator.seeds import generator, identifiers, pick_share
+from auditlens.simulator._random import generator, identifiers, pick_share
 
-__all__ = ["AUTOMATION", "JOBS", "MONITOR", "SCHEDULER", "Cast", "build_cast"]
+__all__ = [
+    "AUTOMATION",
+    "FIRST",
+    "JOBS",
+    "LAST",
+    "MONITOR",
+    "NOUNS",
+    "SCHEDULER",
+    "SERVICES",
+    "STAGES",
+    "TAGS",
+    "TEAMS",
+    "TERMS",
+    "Accounts",
+    "build_accounts",
+]
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST = words(
+    "Ada Amir Ana Aoife Bela Bo Carla Chidi Cleo Dana Davi Ebba Eli Emre Esi Femi Finn Gia "
+    "Hana Hugo Ida Ines Ivo Jaya Jin Jonas Juno Kai Kira Lars Lena Lior Lucia Mads Mei Milo "
+    "Mina Nadia Niko Noor Odile Omar Oona Pia Priya Quinn Rafa Rania Remy Rosa Sami Sara Selin "
+    "Tao Tara Thea Tomas Uma Vera Viktor Wren Yael Yuki Zane Zoe"
+)
+LAST = words(
+    "Alder Ash Aspen Bay Beech Birch Bramble Briar Brook Cedar Clover Cove Crane Dale Dell "
+    "Dove Elder Elm Fern Field Finch Fjord Ford Glen Grove Hawthorn Hazel Heath Heron Holly "
+    "Ivy Jay Juniper Knoll Lake Larch Lark Laurel Linden Maple Marsh Meadow Mill Moor Moss "
+    "Myrtle Oak Olive Osier Pine Plover Poplar Quill Reed Ridge Robin Rowan Rush Sage Sedge "
+    "Sorrel Spruce Stone Swift Teal Thorn Thyme Vale Willow Wold Wren Yarrow Yew"
+)
+TEAMS = (
+    "Finance",
+    "People",
+    "Growth",
+    "Supply",
+    "Platform",
+    "Risk",
+    "Support",
+    "Product",
+    "Sales",
+    "Logistics",
+    "Research",
+    "Pricing",
+    "Legal",
+    "Partners",
+    "Quality",
+    "Field",
+)
+NOUNS = words(
+    "orders invoices payments refunds customers contracts employees payroll shipments stock "
+    "visits sessions campaigns leads tickets surveys returns budgets forecasts devices plans "
+    "prices suppliers claims audits routes carriers trials cohorts scores"
+)
+STAGES = ("raw", "clean", "daily", "weekly", "monthly", "summary", "history", "latest")
+TERMS = ("rate", "margin", "churn", "lead time", "net value", "active share", "backlog", "yield")
+TAGS = (
+    "gold",
+    "silver",
+    "deprecated",
+    "confidential",
+    "reviewed",
+    "quarterly",
+    "external",
+    "core",
+    "draft",
+    "certified",
+    "retention-2y",
+    "finance",
+)
+SERVICES = (
+    "catalog-sync",
+    "lineage-loader",
+    "docs-writer",
+    "tag-classifier",
+    "nightly-export",
+    "metric-publisher",
+    "owner-sync",
+    "quality-probe",
+    "schema-watch",
+    "term-loader",
+)
+
 
 JOBS = ("analyst", "steward", "engineer", "manager", "admin")
 SHARES = (0.46, 0.15, 0.24, 0.12, 0.03)
@@ -25,7 +110,7 @@ SCHEDULER, AUTOMATION, MONITOR = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Cast:
+class Accounts:
     """Who can act. Rows of every array and of ``senders`` are: people, services, then machinery.
 
     ``senders`` has ``id``, ``email``, ``first_name``, ``last_name``, ``name``; the arrays hold one
@@ -60,7 +145,7 @@ class Cast:
         return ROLES.get(job, "editor" if person % 3 == 0 else "viewer")
 
 
-def build_cast(seed: int, *, people: int, services: int, teams: int, days: int) -> Cast:
+def build_accounts(seed: int, *, people: int, services: int, teams: int, days: int) -> Accounts:
     """Draw everybody; names are made up and every address is on example.org."""
     rng = generator(seed, "cast")
     job = rng.choice(len(JOBS), people, p=SHARES)
@@ -68,7 +153,7 @@ def build_cast(seed: int, *, people: int, services: int, teams: int, days: int) 
     team = rng.permutation(np.arange(people) % teams)
     movers = pick_share(rng, people, 0.03)
     moves = np.where(movers, rng.integers(days // 3, max(days, days // 3 + 1), people), days + 1)
-    return Cast(
+    return Accounts(
         people=people,
         services=services,
         senders=sender_rows(rng, people, services),

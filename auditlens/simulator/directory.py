@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from auditlens.simulator.cast import JOBS
-from auditlens.simulator.scene import Scene
-from auditlens.simulator.seeds import generator, identifiers
+from auditlens.simulator._random import generator, identifiers
+from auditlens.simulator.accounts import JOBS
+from auditlens.simulator.context import Context
 
 __all__ = ["Directory", "build_directory"]
 
@@ -33,55 +33,57 @@ class Directory:
     resources: pl.DataFrame
 
 
-def build_directory(scene: Scene, events: pl.DataFrame, *, marks: bool) -> Directory:
+def build_directory(context: Context, events: pl.DataFrame, *, marks: bool) -> Directory:
     """The workspace as it stands when the log ends."""
-    rng = generator(scene.seed, "directory")
-    things = scene.catalog.things
-    groups, member_of = build_groups(scene, rng)
+    rng = generator(context.seed, "directory")
+    things = context.catalog.things
+    groups, member_of = build_groups(context, rng)
     teams = things.filter(pl.col("pool") == "team").select(
         "id", pl.col("title").str.strip_suffix(" team").alias("name"),
-        pl.Series("type", ["CLOSED" if n % 4 == 0 else "OPEN" for n in range(scene.teams)]),
+        pl.Series("type", ["CLOSED" if n % 4 == 0 else "OPEN" for n in range(context.teams)]),
         pl.lit("simulated team").alias("description"),
         pl.lit(value=False).alias("archived"),
     )  # fmt: skip
     tags = things.filter(pl.col("pool") == "tag").select("id", pl.col("title").alias("name"))
     return Directory(
-        users=build_users(scene, events, member_of),
+        users=build_users(context, events, member_of),
         groups=groups,
         teams=teams,
         tags=tags,
-        resources=build_resources(scene, rng, teams["id"].to_list(), marks=marks),
+        resources=build_resources(context, rng, teams["id"].to_list(), marks=marks),
     )
 
 
-def build_users(scene: Scene, events: pl.DataFrame, groups: pl.Series) -> pl.DataFrame:
-    cast, presence = scene.cast, scene.presence
-    everyone = cast.people + cast.services
+def build_users(context: Context, events: pl.DataFrame, groups: pl.Series) -> pl.DataFrame:
+    accounts, calendar = context.accounts, context.calendar
+    everyone = accounts.people + accounts.services
     logins = events.filter(pl.col("event") == "user_logged_in")
     last = logins.group_by("sender_id").agg(pl.col("created_at").max().alias("last_login"))
     stamp = pl.col("last_login").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").fill_null("None")
-    accounts = cast.senders.head(everyone).select("id", "first_name", "last_name", "email")
-    gone = np.r_[presence.left < presence.days, np.zeros(cast.services, dtype=bool)]
-    roles = [cast.role(person) for person in range(cast.people)] + ["editor"] * cast.services
+    members = accounts.senders.head(everyone).select("id", "first_name", "last_name", "email")
+    gone = np.r_[calendar.left < calendar.days, np.zeros(accounts.services, dtype=bool)]
+    roles = [accounts.role(person) for person in range(accounts.people)] + [
+        "editor"
+    ] * accounts.services
     return (
-        accounts.join(last, left_on="id", right_on="sender_id", how="left", maintain_order="left")
+        members.join(last, left_on="id", right_on="sender_id", how="left", maintain_order="left")
         .with_columns(
             stamp.alias("last_login"),
             pl.Series("role", roles),
             pl.lit("False").alias("pending"),
             pl.Series("disabled", gone),
-            pl.Series("is_service_account", np.arange(everyone) >= cast.people),
+            pl.Series("is_service_account", np.arange(everyone) >= accounts.people),
             groups.alias("user_groups"),
         )
     )  # fmt: skip
 
 
-def build_groups(scene: Scene, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.Series]:
+def build_groups(context: Context, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.Series]:
     """One group a job; the second value is each account's list of group ids."""
-    cast = scene.cast
+    accounts = context.accounts
     ids = identifiers(rng, len(JOBS) + 1)
-    users = cast.senders["id"].to_list()
-    place = [*cast.job.tolist(), *[len(JOBS)] * cast.services]
+    users = accounts.senders["id"].to_list()
+    place = [*accounts.job.tolist(), *[len(JOBS)] * accounts.services]
     members: list[list[str]] = [[] for _ in ids]
     for person, group in enumerate(place):
         members[group].append(users[person])
@@ -94,14 +96,14 @@ def build_groups(scene: Scene, rng: np.random.Generator) -> tuple[pl.DataFrame, 
 
 
 def build_resources(
-    scene: Scene, rng: np.random.Generator, teams: list[str], *, marks: bool
+    context: Context, rng: np.random.Generator, teams: list[str], *, marks: bool
 ) -> pl.DataFrame:
     """Assets, then the containers above them."""
-    cast, catalog = scene.cast, scene.catalog
+    accounts, catalog = context.accounts, context.catalog
     count = catalog.assets
     team = catalog.team[:count]
-    users = cast.senders["id"].to_list()
-    steward = {place: np.flatnonzero(cast.team == place) for place in range(scene.teams)}
+    users = accounts.senders["id"].to_list()
+    steward = {place: np.flatnonzero(accounts.team == place) for place in range(context.teams)}
     owned = rng.random(count) < 0.7
     owners = [
         [users[int(rng.choice(steward[place]))]] if has and len(steward[place]) else []
