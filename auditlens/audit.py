@@ -41,22 +41,22 @@ from auditlens.rules import (
     log_sources,
     rule_roots,
 )
-from auditlens.seals import FOLDER, read_ledger
+from auditlens.seals import SIGNED_FOLDER, read_sign_offs
 from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log
 from auditlens.triage import (
     EXCEPTION_SCHEMA,
     Journal,
-    Lesson,
-    SealedMonth,
+    SignedMonth,
+    Suppression,
     apply_journal,
     exceptions_used,
-    lessons,
     mark_states,
     months_before,
+    name_suppressions,
     read_journal,
     rule_precision,
-    tell_lessons,
+    suppressions,
     with_precision,
 )
 
@@ -95,7 +95,7 @@ class Audit:
     provenance: Mapping[str, str] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
     exceptions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EXCEPTION_SCHEMA))
-    earlier: tuple[SealedMonth, ...] = ()
+    earlier: tuple[SignedMonth, ...] = ()
     directory: Directory | None = None
     scopes: tuple[Scope, ...] = ()
     source: Given | None = field(default=None, repr=False, compare=False)
@@ -147,7 +147,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     seed: int | None = None,
     now: datetime | None = None,
     journal: Journal | Path | str | None = None,
-    earlier: Sequence[SealedMonth] | None = None,
+    earlier: Sequence[SignedMonth] | None = None,
     directory: DirectoryHistory | None = None,
 ) -> Audit:
     """Check one period of a log against rules and model.
@@ -169,13 +169,13 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     rules = rules_of(settings, events, source) if rules is None else rules
     marked = with_marks(events, known, marks_read(rules))
     verdict = judged(rules, marked, period, settings, source)
-    taught, last = lessons(journal, period), known.at(period.end)
+    taught, last = suppressions(journal, period), known.at(period.end)
     unusual = stand_outs(events, period, settings, seed, taught, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
     audit = Audit(
         period=period,
         events=within(events, period),
-        findings=tell_lessons(findings, taught),
+        findings=name_suppressions(findings, taught),
         sender_days=unusual.sender_days,
         resource_days=unusual.resource_days,
         rule_health=verdict.health,
@@ -271,7 +271,7 @@ def stand_outs(
     period: Period,
     settings: Settings,
     seed: int | None,
-    taught: Sequence[Lesson] = (),
+    taught: Sequence[Suppression] = (),
     directory: Directory | None = None,
 ) -> AnomalyOutcome:
     """What the model says, with the seed and budget of the settings and what it was taught."""
@@ -289,7 +289,7 @@ def stand_outs(
     return replace(found, model={**found.model, "notes": notes}) if taught else found
 
 
-def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SealedMonth] = ()) -> Audit:
+def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SignedMonth] = ()) -> Audit:
     """The audit with decisions and exceptions of a journal, and states against signed months."""
     names = {rule.id: rule.name for rule in audit.rules.rules}
     findings = mark_states(apply_journal(audit.findings, journal, rule_names=names), earlier)
@@ -313,17 +313,17 @@ def journal_of(source: Given, settings: Settings, given: Journal | Path | str | 
     return Journal() if path is None else read_journal(path)
 
 
-def signed_before(source: Given, journal: Journal, period: Period) -> tuple[SealedMonth, ...]:
+def signed_before(source: Given, journal: Journal, period: Period) -> tuple[SignedMonth, ...]:
     """The signed months before the period, from the folder beside the journal.
 
     Raises IntegrityError when they are not those that the archive's head covers.
     """
     if journal.path is None:
         return ()
-    folder = journal.path.parent / FOLDER
+    folder = journal.path.parent / SIGNED_FOLDER
     if isinstance(source, Archive) and folder.absolute() == source.signed.absolute():
         source.refuse_uncovered("signed")
-    return months_before(read_ledger(folder), period)
+    return months_before(read_sign_offs(folder), period)
 
 
 def products(events: pl.DataFrame, source: Given) -> tuple[str, ...]:

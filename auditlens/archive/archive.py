@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens import seals
 from auditlens.actions import load_classifier
 from auditlens.archive import table as tables
 from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, quarantine, status_of
@@ -42,8 +41,7 @@ from auditlens.events import EVENT_SCHEMA
 from auditlens.files import lock, refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period
-from auditlens.seals.keys import fingerprint
-from auditlens.seals.signers import Listed
+from auditlens.seals import SIGNED_FOLDER, ListedKey, fingerprint
 from auditlens.settings import beside
 
 __all__ = ["Archive"]
@@ -65,7 +63,7 @@ class Archive:
 
     def __init__(self, path: Path | str, *, signed: Path | str | None = None) -> None:
         self.path = Path(path)
-        self.signed = beside(self.path, seals.FOLDER) if signed is None else Path(signed)
+        self.signed = beside(self.path, SIGNED_FOLDER) if signed is None else Path(signed)
 
     @cached_property
     def table(self) -> Table:
@@ -303,7 +301,7 @@ class Archive:
         self,
         against: str | Sequence[str] | None = None,
         *,
-        allowed: Sequence[Listed] | None = None,
+        allowed: Sequence[ListedKey] | None = None,
     ) -> Verification:
         """Check every byte of log, directory and sign-offs.
 

@@ -26,8 +26,7 @@ from auditlens.archive.manifest import (
 )
 from auditlens.errors import IntegrityError
 from auditlens.files import names, put, read
-from auditlens.seals.keys import fingerprint
-from auditlens.seals.signers import Listed
+from auditlens.seals import ListedKey, fingerprint
 
 __all__ = ["HEAD", "LOG", "Chain", "Link", "Problem", "examine", "extend", "read_chain", "set_head"]
 
@@ -126,7 +125,7 @@ class Chain:
                     found[place] = replace(held, removed=one.sequence, removed_at=one.at)
         return tuple(found)
 
-    def listed_for(self, number: int) -> tuple[Listed, ...]:
+    def listed_for(self, number: int) -> tuple[ListedKey, ...]:
         """The list as it stands for the sign-off with this number.
 
         A key that was removed counts for what the log sealed before.
@@ -144,7 +143,7 @@ class Chain:
                     "nothing shows that the signature was made before"
                 )
             where = f"the archive's log (manifest {one.added}, {one.added_at:%Y-%m-%d})"
-            found.append(Listed(one.name, one.fingerprint, where, ended=why))
+            found.append(ListedKey(one.name, one.fingerprint, where, ended=why))
         return tuple(found)
 
     @property

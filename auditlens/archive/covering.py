@@ -21,7 +21,7 @@ from auditlens.archive.snapshots import Sealed, examine_snapshots, keep
 from auditlens.errors import IntegrityError
 from auditlens.files import lock, make_folder, names, remove, sweep
 from auditlens.pages import Listing
-from auditlens.seals import Ledger, examine_ledger
+from auditlens.seals import SignOffChain, examine_sign_offs
 
 __all__ = [
     "Beside",
@@ -43,7 +43,7 @@ class Beside:
 
     directory: Mapping[int, tuple[str, str]]
     signed: Mapping[int, tuple[str, str]]
-    ledger: Ledger
+    sign_offs: SignOffChain
     problems: tuple[Problem, ...]
 
     @property
@@ -63,16 +63,16 @@ def head_of(chain: Mapping[int, tuple[str, str]]) -> ChainHead:
 def look_beside(folder: Path, signed: Path, chain: Chain) -> Beside:
     """Read the chains beside the log of the archive ``folder``; damage is returned."""
     held, wrong = examine_snapshots(folder)
-    ledger, faults = examine_ledger(folder_of(folder, signed, chain))
-    place = relative(ledger.folder, folder)
+    sign_offs, faults = examine_sign_offs(folder_of(folder, signed, chain))
+    place = relative(sign_offs.folder, folder)
     problems = (
         *wrong,
         *(Problem(f"{place}/{one.file}".rstrip("/"), "", one.text) for one in faults),
     )
     return Beside(
         directory=numbered(held),
-        signed={one.number: (f"{place}/{one.path.name}", one.hash) for one in ledger.seals},
-        ledger=ledger,
+        signed={one.number: (f"{place}/{one.path.name}", one.hash) for one in sign_offs.seals},
+        sign_offs=sign_offs,
         problems=problems,
     )
 

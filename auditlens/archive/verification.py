@@ -20,8 +20,7 @@ from auditlens.archive.table import Table
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import LOCK, names, odd, read
-from auditlens.seals.ledger import seal_faults
-from auditlens.seals.signers import Listed, signers_of
+from auditlens.seals import ListedKey, seal_faults, signers_of
 
 __all__ = ["Verification", "verify"]
 
@@ -64,7 +63,7 @@ def verify(
     folder: Path,
     signed: Path,
     against: Sequence[str] = (),
-    allowed: Sequence[Listed] | None = None,
+    allowed: Sequence[ListedKey] | None = None,
 ) -> Verification:
     """Check chains, segments, records and table; ``against`` are heads noted earlier (hex).
 
@@ -80,7 +79,7 @@ def verify(
 
 
 def verify_once(
-    folder: Path, signed: Path, against: Sequence[str], allowed: Sequence[Listed] | None
+    folder: Path, signed: Path, against: Sequence[str], allowed: Sequence[ListedKey] | None
 ) -> Verification:
     # A run may seal while this looks: what the listing shows beyond the chain is no fault.
     listing = names(folder / segment.FOLDER)
@@ -119,7 +118,7 @@ def verify_once(
         chain.head if chain.links else None,
         tuple(leftovers),
         snapshots=len(beside.directory),
-        signed=len(beside.ledger.seals),
+        signed=len(beside.sign_offs.seals),
         covers_from=first.sequence if first else None,
         notes=(*notes, *cover_notes(chain, beside)),
         sign_offs=tuple(told),
@@ -171,7 +170,7 @@ def cover_notes(chain: Chain, beside: Beside) -> Iterator[str]:
 def sign_off_problems(
     folder: Path,
     beside: Beside,
-    lists: tuple[Chain, Sequence[Listed] | None],
+    lists: tuple[Chain, Sequence[ListedKey] | None],
     unchecked: list[str],
     told: list[str],
 ) -> Iterator[Problem]:
@@ -185,9 +184,9 @@ def sign_off_problems(
         if not problem.file.startswith(directory):
             yield problem
     chain, allowed = lists
-    yield from lock_problems(folder, relative(beside.ledger.folder / LOCK, folder))
-    place = relative(beside.ledger.folder, folder)
-    for seal in beside.ledger.seals:
+    yield from lock_problems(folder, relative(beside.sign_offs.folder / LOCK, folder))
+    place = relative(beside.sign_offs.folder, folder)
+    for seal in beside.sign_offs.seals:
         missed: list[str] = []
         faults = list(seal_faults(seal, missed))
         unchecked.extend(missed)

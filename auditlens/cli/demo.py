@@ -36,8 +36,8 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
     from auditlens.cli.check import print_findings
     from auditlens.cli.terminal import note, progress
     from auditlens.provenance import run_time
+    from auditlens.review import ReportOptions, write_report
     from auditlens.rules import roots_read
-    from auditlens.signoff.making import Making, write_report
     from auditlens.simulator import demo_workspace, serve
     from auditlens.sources import SecodaSource
 
@@ -58,7 +58,9 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
 
         audit = run_audit(archive, period=Period.parse("last", today=today))
         say("writing the report")
-        write_report(audit, out / "report", Making(), roots_read(audit.rules, audit.settings))
+        write_report(
+            audit, out / "report", ReportOptions(), roots_read(audit.rules, audit.settings)
+        )
     print_findings(audit)
     note(f"\n{outcome.new:,} simulated events pulled; {outcome.outcome}.", quiet=quiet)
     click.echo(f"Report: {out / 'report' / 'report.html'}")

@@ -19,9 +19,9 @@ from auditlens.cli.options import (
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
+    from auditlens.review import ExceptionTrial
     from auditlens.rules import RuleSet
     from auditlens.settings import Settings
-    from auditlens.signoff.backtest import Trial
     from auditlens.triage import Journal
 
 __all__ = ["exceptions"]
@@ -282,8 +282,8 @@ def journal_of(settings: Settings) -> Journal:
 
 def sound(entry: Mapping[str, str], path: Path) -> None:
     """Refuse an entry that the journal would not take, before any month is run."""
-    from auditlens.triage.append import check as check_line
-    from auditlens.triage.append import entry_line
+    from auditlens.triage import check_entry as check_line
+    from auditlens.triage import entry_line
 
     check_line(entry_line(entry), path)
 
@@ -294,12 +294,11 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
 
     from auditlens.findings import FINDING_SCHEMA
     from auditlens.provenance import run_time
-    from auditlens.seals import FOLDER, read_ledger
-    from auditlens.triage import exceptions_used, unmatched
-    from auditlens.triage.signed import sealed_findings
+    from auditlens.seals import SIGNED_FOLDER, read_sign_offs
+    from auditlens.triage import exceptions_used, signed_findings, unmatched
 
-    ledger = read_ledger(settings.journal_path.parent / FOLDER)
-    frames = [sealed_findings(seal) for seal in ledger.standing]
+    sign_offs = read_sign_offs(settings.journal_path.parent / SIGNED_FOLDER)
+    frames = [signed_findings(seal) for seal in sign_offs.standing]
     found = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *frames])
     used = exceptions_used(found, journal, today=run_time().date())
     names: dict[str, str] = {}
@@ -316,24 +315,29 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
 def try_on(
     settings: Settings, rules_path: Path | None, match: Mapping[str, str], months: int,
     now: datetime,
-) -> list[Trial]:  # fmt: skip
+) -> list[ExceptionTrial]:  # fmt: skip
     """Run the trial month by month and print each as it comes."""
     from auditlens.cli.terminal import visible
-    from auditlens.seals import FOLDER, read_ledger
-    from auditlens.signoff.backtest import past_months, try_exception
-    from auditlens.triage.apply import unmatched
-    from auditlens.triage.entry import FindingException
+    from auditlens.review import past_months, try_exception
+    from auditlens.seals import SIGNED_FOLDER, read_sign_offs
+    from auditlens.triage import FindingException, unmatched
 
     archive = opened(settings)
     rules = loaded(settings, rules_path)
     asked = FindingException("X-new", match, "", "", "", now, now.date())
     for _, told in unmatched([asked], {rule.id: rule.name for rule in rules.rules}):
         raise UsageError(told[0].upper() + told[1:], fix="'auditlens rules list' has their names")
-    ledger = read_ledger(settings.journal_path.parent / FOLDER)
+    sign_offs = read_sign_offs(settings.journal_path.parent / SIGNED_FOLDER)
     trials = []
     for period in past_months(archive, settings, months, now):
         trial = try_exception(
-            match, period, archive=archive, ledger=ledger, rules=rules, settings=settings, now=now
+            match,
+            period,
+            archive=archive,
+            sign_offs=sign_offs,
+            rules=rules,
+            settings=settings,
+            now=now,
         )
         trials.append(trial)
         click.echo(
@@ -348,7 +352,7 @@ def try_on(
     return trials
 
 
-def refuse_everything(trials: list[Trial]) -> None:
+def refuse_everything(trials: list[ExceptionTrial]) -> None:
     """Refuse an exception that would have left nothing of months with many kinds of findings."""
     told = [trial for trial in trials if trial.findings]
     everything = all(trial.hidden.height == trial.findings for trial in told)

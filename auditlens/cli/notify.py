@@ -89,7 +89,7 @@ def tested(settings: Settings) -> list[Sent]:
 def sent(settings: Settings, *, at_once: bool) -> list[Sent]:
     from auditlens.notify import Outbox, SendOptions, send_waiting
     from auditlens.provenance import run_time
-    from auditlens.report.folder import MANIFEST
+    from auditlens.report import MANIFEST
 
     folder = settings.outbox_path
     if not folder.is_dir():

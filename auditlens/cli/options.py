@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from auditlens.archive import Archive
     from auditlens.audit import Audit
     from auditlens.period import Period
+    from auditlens.review import ReportOptions
     from auditlens.rules import RuleSet
-    from auditlens.signoff.making import Making
     from auditlens.sources import Log
 
 __all__ = [
@@ -28,9 +28,9 @@ __all__ = [
     "audit_options",
     "json_option",
     "make_audit",
-    "making_of",
     "quiet_option",
     "report_options",
+    "report_options_of",
     "settings_of",
     "skip_broken_option",
 ]
@@ -76,7 +76,7 @@ def audit_options(command: COMMAND) -> COMMAND:
 
 
 def report_options(command: COMMAND) -> COMMAND:
-    """Add the options that say what a report is like; ``making_of`` reads them."""
+    """Add the options that say what a report is like; ``report_options_of`` reads them."""
     for option in reversed(
         (
             click.option("--edition", type=click.Choice(("full", "brief")), default="full",
@@ -97,14 +97,14 @@ def report_options(command: COMMAND) -> COMMAND:
     return command
 
 
-def making_of(options: dict[str, Any]) -> Making:
+def report_options_of(options: dict[str, Any]) -> ReportOptions:
     """Take the options of ``report_options`` out of ``options``."""
-    from auditlens.signoff.making import Making
+    from auditlens.review import ReportOptions
 
     taken = {name: options.pop(name) for name in ("edition", "identity", "also", "max_rows",
                                                   "purpose", "recipients")}  # fmt: skip
     last_day = options.pop("delete_by")
-    return Making(**taken, delete_by=last_day.date().isoformat() if last_day else "")
+    return ReportOptions(**taken, delete_by=last_day.date().isoformat() if last_day else "")
 
 
 SERVER = ("api_url", "key_file", "key_command")
@@ -132,14 +132,14 @@ def settings_of(*, needs: Collection[str] = (), **given: Any) -> Settings:
 def opened(settings: Settings, *, must_exist: bool = True) -> Archive:
     """Open the archive the settings name. Raises UsageError when there is none."""
     from auditlens.archive import Archive
-    from auditlens.seals import FOLDER
+    from auditlens.seals import SIGNED_FOLDER
 
     if must_exist and not settings.archive.is_dir():
         raise UsageError(
             f"There is no archive at {settings.archive}",
             fix="Run 'auditlens sync' first, or name log files to read",
         )
-    return Archive(settings.archive, signed=settings.journal_path.parent / FOLDER)
+    return Archive(settings.archive, signed=settings.journal_path.parent / SIGNED_FOLDER)
 
 
 def log_of(files: tuple[Path, ...], profile: str, settings: Settings) -> Archive | Log:

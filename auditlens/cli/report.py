@@ -13,9 +13,9 @@ from auditlens.cli.options import (
     exit_code,
     json_option,
     make_audit,
-    making_of,
     quiet_option,
     report_options,
+    report_options_of,
 )
 
 __all__ = ["report"]
@@ -46,15 +46,15 @@ def report(
 ) -> None:  # fmt: skip
     """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
     from auditlens.cli.terminal import print_json
-    from auditlens.report.own_templates import read_templates
+    from auditlens.report import read_templates
+    from auditlens.review import write_report
     from auditlens.rules import roots_read
-    from auditlens.signoff.making import write_report
 
     own = read_templates(templates) if templates else None
-    making = making_of(options)
+    wanted = report_options_of(options)
     audit = make_audit(**options)
     roots = roots_read(audit.rules, audit.settings, options["rules_path"])
-    written = write_report(audit, out, making, roots, own, replace_other=replace)
+    written = write_report(audit, out, wanted, roots, own, replace_other=replace)
     paths = [out / path.name for path in written]
     if as_json:
         told = {"findings": audit.findings.height, "outcome": audit.coverage.outcome}

@@ -8,22 +8,22 @@ import click
 
 if TYPE_CHECKING:
     from auditlens.audit import Audit
-    from auditlens.triage import SealedMonth
+    from auditlens.triage import SignedMonth
 
 __all__ = ["print_hints", "print_review", "signed_now"]
 
 SHOWN = 5
 
 
-def signed_now(audit: Audit) -> SealedMonth | None:
+def signed_now(audit: Audit) -> SignedMonth | None:
     """What was signed of this very period, if it was."""
-    from auditlens.seals import FOLDER, read_ledger
-    from auditlens.triage.signed import month_of
+    from auditlens.seals import SIGNED_FOLDER, read_sign_offs
+    from auditlens.triage import signed_month
 
     if audit.journal.path is None:
         return None
-    seals = read_ledger(audit.journal.path.parent / FOLDER).of(audit.period.label)
-    return month_of(seals[-1]) if seals else None
+    seals = read_sign_offs(audit.journal.path.parent / SIGNED_FOLDER).of(audit.period.label)
+    return signed_month(seals[-1]) if seals else None
 
 
 def print_review(audit: Audit) -> None:

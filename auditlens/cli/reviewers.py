@@ -44,7 +44,7 @@ def add(
 ) -> None:
     """List a reviewer's key."""
     from auditlens.provenance import run_time
-    from auditlens.seals.keys import SshKey, public_line
+    from auditlens.seals import SshKey, public_line
 
     if (key_file is None) == (ssh_key is None):
         raise UsageError("One key is listed at a time", fix="Give --key FILE or --ssh FILE")

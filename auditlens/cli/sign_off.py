@@ -12,16 +12,16 @@ from auditlens.cli.options import (
     audit_options,
     json_option,
     make_audit,
-    making_of,
     quiet_option,
     report_options,
+    report_options_of,
     settings_of,
 )
 from auditlens.errors import UsageError
 from auditlens.settings import LEVELS
 
 if TYPE_CHECKING:
-    from auditlens.seals.keys import Ed25519Key, SshKey
+    from auditlens.seals import Ed25519Key, SshKey
 
 __all__ = ["sign_off"]
 
@@ -81,10 +81,10 @@ def sign_off(
     """
     from auditlens.archive import Archive
     from auditlens.cli.terminal import print_json
+    from auditlens.review import STATEMENT, SignOffOptions
+    from auditlens.review import sign_off as sign
     from auditlens.rules import roots_read
     from auditlens.seals import signers_of
-    from auditlens.signoff.sign import STATEMENT, Terms
-    from auditlens.signoff.sign import sign_off as sign
 
     settings = settings_of()
     reviewer = reviewer or settings.reviewer
@@ -94,7 +94,7 @@ def sign_off(
         raise UsageError(
             "Only a period of an archive can be signed", fix="Leave the files out, use --archive"
         )
-    making = making_of(options)
+    wanted = report_options_of(options)
     keys = keys_of(key_file, ssh_key)
     for key in keys:
         key.public()
@@ -102,7 +102,7 @@ def sign_off(
     roots = roots_read(audit.rules, audit.settings, options["rules_path"])
     seal = sign(
         audit, roots, out,
-        Terms(reviewer, statement or STATEMENT, level, despite, amend, making, keys),
+        SignOffOptions(reviewer, statement or STATEMENT, level, despite, amend, wanted, keys),
     )  # fmt: skip
     chain = audit.source.chain() if isinstance(audit.source, Archive) else None
     covered = chain and chain.covers and chain.covers.signed.hash == seal.hash
@@ -125,7 +125,7 @@ def sign_off(
 
 
 def keys_of(key_file: Path | None, ssh_key: Path | None) -> list[Ed25519Key | SshKey]:
-    from auditlens.seals.keys import Ed25519Key, SshKey
+    from auditlens.seals import Ed25519Key, SshKey
 
     keys: list[Ed25519Key | SshKey] = []
     if key_file:

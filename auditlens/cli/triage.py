@@ -201,9 +201,9 @@ def walk(audit: Audit, path: Path, reviewer: str) -> None:
 
 def can_mute(finding: dict[str, Any]) -> bool:
     """Whether a decision can teach the model: it must be about a sender's anomaly."""
-    from auditlens.triage.entry import TAUGHT
+    from auditlens.triage import SUPPRESSIBLE
 
-    return finding["rule_id"] in TAUGHT and bool(finding["subject_id"])
+    return finding["rule_id"] in SUPPRESSIBLE and bool(finding["subject_id"])
 
 
 def in_ninety_days() -> str:
@@ -234,8 +234,7 @@ def show(audit: Audit, finding: dict[str, Any], journal: Journal) -> None:
     """One finding: reasons, evidence, and what was decided about its like before."""
     from auditlens.cli.explain import evidence, tell
     from auditlens.cli.terminal import moment, visible
-    from auditlens.triage import decision_words
-    from auditlens.triage.similar import similar_findings
+    from auditlens.triage import decision_words, similar_findings
 
     tell(finding, evidence(audit, finding)[:10])
     history = journal.history(finding["finding_id"])

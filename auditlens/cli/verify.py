@@ -19,9 +19,9 @@ from auditlens.cli.options import (
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
-    from auditlens.seals import Listed
+    from auditlens.review import ReportVerification
+    from auditlens.seals import ListedKey
     from auditlens.settings import Settings
-    from auditlens.signoff.verify import Judgement
 
 __all__ = ["verify"]
 
@@ -130,10 +130,9 @@ def judge(
     import dataclasses
 
     from auditlens.cli.terminal import print_json, progress, visible
-    from auditlens.signoff.reperform import Originals
-    from auditlens.signoff.verify import verify_report
+    from auditlens.review import LocalInputs, verify_report
 
-    originals = Originals(settings, settings.journal_path, rules_path)
+    originals = LocalInputs(settings, settings.journal_path, rules_path)
     with progress("doing the report again", quiet=quiet):
         source = log_of(files, "auto", settings)
         found = verify_report(
@@ -162,7 +161,7 @@ def judge(
     return code
 
 
-def allowed_of(settings: Settings) -> tuple[Listed, ...] | None:
+def allowed_of(settings: Settings) -> tuple[ListedKey, ...] | None:
     """The verifier's own list of who may sign with which key, if there is one."""
     from auditlens.seals import read_allowed
     from auditlens.settings import require_trusted
@@ -171,7 +170,7 @@ def allowed_of(settings: Settings) -> tuple[Listed, ...] | None:
     return read_allowed(settings.allowed_signers) if settings.allowed_signers else None
 
 
-def made_elsewhere(found: Judgement) -> str:
+def made_elsewhere(found: ReportVerification) -> str:
     """What holds of a report that another version made."""
     from auditlens.cli.terminal import visible
 

@@ -32,12 +32,11 @@ from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period, zone
 from auditlens.population import draw_population
 from auditlens.provenance import run_time
-from auditlens.report.folder import MANIFEST, write_folder
+from auditlens.report import MANIFEST, write_folder
+from auditlens.review import ReportOptions, make_record, report_files
 from auditlens.rules import roots_read
-from auditlens.seals import FOLDER
+from auditlens.seals import SIGNED_FOLDER
 from auditlens.settings import Settings, require_trusted
-from auditlens.signoff.making import Making, files_of
-from auditlens.signoff.record import make_record
 from auditlens.triage import read_journal
 
 INCOMPLETE_WAIT = timedelta(days=7)
@@ -75,7 +74,9 @@ class Job:
 
     @cached_property
     def archive(self) -> Archive:
-        return Archive(self.settings.archive, signed=self.settings.journal_path.parent / FOLDER)
+        return Archive(
+            self.settings.archive, signed=self.settings.journal_path.parent / SIGNED_FOLDER
+        )
 
     @property
     def store(self) -> ReportStore:
@@ -85,10 +86,10 @@ class Job:
     def outbox(self) -> Outbox:
         return Outbox(self.settings.outbox_path)
 
-    def options(self, amendment: int = 0) -> Making:
+    def options(self, amendment: int = 0) -> ReportOptions:
         """How the settings want a report made."""
         held = self.settings
-        return Making(identity=held.identity, also=held.also, amendment=amendment)
+        return ReportOptions(identity=held.identity, also=held.also, amendment=amendment)
 
     def go_on(self) -> None:
         """Raise Interrupted when the run was asked to stop."""
@@ -286,12 +287,14 @@ def audit_month(job: Job, month: Period) -> Audit:
     return run_audit(job.archive, period=month, settings=job.settings, now=job.now())
 
 
-def draft_files(job: Job, audit: Audit, options: Making) -> dict[str, bytes]:
+def draft_files(job: Job, audit: Audit, options: ReportOptions) -> dict[str, bytes]:
     roots = roots_read(audit.rules, job.settings)
-    return files_of(audit, options, make_record(audit, options, roots))
+    return report_files(audit, options, make_record(audit, options, roots))
 
 
-def write(job: Job, run: LastRun, audit: Audit, options: Making, files: dict[str, bytes]) -> None:
+def write(
+    job: Job, run: LastRun, audit: Audit, options: ReportOptions, files: dict[str, bytes]
+) -> None:
     """Put one report into the store, where nothing stands yet, and note what it means."""
     folder = job.store.path_of(audit.period.label, options.amendment)
     if folder.exists() and any(folder.iterdir()):

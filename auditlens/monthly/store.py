@@ -15,8 +15,8 @@ import polars as pl
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.files import make_folder, read, sweep
-from auditlens.report.folder import MANIFEST
-from auditlens.signoff.folder import open_folder
+from auditlens.report import MANIFEST
+from auditlens.review import open_folder
 
 NAME = re.compile(r"(\d{4}-\d{2})(?:\.a([1-9]\d*))?", re.ASCII)
 UNFINISHED = re.compile(r"\.\d{4}-\d{2}(\.a\d+)?-.+", re.ASCII)

@@ -1,251 +1,62 @@
-"""The report: what an audit found, and how complete it is, as files a third party can check.
+"""The report: what an audit found, and how complete it is, as files a third party can check."""
 
-The main path is ``facts`` (the audit, veiled) → ``build`` (content: frozen plain data) → ``page``
-and ``exports`` → ``folder``. Nothing but ``page`` knows HTML.
-"""
+from auditlens.report.completeness import EVIDENCE_NAMES
+from auditlens.report.exports import as_json, as_ndjson, refuse_fetch
+from auditlens.report.folder import FORMAT, MANIFEST, manifest_bytes, write_folder
+from auditlens.report.frameworks import (
+    STATUSES,
+    ClauseRule,
+    clause_status,
+    decided_by,
+    load_pack,
+    pack_names,
+)
+from auditlens.report.inputs import review_of
+from auditlens.report.model import (
+    Disposition,
+    ExceptionEntry,
+    PreviousPeriod,
+    Resolved,
+    Review,
+    Signature,
+    schema_text,
+)
+from auditlens.report.page import read_templates
+from auditlens.report.redact import pseudonyms
+from auditlens.report.report import MAX_ROWS, PDF_ROWS, Report, archive_heads
+from auditlens.report.text import json_plain, json_text, mixed_scripts, spreadsheet_cell
 
-from __future__ import annotations
-
-import html
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from auditlens.canonical import sha256_hex
-from auditlens.errors import UsageError
-from auditlens.report.content import Content
-from auditlens.report.review import Review
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from auditlens.audit import Audit
-    from auditlens.report.facts import Facts
-    from auditlens.rules import Samples
-
-__all__ = ["Report", "Review"]
-
-EDITIONS = ("brief", "full")
-MAX_ROWS = 1_000
-PDF_ROWS = 50
-FORMS = {
-    "ndjson": "findings.ndjson",
-    "ocsf": "findings.ocsf.ndjson",
-    "oscal": "assessment-results.oscal.json",
-    "pdf": "report.pdf",
-}
-"""Further forms of the report and the file each is written to."""
-KEY_VARIABLE = "AUDITLENS_IDENTITY_KEY"
-
-
-class Report:
-    """The report of one audit.
-
-    ``edition`` is ``full`` or ``brief``. ``identity`` is ``full``, ``pseudonymous`` (keyed labels;
-    the key comes from ``key`` or from AUDITLENS_IDENTITY_KEY) or ``aggregate``. ``review`` holds
-    dispositions, exceptions and signatures. ``max_rows`` caps the findings a page shows; every
-    file holds all of them. ``templates`` is a folder of your own templates (or their texts by
-    name), which run in a sandbox. ``samples`` counts the tests of each rule by name; by default
-    the files beside the rules are counted. Raises UsageError for an unknown edition or mode, or a
-    folder that is not there.
-    """
-
-    def __init__(
-        self,
-        audit: Audit,
-        *,
-        edition: str = "full",
-        identity: str = "full",
-        key: bytes | None = None,
-        review: Review | None = None,
-        max_rows: int = MAX_ROWS,
-        templates: str | os.PathLike[str] | Mapping[str, str] | None = None,
-        samples: Mapping[str, Samples] | None = None,
-    ) -> None:
-        if edition not in EDITIONS:
-            raise UsageError(
-                f"No edition is called {edition!r}", fix=f"Use {' or '.join(EDITIONS)}"
-            )
-        self.audit = audit
-        self.edition = edition
-        self.identity = identity
-        self.review = review or Review()
-        self.max_rows = max_rows
-        self.templates = templates_of(templates)
-        self.samples = samples
-        self.key = key or os.environ.get(KEY_VARIABLE, "").encode() or None
-        self.facts  # noqa: B018 - an impossible combination is told at once
-
-    def __repr__(self) -> str:
-        return (
-            f"Report({self.audit.period.label}, {self.edition} edition, "
-            f"{self.audit.findings.height:,} findings)"
-        )
-
-    @cached_property
-    def facts(self) -> Facts:
-        """The audit as this report may tell it."""
-        from auditlens.report.facts import facts_of
-
-        return facts_of(
-            self.audit,
-            edition=self.edition,
-            identity=self.identity,
-            review=self.review,
-            key=self.key,
-            samples=self.samples,
-        )
-
-    def content(self) -> Content:
-        """Everything the report says, as frozen plain data."""
-        return self.built
-
-    @cached_property
-    def built(self) -> Content:
-        from auditlens.report.build import build_content
-
-        return build_content(self.facts, limit=self.max_rows, hashes=self.hashes)
-
-    @cached_property
-    def hashes(self) -> Mapping[str, str]:
-        """SHA-256 of the data files that the page cites."""
-        files = {"findings.csv": self.csv, "findings.parquet": self.parquet}
-        return {name: sha256_hex(data) for name, data in files.items()}
-
-    @cached_property
-    def csv(self) -> bytes:
-        from auditlens.report.exports import as_csv
-
-        return as_csv(self.facts.findings)
-
-    @cached_property
-    def parquet(self) -> bytes:
-        from auditlens.report.exports import as_parquet
-
-        return as_parquet(self.facts.findings)
-
-    def identities(self) -> pl.DataFrame:
-        """Who stands behind each pseudonym: ``label``, ``id``, ``name``, ``email``.
-
-        For the keeper of the key alone: no file of the report holds it. Raises UsageError
-        unless the report is pseudonymous.
-        """
-        from auditlens.report.identity import identities
-
-        if self.identity != "pseudonymous" or self.key is None:
-            raise UsageError(
-                f"A report with {self.identity} identities has no pseudonyms",
-                fix='Ask a report made with identity="pseudonymous"',
-            )
-        return identities(self.audit.events, self.audit.findings, self.key)
-
-    def html(self) -> str:
-        """The page: one self-contained file that loads nothing."""
-        from auditlens.report.page import render_page
-
-        return render_page(self.built, own=self.templates)
-
-    def pdf(self) -> bytes:
-        """The brief edition as a tagged PDF with the report's JSON attached.
-
-        Lists at most ``PDF_ROWS`` findings and says so. Raises UsageError without WeasyPrint.
-        """
-        from auditlens.report.build import build_content
-        from auditlens.report.exports import as_json
-        from auditlens.report.page import render_page
-        from auditlens.report.pdf import as_pdf
-
-        brief = build_content(
-            replace(self.facts, edition="brief"),
-            limit=min(PDF_ROWS, self.max_rows),
-            hashes=self.hashes,
-        )
-        page = render_page(brief, on_paper=True)
-        return as_pdf(page, as_json(self.built), "findings.json", self.facts.run_at)
-
-    def write(
-        self, folder: str | os.PathLike[str], *, also: Sequence[str] = (), replace: bool = False
-    ) -> tuple[Path, ...]:
-        """Write the report's files into ``folder`` in one step and return their paths.
-
-        Args:
-            folder: Absent, empty, or a draft of the same period and archive.
-            also: Further forms: ``ndjson``, ``ocsf``, ``oscal``, ``pdf``.
-            replace: Whether a draft of another period or archive is replaced too.
-
-        Raises:
-            UsageError: The folder holds something else or cannot be written.
-        """
-        from auditlens.report.folder import write_folder
-
-        return write_folder(
-            Path(folder), self.files(also), replace=replace, heads=lambda: heads_of(self.audit)
-        )
-
-    def files(self, also: Sequence[str] = ()) -> Mapping[str, bytes]:
-        """Every file of the report by name, the manifest last."""
-        from auditlens.report.collection import COLLECTION_FILE, collection
-        from auditlens.report.exports import as_json, as_ndjson, as_ocsf, as_oscal
-        from auditlens.report.folder import MANIFEST, manifest
-        from auditlens.report.tables import table_files
-
-        if unknown := sorted(set(also) - set(FORMS)):
-            raise UsageError(f"No form is called {unknown[0]!r}", fix=f"Use {', '.join(FORMS)}")
-        files = {
-            "report.html": self.html().encode(),
-            "findings.json": as_json(self.built),
-            "findings.csv": self.csv,
-            "findings.parquet": self.parquet,
-            **table_files(self.built),
-            COLLECTION_FILE: as_json(collection(self.facts)),
-        }
-        makers: dict[str, Callable[[], bytes]] = {
-            "ndjson": lambda: as_ndjson(self.facts.findings),
-            "ocsf": lambda: as_ocsf(self.built),
-            "oscal": lambda: as_oscal(self.built),
-            "pdf": self.pdf,
-        }
-        for form, name in FORMS.items():
-            if form in also:
-                files[name] = makers[form]()
-        cover = self.built.cover
-        about: dict[str, str | int] = {
-            "run_id": cover.run_id,
-            "period": cover.period.label,
-            "input_digest": cover.input_digest,
-            "rules_digest": cover.rules_digest,
-            "status": cover.status,
-            "amendment": cover.amendment,
-            "archive_head": self.facts.coverage.head or "",
-        }
-        return {**files, MANIFEST: manifest(files, about)}
-
-    def _repr_html_(self) -> str:
-        page = html.escape(self.html(), quote=True)
-        return (
-            '<iframe sandbox title="AuditLens report" width="100%" height="720" '
-            f'srcdoc="{page}"></iframe>'
-        )
-
-
-def heads_of(audit: Audit) -> frozenset[str]:
-    """Every head that the archive of an audit has had; none of files and frames."""
-    from auditlens.archive import Archive
-
-    if not isinstance(audit.source, Archive):
-        return frozenset()
-    return frozenset(link.hash for link in audit.source.chain().links)
-
-
-def templates_of(given: str | os.PathLike[str] | Mapping[str, str] | None) -> Mapping[str, str]:
-    """The texts of the user's templates by name; empty for none."""
-    if given is None:
-        return {}
-    if isinstance(given, Mapping):
-        return given
-    from auditlens.report.own_templates import read_templates
-
-    return read_templates(Path(given))
+__all__ = [
+    "EVIDENCE_NAMES",
+    "FORMAT",
+    "MANIFEST",
+    "MAX_ROWS",
+    "PDF_ROWS",
+    "STATUSES",
+    "ClauseRule",
+    "Disposition",
+    "ExceptionEntry",
+    "PreviousPeriod",
+    "Report",
+    "Resolved",
+    "Review",
+    "Signature",
+    "archive_heads",
+    "as_json",
+    "as_ndjson",
+    "clause_status",
+    "decided_by",
+    "json_plain",
+    "json_text",
+    "load_pack",
+    "manifest_bytes",
+    "mixed_scripts",
+    "pack_names",
+    "pseudonyms",
+    "read_templates",
+    "refuse_fetch",
+    "review_of",
+    "schema_text",
+    "spreadsheet_cell",
+    "write_folder",
+]

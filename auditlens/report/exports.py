@@ -1,19 +1,27 @@
-"""The findings as files: JSON, NDJSON, CSV, Parquet. Rows in, rows out, in every one."""
+"""The report as files for other programs: CSV, Parquet, JSON, NDJSON, OCSF, OSCAL, PDF."""
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
 import io
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
-from auditlens.report.collection import Collection
-from auditlens.report.content import Content
-from auditlens.report.ocsf import ocsf_events
-from auditlens.report.oscal import oscal_results
+from auditlens.canonical import sha256_hex
+from auditlens.errors import UsageError
+from auditlens.report.completeness import Collection
+from auditlens.report.findings import RULES_FILE
+from auditlens.report.frameworks import NOT_ASSESSED
+from auditlens.report.model import Clause, Content, Evidence, FindingRow, Framework, Reason, RuleRow
 from auditlens.report.text import json_text, spreadsheet_cell
-
-__all__ = ["as_csv", "as_json", "as_ndjson", "as_ocsf", "as_oscal", "as_parquet"]
 
 
 def as_json(content: Content | Collection) -> bytes:
@@ -66,3 +74,389 @@ def as_parquet(findings: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     findings.write_parquet(buffer, compression="zstd", statistics=False)
     return buffer.getvalue()
+
+
+CONTROLS_FILE = "controls.csv"
+"""The file that has every clause whole."""
+
+
+def table_files(content: Content) -> dict[str, bytes]:
+    """The two files by name."""
+    return table_bytes(content.rules, content.frameworks)
+
+
+def table_hashes(rules: Sequence[RuleRow], frameworks: Sequence[Framework]) -> dict[str, str]:
+    """SHA-256 of the two files by name."""
+    made = table_bytes(rules, frameworks)
+    return {name: sha256_hex(data) for name, data in made.items()}
+
+
+def table_bytes(rules: Sequence[RuleRow], frameworks: Sequence[Framework]) -> dict[str, bytes]:
+    return {
+        RULES_FILE: as_table(columns_of(RuleRow), map(row_cells, rules)),
+        CONTROLS_FILE: as_table(
+            ["id", "framework", "name", *columns_of(Clause)],
+            (
+                # A spreadsheet takes the clause 8.10 alone for a number.
+                [
+                    f"{table.framework}:{clause.clause}",
+                    table.framework,
+                    table.name,
+                    *row_cells(clause),
+                ]
+                for table in frameworks
+                for clause in table.clauses
+            ),
+        ),
+    }
+
+
+def columns_of(kind: Any) -> list[str]:
+    return [one.name for one in fields(kind)]
+
+
+def row_cells(row: Any) -> Iterator[Any]:
+    """The values of a row; lists are joined by spaces."""
+    for one in fields(row):
+        value = getattr(row, one.name)
+        yield " ".join(value) if isinstance(value, tuple) else value
+
+
+def as_table(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """CSV in which no text runs as a formula."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(spreadsheet_cell(one) if isinstance(one, str) else one for one in row)
+    return buffer.getvalue().encode()
+
+
+FAMILY = uuid.UUID("6f9c1f58-6a0b-5a5e-9c5f-3f1d6f0f6a11")
+
+
+def stable_id(content: Content, *parts: str) -> str:
+    """UUID version 5 of the run and ``parts``; the run is named by its input's hash."""
+    run = uuid.uuid5(FAMILY, f"{content.cover.input_digest}/{content.cover.run_id}")
+    return str(uuid.uuid5(run, "/".join(parts)))
+
+
+OCSF_VERSION = "1.8.0"
+SEVERITY = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
+RULE, LEARNING = {"type": "Rule", "type_id": 1}, {"type": "Learning (ML/DL)", "type_id": 4}
+NEW, IN_PROGRESS, SUPPRESSED, RESOLVED = (
+    {"status_id": 1, "status": "New"},
+    {"status_id": 2, "status": "In Progress"},
+    {"status_id": 3, "status": "Suppressed"},
+    {"status_id": 4, "status": "Resolved"},
+)
+CLAUSE_STATUS = {
+    "supported": (1, 1),
+    "supported with exceptions": (2, 2),
+    "partly assessable": (2, 1),
+    "gap": (3, 3),
+    "not assessed": (0, 2),
+    "not assessable from this log": (0, 1),
+}
+"""Status to OCSF ``compliance.status_id`` (0 unknown, 1 pass, 2 warning, 3 fail), severity."""
+
+
+def ocsf_events(content: Content) -> Iterator[dict[str, Any]]:
+    """Every finding and every clause as an OCSF event, in the order of the report."""
+    for row in content.findings:
+        yield ocsf_detection(content, row)
+    for table in content.frameworks:
+        for clause in table.clauses:
+            yield ocsf_compliance(content, table, clause)
+
+
+def milliseconds(at: datetime) -> int:
+    """UTC milliseconds, whole: the float of ``timestamp`` would be off by one now and then."""
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+def ocsf_detection(content: Content, row: FindingRow) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "activity_id": 1,
+        "category_uid": 2,
+        "class_uid": 2004,
+        "type_uid": 200401,
+        "severity_id": SEVERITY.get(row.level, 0),
+        "severity": row.level.capitalize(),
+        "time": milliseconds(row.detected_at or content.cover.run_at),
+        "count": row.event_count,
+        "metadata": ocsf_metadata(content, row.finding_id),
+        "finding_info": ocsf_finding_info(content, row),
+        "evidences": [ocsf_evidence(row)],
+        "unmapped": ocsf_unmapped(row),
+        **ocsf_status(row),
+    }
+    for name, at in (("start_time", row.first_at), ("end_time", row.last_at)):
+        if at is not None:
+            event[name] = milliseconds(at)
+    if row.subject_kind == "resource":
+        event["resources"] = [{"uid": row.subject_id, "name": row.subject_label}]
+    if analysed := [reason for reason in row.reasons if reason.value is not None]:
+        event["anomaly_analyses"] = [anomaly_analysis(row, analysed)]
+    return event
+
+
+def ocsf_metadata(content: Content, uid: str) -> dict[str, Any]:
+    return {
+        "version": OCSF_VERSION,
+        "uid": stable_id(content, "ocsf", uid),
+        "product": {
+            "name": "AuditLens",
+            "vendor_name": "AuditLens",
+            "version": content.cover.tool.removeprefix("AuditLens ") or "0",
+        },
+    }
+
+
+def ocsf_finding_info(content: Content, row: FindingRow) -> dict[str, Any]:
+    digests = {rule.rule_id: rule.digest for rule in content.rules}
+    info: dict[str, Any] = {
+        "uid": row.finding_id,
+        "title": row.title,
+        "types": [row.kind],
+        "analytic": {
+            "uid": row.rule_id,
+            "name": row.title,
+            "version": digests.get(row.rule_id, ""),
+            **(RULE if row.kind == "rule" else LEARNING),
+        },
+        "related_events_count": row.event_count,
+    }
+    if row.reasons:
+        info["desc"] = "; ".join(reason.text for reason in row.reasons)
+    for name, at in (("first_seen_time", row.first_at), ("last_seen_time", row.last_at)):
+        if at is not None:
+            info[name] = milliseconds(at)
+    return info
+
+
+def ocsf_evidence(row: FindingRow) -> dict[str, Any]:
+    found: dict[str, Any] = {"data": {"event_ids": list(row.event_ids)}}
+    if row.subject_kind == "sender":
+        found["actor"] = {"user": {"uid": row.subject_id, "name": row.subject_label}}
+    return found
+
+
+def ocsf_status(row: FindingRow) -> dict[str, Any]:
+    """Suppressed by an exception, resolved or in progress by a disposition, else new."""
+    if row.exception_id:
+        return SUPPRESSED
+    if row.disposition in ("", "open"):
+        return NEW
+    return IN_PROGRESS if row.disposition == "needs work" else RESOLVED
+
+
+def anomaly_analysis(row: FindingRow, reasons: list[Reason]) -> dict[str, Any]:
+    """The figures behind the reasons: what was observed, and what was usual."""
+    analysis: dict[str, Any] = {
+        "analysis_targets": [{"name": row.subject_label or "workspace", "type": row.subject_kind}],
+        "anomalies": [
+            {
+                "observation_parameter": reason.family,
+                "observation_type": "Deviation Analysis",
+                "observations": [{"value": f"{reason.value:g}"}],
+                **({"observed_pattern": reason.label} if reason.label else {}),
+            }
+            for reason in reasons
+        ],
+    }
+    usual = [
+        {
+            "observation_parameter": f"{reason.family} ({whose})",
+            "observations": [{"value": f"{value:g}"}],
+        }
+        for reason in reasons
+        for whose, value in (("own", reason.own_baseline), ("peers", reason.peer_baseline))
+        if value is not None
+    ]
+    if usual:
+        analysis["baselines"] = usual
+    return analysis
+
+
+def ocsf_unmapped(row: FindingRow) -> dict[str, Any]:
+    extra = {
+        "tags": list(row.tags),
+        "controls": list(row.controls),
+        "state": row.state,
+        "disposition": row.disposition,
+        "exception_id": row.exception_id,
+        "value": row.value,
+        "expected": row.expected,
+        "score_rank": row.score_rank,
+        "score_percentile": row.score_percentile,
+    }
+    return {key: value for key, value in extra.items() if value not in (None, "", [])}
+
+
+def ocsf_compliance(content: Content, table: Framework, clause: Clause) -> dict[str, Any]:
+    status_id, severity = CLAUSE_STATUS[clause.status]
+    uid = f"{table.framework}:{clause.clause}"
+    return {
+        "activity_id": 1,
+        "category_uid": 2,
+        "class_uid": 2003,
+        "type_uid": 200301,
+        "severity_id": severity,
+        "time": milliseconds(content.cover.run_at),
+        "start_time": milliseconds(content.cover.period.start),
+        "end_time": milliseconds(content.cover.period.end),
+        "metadata": ocsf_metadata(content, uid),
+        "finding_info": {"uid": uid, "title": f"{table.name}, {clause.clause}: {clause.words}"},
+        "compliance": {
+            "control": clause.clause,
+            "standards": [table.name],
+            "requirements": list(clause.evidence),
+            "status": clause.status,
+            "status_id": status_id,
+            **({"status_detail": clause.limit} if clause.limit else {}),
+        },
+        "unmapped": {"open_findings": clause.open},
+    }
+
+
+OSCAL_VERSION = "1.2.3"
+CATALOG = "nist-800-53-r5"
+NO_PLAN = "No assessment plan exists. The report states what was examined and how."
+
+
+def oscal_results(content: Content) -> dict[str, Any]:
+    """The whole document, ready to be written as JSON."""
+    plan = stable_id(content, "oscal", "plan")
+    return {
+        "assessment-results": {
+            "uuid": stable_id(content, "oscal"),
+            "metadata": {
+                "title": one_line(content.cover.title),
+                "last-modified": oscal_time(content.cover.run_at),
+                "version": content.cover.run_id,
+                "oscal-version": OSCAL_VERSION,
+            },
+            "import-ap": {"href": f"#{plan}"},
+            "results": [oscal_result(content, table) for table in content.frameworks]
+            or [oscal_result(content, Framework("evidence", "Evidence of the run", "", (), ()))],
+            "back-matter": {
+                "resources": [
+                    {
+                        "uuid": plan,
+                        "title": "No plan",
+                        "description": NO_PLAN,
+                        "base64": {
+                            "filename": "no-plan.txt",
+                            "media-type": "text/plain",
+                            "value": base64.b64encode(NO_PLAN.encode()).decode(),
+                        },
+                    }
+                ]
+            },
+        }
+    }
+
+
+def oscal_result(content: Content, table: Framework) -> dict[str, Any]:
+    name = table.framework
+    span = content.cover.period
+    controls = [{"control-id": control_id(name, clause.clause)} for clause in table.clauses]
+    found: dict[str, Any] = {
+        "uuid": stable_id(content, "oscal", name),
+        "title": one_line(table.name),
+        "description": one_line(f"{content.cover.title}: {table.name}"),
+        "start": oscal_time(span.start),
+        "end": oscal_time(span.end),
+        "reviewed-controls": {
+            "control-selections": [
+                {"include-controls": controls} if controls else {"include-all": {}}
+            ]
+        },
+        "observations": [
+            oscal_observation(content, name, one) for one in content.completeness.evidence
+        ],
+    }
+    if table.clauses:
+        found["findings"] = [oscal_finding(content, name, clause) for clause in table.clauses]
+    return found
+
+
+def oscal_observation(content: Content, framework: str, one: Evidence) -> dict[str, Any]:
+    return {
+        "uuid": stable_id(content, "oscal", framework, one.evidence_id),
+        "title": one_line(f"{one.evidence_id} {one.name}"),
+        "description": one_line(one.statement),
+        "methods": ["EXAMINE"],
+        "collected": oscal_time(content.cover.run_at),
+        "props": [
+            {"name": "evidence-state", "ns": "https://auditlens.invalid/ns", "value": one.state}
+        ],
+    }
+
+
+def oscal_finding(content: Content, framework: str, clause: Clause) -> dict[str, Any]:
+    control = control_id(framework, clause.clause)
+    signed = content.sign_off.status in ("reviewed", "approved")
+    satisfied = clause.status == "supported" and signed
+    status: dict[str, Any] = {"state": "satisfied" if satisfied else "not-satisfied"}
+    if not satisfied:
+        why = "the review is not signed" if clause.status == "supported" else clause.limit
+        if clause.status == NOT_ASSESSED:
+            why = "no rule looked at the events"
+        status["reason"] = "other"
+        status["remarks"] = one_line(f"Evidence status: {clause.status}. {why}")
+    return {
+        "uuid": stable_id(content, "oscal", framework, clause.clause),
+        "title": one_line(clause.clause),
+        "description": one_line(clause.words),
+        "target": {"type": "objective-id", "target-id": f"{control}_obj", "status": status},
+        "related-observations": [
+            {"observation-uuid": stable_id(content, "oscal", framework, one)}
+            for one in clause.evidence
+        ],
+    }
+
+
+def control_id(framework: str, clause: str) -> str:
+    """A name token: ``AU-3(1)`` is ``au-3.1`` as NIST's catalog has it; others get a prefix."""
+    plain = re.sub(r"[^a-z0-9.\-]+", ".", clause.lower()).strip(".")
+    return plain if framework == CATALOG else f"{framework}_{plain}"
+
+
+def one_line(text: str) -> str:
+    """``text`` as OSCAL wants a string: one line, not empty, no space at either end."""
+    return " ".join(text.split()) or "none"
+
+
+def oscal_time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_pdf(page: str, attached: bytes, name: str, at: datetime) -> bytes:
+    """Print ``page`` with ``attached`` as file ``name``; ``at`` is every date in the file.
+
+    Raises UsageError when WeasyPrint or the libraries it needs are missing.
+    """
+    try:
+        from weasyprint import HTML, Attachment  # type: ignore[import-untyped]
+    except (ImportError, OSError) as error:
+        raise UsageError(
+            f"The PDF cannot be made: {type(error).__name__}",
+            fix='Install "auditlens[pdf]" and Pango, or print report.html from a browser',
+        ) from None
+    attachment = Attachment(
+        string=attached, name=name, description="The report as data", created=at, modified=at
+    )
+    return bytes(
+        HTML(string=page, url_fetcher=refuse_fetch, media_type="print").write_pdf(
+            pdf_variant="pdf/ua-1",
+            pdf_identifier=hashlib.sha256(attached).digest()[:16],
+            attachments=[attachment],
+        )
+    )
+
+
+def refuse_fetch(url: str, *_: Any, **__: Any) -> Any:
+    """Fetch nothing: the page is complete by itself."""
+    raise ValueError(f"The report loads nothing, not even {url[:60]!r}")

@@ -13,8 +13,6 @@ from auditlens.canonical import json_document, sha256_hex
 from auditlens.errors import UsageError
 from auditlens.files import flush_folder, read, write_whole
 
-__all__ = ["MANIFEST", "manifest", "write_folder"]
-
 MANIFEST = "manifest.json"
 FORMAT = "auditlens.manifest/1"
 LARGEST_MANIFEST = 1 << 24
@@ -28,7 +26,7 @@ MEDIA = {
 }
 
 
-def manifest(files: Mapping[str, bytes], about: Mapping[str, str | int]) -> bytes:
+def manifest_bytes(files: Mapping[str, bytes], about: Mapping[str, str | int]) -> bytes:
     """Name, size, SHA-256 and media type of every file, and what the report was made from."""
     entries = [
         {
@@ -67,9 +65,9 @@ def write_folder(
         IntegrityError: What stands in place of its manifest is no regular file.
     """
     folder = Path(folder).absolute()
-    earlier = check_ours(folder)
+    earlier = check_folder(folder)
     if earlier and not replace and MANIFEST in files:
-        check_same(folder, earlier, json.loads(files[MANIFEST]), heads)
+        check_same_log(folder, earlier, json.loads(files[MANIFEST]), heads)
     beside: Path | None = None
     try:
         make_parent(folder.parent)
@@ -96,7 +94,7 @@ def make_parent(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def check_same(
+def check_same_log(
     folder: Path,
     earlier: Mapping[str, Any],
     now: Mapping[str, Any],
@@ -116,7 +114,7 @@ def check_same(
     )
 
 
-def check_ours(folder: Path) -> Mapping[str, Any]:
+def check_folder(folder: Path) -> Mapping[str, Any]:
     """The manifest of the draft in ``folder``; empty where there is none.
 
     Raises UsageError unless the folder is absent, empty or a report that we wrote.

@@ -15,22 +15,10 @@ from typing import Any
 from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentErrors, UsageError
 from auditlens.events.profile import RECORDED
-from auditlens.report.content import FindingRow
-from auditlens.report.evidence import EVIDENCE_NAMES
-from auditlens.report.facts import Facts
-from auditlens.report.recorded import Recorded
-from auditlens.report.sections import Clause, Evidence, Framework
+from auditlens.report.completeness import EVIDENCE_NAMES
+from auditlens.report.inputs import ReportInputs, SourceCapabilities
+from auditlens.report.model import Clause, Evidence, FindingRow, Framework
 from auditlens.shipped import reports_folder
-
-__all__ = [
-    "NOT_ASSESSED",
-    "STATUSES",
-    "ClauseRule",
-    "Pack",
-    "framework_tables",
-    "load_pack",
-    "pack_names",
-]
 
 STATUSES = (
     "supported",
@@ -151,32 +139,32 @@ def clause_rule(entry: dict[str, Any]) -> ClauseRule:
 
 
 def framework_tables(
-    facts: Facts, evidence: tuple[Evidence, ...], rows: tuple[FindingRow, ...]
+    inputs: ReportInputs, evidence: tuple[Evidence, ...], rows: tuple[FindingRow, ...]
 ) -> tuple[Framework, ...]:
     """One table a chosen framework, in the order chosen."""
     states = {one.evidence_id: one.state for one in evidence}
-    pending = set(facts.undecided["finding_id"].to_list())
+    pending = set(inputs.undecided["finding_id"].to_list())
     open_controls = Counter(
         control.casefold().replace(":a.", ":")  # Annex A, written with and without its letter
         for row in rows
         if row.finding_id in pending
         for control in row.controls
     )
-    held = days_held(facts)
+    held = days_held(inputs)
     return tuple(
         framework_table(
-            for_source(load_pack(name), facts.recorded),
+            for_source(load_pack(name), inputs.recorded),
             states,
             open_controls,
             held,
             len(pending),
-            judged=not facts.unjudged,
+            judged=not inputs.unjudged,
         )
-        for name in facts.frameworks
+        for name in inputs.frameworks
     )
 
 
-def for_source(pack: Pack, source: Recorded) -> Pack:
+def for_source(pack: Pack, source: SourceCapabilities) -> Pack:
     """The pack with the limits that this source has."""
 
     def limited(rule: ClauseRule) -> ClauseRule:
@@ -189,8 +177,8 @@ def for_source(pack: Pack, source: Recorded) -> Pack:
     return replace(pack, clauses=tuple(map(limited, pack.clauses)))
 
 
-def days_held(facts: Facts) -> int:
-    first, last = facts.coverage.first_at, facts.coverage.last_at
+def days_held(inputs: ReportInputs) -> int:
+    first, last = inputs.coverage.first_at, inputs.coverage.last_at
     if first is None or last is None:
         return 0
     days: tuple[date, date] = (first.date(), last.date())

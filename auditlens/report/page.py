@@ -2,29 +2,29 @@
 
 This is the one module that marks text as safe. It does so for files that are ours (the
 stylesheet, the script) and a stylesheet of the user's. Everything else a template prints passes
-``shown_text`` and then Jinja's own escaping.
+``shown_text`` and then Jinja's own escaping. Charts are geometry here: counts in, path data and
+coordinates out; the templates' macros draw them.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from auditlens.errors import UsageError
-from auditlens.report import charts
-from auditlens.report.content import Content
-from auditlens.report.finding_rows import IDS_LISTED, REASONS_LISTED
-from auditlens.report.own_templates import SHEET
+from auditlens.files import read_text
+from auditlens.report.findings import IDS_LISTED, REASONS_LISTED
+from auditlens.report.model import Activity, Content
 from auditlens.shipped import reports_folder
 from auditlens.visible import cut, visible
-
-__all__ = ["render_page"]
 
 DASH = "\N{EN DASH}"
 SORTED_FROM = 8
@@ -144,10 +144,10 @@ def environment(shipped: Path, own: tuple[tuple[str, str], ...] = ()) -> Any:
     env.filters["tone"] = tone
     env.filters["by"] = by
     env.globals.update(
-        timeline=charts.timeline,
-        spark=charts.spark,
-        heat=charts.heat,
-        width=charts.share_width,
+        timeline=timeline_chart,
+        spark=spark_path,
+        heat=heat_cells,
+        width=share_width,
         hour_names=[f"{hour:02d}" for hour in range(24)],
     )
     return env
@@ -228,3 +228,176 @@ def stretch(first: datetime | None, last: datetime | None, timezone: str) -> str
 def policy_hash(text: str) -> str:
     """The source expression a content security policy names ``text`` by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 960, 190, 52, 4, 22, 22
+HEAT_STEPS = 5
+
+
+class Drawn(str):
+    """Path data: ours, so it is never cut as a field of the log would be."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """One series of the stacked timeline as a single path: a day wide and an event high is one."""
+
+    name: str
+    number: int
+    path: Drawn
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Findings that began on a day: where the mark stands and how many."""
+
+    x: float
+    count: int
+    day: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One label of an axis."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the grid of hours: its count (null = withheld), shade and width in hours."""
+
+    count: int | None
+    shade: int
+    hours: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Everything the timeline macro writes: a plot of ``span`` days by ``ceiling`` events."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+    plot_width: int
+    plot_height: int
+    span: int
+    ceiling: int
+    ribbons: tuple[Ribbon, ...]
+    marks: tuple[Mark, ...]
+    days: tuple[Tick, ...]
+    counts: tuple[Tick, ...]
+
+
+def timeline_chart(activity: Activity) -> Timeline:
+    """Stacked bars, one a day, with a mark over each day on which findings began."""
+    days, base = len(activity.days), HEIGHT - FOOT
+    step = (WIDTH - LEFT - RIGHT) / max(days, 1)
+    ceiling = nice_ceiling(activity.peak)
+    stacked = [0] * days
+    ribbons = []
+    for number, series in enumerate(activity.series, 1):
+        bars = []
+        for index, count in enumerate(series.counts):
+            if count:
+                bars.append(f"M{index} {ceiling - stacked[index]}v-{count}")
+                stacked[index] += count
+        if bars:
+            ribbons.append(Ribbon(series.name, number, Drawn("".join(bars))))
+    every = max(1, -(-days // 10))
+    return Timeline(
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        top=TOP,
+        plot_width=WIDTH - LEFT - RIGHT,
+        plot_height=base - TOP,
+        span=max(days, 1),
+        ceiling=ceiling,
+        ribbons=tuple(ribbons),
+        marks=tuple(
+            Mark(round(LEFT + (index + 0.5) * step), count, str(day))
+            for index, (day, count) in enumerate(
+                zip(activity.days, activity.findings_by_day, strict=True)
+            )
+            if count
+        ),
+        days=tuple(
+            Tick(round(LEFT + (index + 0.5) * step), f"{day:%m-%d}")
+            for index, day in enumerate(activity.days)
+            if index % every == 0
+        ),
+        counts=tuple(
+            Tick(round(base - part * (base - TOP)), f"{ceiling * part:,.0f}")
+            for part in (0, 0.5, 1)
+        ),
+    )
+
+
+def nice_ceiling(peak: int) -> int:
+    """The smallest 2, 4, 6, 8 or 10 times a power of ten that is not below ``peak``."""
+    unit = 1
+    while unit * 10 < peak:
+        unit *= 10
+    return next(unit * n for n in (2, 4, 6, 8, 10) if unit * n >= peak)
+
+
+def heat_cells(counts: Sequence[int | None], peak: int) -> tuple[Cell, ...]:
+    """The cells of one row: hours without an event that follow each other are one cell."""
+    cells: list[Cell] = []
+    for count in counts:
+        if count == 0 and cells and cells[-1].count == 0:
+            cells[-1] = Cell(0, 0, cells[-1].hours + 1)
+        else:
+            cells.append(Cell(count, shade(count, peak), 1))
+    return tuple(cells)
+
+
+def shade(count: int | None, peak: int) -> int:
+    """The shade of a cell: 0 for none, 1 to 5 by share of the peak."""
+    return min(HEAT_STEPS, 1 + count * HEAT_STEPS // (peak + 1)) if count else 0
+
+
+def share_width(percent: float, largest: float) -> int:
+    """Width of a bar from 0 to 80, the largest filling it."""
+    return round(80 * percent / largest) if largest else 0
+
+
+def spark_path(counts: Sequence[int]) -> Drawn:
+    """Outline of a sparkline: a day is one unit wide, an event one unit high."""
+    peak = max(counts, default=0)
+    steps = (f"V{peak - count}h{sum(1 for _ in run)}" for count, run in groupby(counts))
+    return Drawn(f"M0 {peak}{''.join(steps)}V{peak}z")
+
+
+SHEET = "report.css"
+LARGEST = 1_000_000
+"""Bytes of all files together; the shipped templates have 40,000."""
+
+
+def read_templates(folder: Path) -> dict[str, str]:
+    """Every ``.html`` below ``folder`` and its ``report.css``, by name with forward slashes.
+
+    Raises UsageError when there is no such folder, none in it, or they are no text of fair size.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"No folder {folder}", fix="Name a folder of templates")
+    found = sorted([*folder.rglob("*.html"), *folder.glob(SHEET)])
+    if not found:
+        raise UsageError(
+            f"{folder} holds no template", fix=f"Name them as the shipped ones, or {SHEET}"
+        )
+    if sum(path.stat().st_size for path in found) > LARGEST:
+        raise UsageError(f"The templates in {folder} are too large", fix="Keep them below 1 MB")
+    try:
+        return {
+            path.relative_to(folder).as_posix(): read_text(path, most=LARGEST) for path in found
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"A template in {folder} cannot be read: {error}", fix="Templates are UTF-8 text"
+        ) from None

@@ -1,7 +1,7 @@
-"""Text from a log, made safe to open: no live formula, no way out of a script block.
+"""Text of a report: its own sentences, and text from a log made safe to open.
 
 The stored text is never altered. A cell that a spreadsheet would run as a formula becomes plain
-text, and names that mix alphabets are told. What hidden characters look like says ``visible``.
+text, and names that mix alphabets are marked. What hidden characters look like says ``visible``.
 """
 
 from __future__ import annotations
@@ -9,13 +9,39 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from auditlens.visible import visible
 
-__all__ = ["json_text", "mixed_scripts", "spreadsheet_cell"]
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 event``, ``1,204 events``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def capital(sentence: str) -> str:
+    """A sentence with its first letter as a capital, the rest as it is."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def percent(part: float, whole: float) -> float:
+    """``part`` of ``whole`` in percent with one decimal; 0 of nothing is 0."""
+    return round(100 * part / whole, 1) if whole else 0.0
+
+
+def figure(value: float | None) -> float | None:
+    """A float with four significant decimals at most, so that no noise reaches a digest."""
+    return None if value is None else round(float(value), 4)
+
+
+def local(at: datetime, zone: ZoneInfo) -> str:
+    """Wall-clock text of ``at`` in ``zone``: ``2026-10-01 00:00``."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
 
 FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
 UNSAFE_JSON = re.compile("[<>&\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")

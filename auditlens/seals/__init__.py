@@ -1,17 +1,63 @@
 """Seals of signed months: the chain of sign-offs, the keys under it, and whose keys they are."""
 
-from auditlens.seals.ledger import FOLDER, Ledger, examine_ledger, read_ledger
-from auditlens.seals.seal import Seal, parse_seal
-from auditlens.seals.signers import Listed, read_allowed, signers_of
+from auditlens.seals.chain import (
+    FINDINGS,
+    FIX,
+    FORMAT,
+    SIGNED_FOLDER,
+    Seal,
+    SignOffChain,
+    canonical,
+    examine_sign_offs,
+    parse_seal,
+    read_sign_offs,
+    seal_faults,
+    seal_hash,
+)
+from auditlens.seals.keys import (
+    ENDINGS,
+    Ed25519Key,
+    SshKey,
+    check_signature,
+    fingerprint,
+    public_line,
+    ssh_line,
+)
+from auditlens.seals.signers import (
+    ListedKey,
+    Signer,
+    folded,
+    name_and_address,
+    read_allowed,
+    same_person,
+    signers_of,
+)
 
 __all__ = [
-    "FOLDER",
-    "Ledger",
-    "Listed",
+    "ENDINGS",
+    "FINDINGS",
+    "FIX",
+    "FORMAT",
+    "SIGNED_FOLDER",
+    "Ed25519Key",
+    "ListedKey",
     "Seal",
-    "examine_ledger",
+    "SignOffChain",
+    "Signer",
+    "SshKey",
+    "canonical",
+    "check_signature",
+    "examine_sign_offs",
+    "fingerprint",
+    "folded",
+    "name_and_address",
     "parse_seal",
+    "public_line",
     "read_allowed",
-    "read_ledger",
+    "read_sign_offs",
+    "same_person",
+    "seal_faults",
+    "seal_hash",
     "signers_of",
+    "ssh_line",
 ]

@@ -24,15 +24,6 @@ from auditlens.files import read, read_text
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = [
-    "ENDINGS",
-    "NAMESPACE",
-    "Ed25519Key",
-    "SshKey",
-    "check_signature",
-    "fingerprint",
-    "public_line",
-]
 
 ENDINGS = {"ed25519": ".ed25519", "ssh": ".sig"}
 """What a kind of signature adds to the name of the file it signs."""
@@ -106,7 +97,7 @@ class Ed25519Key:
             from cryptography.hazmat.primitives.serialization import load_pem_private_key
         except ImportError:
             raise UsageError("Signing needs the library cryptography", fix=INSTALL) from None
-        private(self.path)
+        refuse_readable_by_others(self.path)
         try:
             text = read(self.path, most=LARGEST_KEY, follow=True)
             key = load_pem_private_key(text, password=None)
@@ -150,7 +141,7 @@ class SshKey:
         return done.stdout
 
 
-def private(path: Path) -> None:
+def refuse_readable_by_others(path: Path) -> None:
     """Raise UsageError unless ``path`` is a file that only its owner may read."""
     try:
         mode = path.stat().st_mode
@@ -207,7 +198,7 @@ def ed25519_holds(public: str, data: bytes, signature: bytes) -> bool:
     return True
 
 
-def armoured(signature: bytes) -> bool:
+def is_armoured(signature: bytes) -> bool:
     """Whether an SSH signature is written in the one way it can be: no spare bit, no blank."""
     lines = signature.split(b"\n")
     first, last = b"-----BEGIN SSH SIGNATURE-----", b"-----END SSH SIGNATURE-----"
@@ -222,7 +213,7 @@ def armoured(signature: bytes) -> bool:
 
 
 def ssh_holds(public: str, data: bytes, signature: bytes) -> bool:
-    if not armoured(signature):
+    if not is_armoured(signature):
         return False
     with tempfile.TemporaryDirectory(prefix="auditlens-") as folder:
         signers, signed = Path(folder) / "signers", Path(folder) / "signature"

@@ -20,10 +20,8 @@ from pathlib import Path
 
 from auditlens.errors import UsageError
 from auditlens.files import read_text
+from auditlens.seals.chain import Seal
 from auditlens.seals.keys import NAMESPACE, fingerprint
-from auditlens.seals.seal import Seal
-
-__all__ = ["Listed", "Signer", "parted", "plain", "read_allowed", "same_person", "signers_of"]
 
 LARGEST_LIST = 1 << 20
 ADDRESS = re.compile(r"<([^<>]*)>")
@@ -32,7 +30,7 @@ TIMES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedKey:
     """One line of a list: who (a name, or patterns) may sign with which key (its fingerprint).
 
     ``where`` says where it stands. ``after`` and ``before`` bound the time of the signature
@@ -51,11 +49,11 @@ class Listed:
         """Whether the line is about this reviewer, however the name is written."""
         if not self.patterns:
             return same_person(reviewer, self.who)
-        parts = [plain(one) for one in (reviewer, *parted(reviewer)) if plain(one)]
+        parts = [folded(one) for one in (reviewer, *name_and_address(reviewer)) if folded(one)]
         found = False
         for pattern in self.who.split(","):
             text = pattern.removeprefix("!")
-            if any(re.fullmatch(translate(plain(text)), one) for one in parts):
+            if any(re.fullmatch(translate(folded(text)), one) for one in parts):
                 if pattern.startswith("!"):
                     return False
                 found = True
@@ -89,7 +87,7 @@ class Signer:
 
 
 def signers_of(
-    seal: Seal, archive: Sequence[Listed] = (), allowed: Sequence[Listed] | None = None
+    seal: Seal, archive: Sequence[ListedKey] = (), allowed: Sequence[ListedKey] | None = None
 ) -> tuple[Signer, ...]:
     """Who signed, as far as the lists show it; one entry for each key, or one for none.
 
@@ -110,7 +108,7 @@ def signers_of(
         own = [one for one in lines if one.fingerprint == digest]
         good = [one for one in own if one.names(name) and not one.fault(at)]
         trusted = good if allowed is None else [one for one in good if one in allowed]
-        text = said(name, digest, own, good, at)
+        text = signature_sentence(name, digest, own, good, at)
         found.append(Signer(kind, digest, bool(trusted), refuted=False, text=text))
     known = allowed is not None or any(one.names(name) and not one.fault(at) for one in archive)
     if known and not any(one.listed for one in found):
@@ -118,8 +116,8 @@ def signers_of(
     return tuple(found)
 
 
-def said(
-    name: str, digest: str, own: Sequence[Listed], good: Sequence[Listed], at: datetime
+def signature_sentence(
+    name: str, digest: str, own: Sequence[ListedKey], good: Sequence[ListedKey], at: datetime
 ) -> str:
     """One signature in a sentence: never that it is a person's whose key is not listed."""
     if good:
@@ -133,7 +131,7 @@ def said(
     return f"{start} listed in {line.where}, but {line.fault(at)}"
 
 
-def read_allowed(path: Path) -> tuple[Listed, ...]:
+def read_allowed(path: Path) -> tuple[ListedKey, ...]:
     """Read a file of allowed signers, as ``ssh-keygen -Y verify -f`` takes it.
 
     Raises UsageError for a missing file and for a line that is none, IntegrityError for what
@@ -146,10 +144,10 @@ def read_allowed(path: Path) -> tuple[Listed, ...]:
         raise UsageError(f"There is no file {path}", fix=fix) from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text", fix="Write it as OpenSSH does") from None
-    return tuple(lines_of(text, path))
+    return tuple(listed_keys(text, path))
 
 
-def lines_of(text: str, path: Path) -> Iterator[Listed]:
+def listed_keys(text: str, path: Path) -> Iterator[ListedKey]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -159,38 +157,38 @@ def lines_of(text: str, path: Path) -> Iterator[Listed]:
             fix="Write: name@example.org ssh-ed25519 AAAA…, as in 'man ssh-keygen'",
         )
         try:
-            listed = parsed(line, place)
+            listed = parse_line(line, place)
         except (ValueError, binascii.Error):
             raise fault from None
         if listed is not None:
             yield listed
 
 
-def parsed(line: str, place: str) -> Listed | None:
+def parse_line(line: str, place: str) -> ListedKey | None:
     """One line; None for an authority of certificates and for other namespaces."""
     words = shlex.split(line, comments=False)
     kind = next(n for n, word in enumerate([*words, "ssh-none"]) if KEY_TYPE.fullmatch(word))
     if kind == 0 or kind + 1 >= len(words):
         raise ValueError
-    options = dict(option(one) for word in words[1:kind] for one in split_options(word))
+    options = dict(name_and_value(one) for word in words[1:kind] for one in split_options(word))
     blob = base64.b64decode(words[kind + 1], validate=True)
-    if not blob or unknown(options):
+    if not blob or unknown_options(options):
         raise ValueError
     spaces = options.get("namespaces", "*").split(",")
     fits = any(re.fullmatch(translate(one), NAMESPACE) for one in spaces)
     if "cert-authority" in options or not fits:
         return None
-    return Listed(
+    return ListedKey(
         who=words[0],
         fingerprint=fingerprint("ssh", f"{words[kind]} {words[kind + 1]}"),
         where=place,
         patterns=True,
-        after=moment(options.get("valid-after")),
-        before=moment(options.get("valid-before")),
+        after=parse_time(options.get("valid-after")),
+        before=parse_time(options.get("valid-before")),
     )
 
 
-def unknown(options: dict[str, str]) -> set[str]:
+def unknown_options(options: dict[str, str]) -> set[str]:
     return options.keys() - {"cert-authority", "namespaces", "valid-after", "valid-before"}
 
 
@@ -199,12 +197,12 @@ def split_options(word: str) -> list[str]:
     return re.split(r",(?=cert-authority|namespaces=|valid-)", word, flags=re.IGNORECASE)
 
 
-def option(text: str) -> tuple[str, str]:
+def name_and_value(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return name.lower(), value
 
 
-def moment(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
     """A time of the file: with Z in UTC, else, as OpenSSH reads it, in this machine's zone."""
     if text is None:
         return None
@@ -217,18 +215,18 @@ def moment(text: str | None) -> datetime | None:
 
 def same_person(written: str, listed: str) -> bool:
     """Whether two writings, ``Name <address>``, agree in all that both of them say."""
-    pairs = list(zip(parted(written), parted(listed), strict=True))
+    pairs = list(zip(name_and_address(written), name_and_address(listed), strict=True))
     both = [(one, other) for one, other in pairs if one and other]
     return bool(both) and all(one == other for one, other in both)
 
 
-def parted(written: str) -> tuple[str, str]:
+def name_and_address(written: str) -> tuple[str, str]:
     """Name and address of ``Name <address>``; a bare address is no name."""
     found = ADDRESS.search(written)
-    name, address = plain(ADDRESS.sub("", written)), plain(found[1]) if found else ""
+    name, address = folded(ADDRESS.sub("", written)), folded(found[1]) if found else ""
     return ("", name) if "@" in name and not address else (name, address)
 
 
-def plain(text: str) -> str:
+def folded(text: str) -> str:
     """A name without case, marks of width and needless blanks."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,45 +1,83 @@
 """Triage: what reviewers decided about findings, what is expected until when, what was signed."""
 
-from auditlens.triage.append import add_entry, entry_line, exception_id
-from auditlens.triage.apply import (
+from auditlens.triage.decisions import (
     EXCEPTION_SCHEMA,
+    MODELS,
     apply_journal,
     covers,
     decision_words,
     exceptions_used,
+    rule_precision,
+    tuning_hints,
     unmatched,
+    with_precision,
 )
-from auditlens.triage.change import SealedMonth, mark_states, resolved, unseen
-from auditlens.triage.entry import FINDING_ID, VERDICTS, Disposition, FindingException
-from auditlens.triage.journal import Journal, parse_journal, read_journal
-from auditlens.triage.precision import rule_precision, tuning_hints, with_precision
-from auditlens.triage.signed import months_before
-from auditlens.triage.teaching import Lesson, lessons, tell_lessons
+from auditlens.triage.journal import (
+    FINDING_ID,
+    HEADER,
+    SUPPRESSIBLE,
+    VERDICTS,
+    Disposition,
+    FindingException,
+    Journal,
+    add_entry,
+    canonical_text,
+    check_entry,
+    entry_line,
+    exception_id,
+    parse_journal,
+    read_journal,
+)
+from auditlens.triage.months import (
+    MONTH_SCHEMA,
+    SAME,
+    SignedMonth,
+    findings_bytes,
+    mark_states,
+    months_before,
+    resolved,
+    signed_findings,
+    signed_month,
+    similar_findings,
+    unseen,
+)
+from auditlens.triage.suppression import Suppression, name_suppressions, suppressions
 
 __all__ = [
     "EXCEPTION_SCHEMA",
     "FINDING_ID",
+    "HEADER",
+    "MODELS",
+    "MONTH_SCHEMA",
+    "SAME",
+    "SUPPRESSIBLE",
     "VERDICTS",
     "Disposition",
     "FindingException",
     "Journal",
-    "Lesson",
-    "SealedMonth",
+    "SignedMonth",
+    "Suppression",
     "add_entry",
     "apply_journal",
+    "canonical_text",
+    "check_entry",
     "covers",
     "decision_words",
     "entry_line",
     "exception_id",
     "exceptions_used",
-    "lessons",
+    "findings_bytes",
     "mark_states",
     "months_before",
+    "name_suppressions",
     "parse_journal",
     "read_journal",
     "resolved",
     "rule_precision",
-    "tell_lessons",
+    "signed_findings",
+    "signed_month",
+    "similar_findings",
+    "suppressions",
     "tuning_hints",
     "unmatched",
     "unseen",

@@ -18,7 +18,7 @@ from auditlens.errors import AuditLensError
 from auditlens.monthly import StoredReport, compared_before
 from auditlens.notify import Outbox, trial_notice
 from auditlens.period import zone
-from auditlens.report.folder import FORMAT
+from auditlens.report import FORMAT
 from auditlens.settings import load_settings, trust_file, trusted_files
 from auditlens.triage import read_journal
 

@@ -10,7 +10,7 @@ import auditlens as al
 from auditlens.anomalies import Mute
 from auditlens.errors import DocumentErrors
 from auditlens.period import Period
-from auditlens.triage import lessons, parse_journal
+from auditlens.triage import parse_journal, suppressions
 
 LINE = (
     "- {{finding: F-AAAAAAAAAA, as: {verdict}, by: Ana, reason: a new task, at: {at}, "
@@ -84,7 +84,7 @@ def test_what_ended_before_or_began_after_changes_nothing(log, few_rules, audite
 )
 def test_a_mute_holds_from_the_day_after_it_to_its_last_day(at, until, held):
     """Just inside and just outside of June."""
-    found = lessons(journal(at=at, until=until), Period.parse("2026-06"))
+    found = suppressions(journal(at=at, until=until), Period.parse("2026-06"))
     assert bool(found) is held
     if held:
         assert found[0].mute == Mute(

@@ -14,10 +14,9 @@ import pytest
 from auditlens.archive import Archive
 from auditlens.audit import run_audit
 from auditlens.errors import SourceError
-from auditlens.report import Report
+from auditlens.report import Report, review_of
 from auditlens.rules import load_rules
 from auditlens.settings import Settings
-from auditlens.signoff.review import review_of
 from auditlens.sources import SecodaSource
 from auditlens.triage import add_entry, read_journal
 

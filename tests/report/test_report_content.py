@@ -7,16 +7,16 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from auditlens.report import Report
-from auditlens.report.review import (
+from auditlens.report import (
     Disposition,
     ExceptionEntry,
     PreviousPeriod,
+    Report,
     Resolved,
     Review,
     Signature,
 )
-from auditlens.triage.change import MONTH_SCHEMA, SealedMonth
+from auditlens.triage import MONTH_SCHEMA, SignedMonth
 
 AT = datetime(2026, 11, 5, 9, tzinfo=UTC)
 
@@ -226,7 +226,7 @@ def test_similar_findings_of_signed_months_are_named(make_audit):
     """A finding says which signed months had one about the same thing, the latest first."""
     audit = make_audit(2)
     audit.earlier = tuple(
-        SealedMonth(label, AT, AT, "", found.select(list(MONTH_SCHEMA)))
+        SignedMonth(label, AT, AT, "", found.select(list(MONTH_SCHEMA)))
         for label, found in (
             ("2026-08", audit.findings),
             ("2026-09", audit.findings.filter(pl.col("rule_id") == audit.findings["rule_id"][0])),

@@ -14,10 +14,7 @@ import polars as pl
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.report import Report
-from auditlens.report.exports import as_ndjson
-from auditlens.report.frameworks import pack_names
-from auditlens.report.schema import schema_text
+from auditlens.report import Report, as_ndjson, pack_names, schema_text
 from auditlens.shipped import reports_folder
 
 FORMS = ("ndjson", "ocsf", "oscal")
@@ -183,7 +180,7 @@ def test_parquet_and_ndjson_are_faithful(make_audit, hostile):
     for text in hostile:
         report = Report(make_audit(1, 5, text=text))
         assert pl.read_parquet(io.BytesIO(report.parquet))["title"].to_list() == [text]
-        assert lines(as_ndjson(report.facts.findings))[0]["title"] == text
+        assert lines(as_ndjson(report.inputs.findings))[0]["title"] == text
 
 
 def test_any_text_leaves_the_forms_valid(make_audit, hostile, official, ocsf):

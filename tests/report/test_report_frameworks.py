@@ -6,16 +6,18 @@ import polars as pl
 import pytest
 
 from auditlens.errors import DocumentErrors, UsageError
-from auditlens.report import Report
-from auditlens.report.evidence import EVIDENCE_NAMES
-from auditlens.report.frameworks import (
+from auditlens.report import (
+    EVIDENCE_NAMES,
     STATUSES,
     ClauseRule,
+    Disposition,
+    Report,
+    Review,
+    Signature,
     clause_status,
     load_pack,
     pack_names,
 )
-from auditlens.report.review import Disposition, Review, Signature
 
 PACKS = pack_names()
 

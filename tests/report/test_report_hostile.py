@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from auditlens.report import Report
-from auditlens.report.review import (
+from auditlens.report import (
     Disposition,
     ExceptionEntry,
     PreviousPeriod,
+    Report,
     Resolved,
     Review,
     Signature,

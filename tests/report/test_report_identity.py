@@ -3,9 +3,7 @@
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.report import Report
-from auditlens.report.identity import pseudonyms
-from auditlens.report.review import Disposition, Review
+from auditlens.report import Disposition, Report, Review, pseudonyms
 
 KEY = b"a key of sixteen bytes or more"
 FORMS = ("ndjson", "ocsf", "oscal")
@@ -39,7 +37,7 @@ def test_free_text_of_reasons_is_dropped(make_audit, mode):
     for row in report.content().findings:
         told = [row.subject_id, row.subject_label, *(one.text for one in row.reasons)]
         assert "Ada" not in " ".join(told)
-    assert {one["text"] for row in report.facts.findings["reasons"] for one in row} == {""}
+    assert {one["text"] for row in report.inputs.findings["reasons"] for one in row} == {""}
 
 
 def test_finding_ids_are_the_same_in_all_modes(make_audit):
@@ -70,12 +68,12 @@ def test_another_key_gives_other_pseudonyms():
 
 def test_equal_short_labels_are_told_apart(monkeypatch):
     """Two people whose short labels meet both get longer ones."""
-    real = __import__("auditlens.report.identity", fromlist=["token"]).token
+    real = __import__("auditlens.report.redact", fromlist=["pseudonym"]).pseudonym
 
     def meeting(prefix, value, key, length=6):
         return "S-SAME" if length == 6 else real(prefix, value, key, length)
 
-    monkeypatch.setattr("auditlens.report.identity.token", meeting)
+    monkeypatch.setattr("auditlens.report.redact.pseudonym", meeting)
     labels = pseudonyms("S", ["ada", "kai"], KEY)
     assert len(set(labels.values())) == 2
 

@@ -16,9 +16,7 @@ import pytest
 
 from auditlens.audit import run_audit
 from auditlens.findings import FINDING_SCHEMA
-from auditlens.report import Report
-from auditlens.report.review import Review
-from auditlens.report.text import json_plain
+from auditlens.report import Report, Review, json_plain
 
 SKIPPED = ("style", "script", "code", "title", "symbol")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")

@@ -5,9 +5,7 @@ import zlib
 
 import pytest
 
-from auditlens.report import Report
-from auditlens.report.exports import as_json
-from auditlens.report.pdf import refuse
+from auditlens.report import Report, as_json, refuse_fetch
 
 weasyprint = pytest.importorskip("weasyprint", exc_type=(ImportError, OSError))
 
@@ -65,4 +63,4 @@ def test_lists_few_and_says_of_how_many(make_audit):
 def test_fetches_nothing():
     """The renderer is given a fetcher that refuses every address."""
     with pytest.raises(ValueError, match="loads nothing"):
-        refuse("https://x.invalid/a.png")
+        refuse_fetch("https://x.invalid/a.png")

@@ -10,8 +10,7 @@ from dataclasses import replace
 import pytest
 
 from auditlens.errors import IntegrityError, UsageError
-from auditlens.report import Report
-from auditlens.report.folder import MANIFEST, manifest, write_folder
+from auditlens.report import MANIFEST, Report, manifest_bytes, write_folder
 
 HEADS = {"one": "a" * 64, "other": "b" * 64, "files": ""}
 
@@ -19,7 +18,7 @@ HEADS = {"one": "a" * 64, "other": "b" * 64, "files": ""}
 def files(period: str, head: str) -> dict[str, bytes]:
     """The least a report folder can hold."""
     page = {"report.html": f"{period} {head}".encode()}
-    return {**page, MANIFEST: manifest(page, {"period": period, "archive_head": head})}
+    return {**page, MANIFEST: manifest_bytes(page, {"period": period, "archive_head": head})}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from auditlens.actions import classify
 from auditlens.events import decode_records
 from auditlens.period import Period
-from auditlens.report.frameworks import load_pack, pack_names
+from auditlens.report import load_pack, pack_names
 from auditlens.rules import (
     Correlation,
     Detection,

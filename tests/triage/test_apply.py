@@ -10,7 +10,8 @@ import pytest
 from auditlens.errors import DocumentErrors
 from auditlens.findings import FINDING_SCHEMA, is_open
 from auditlens.triage import (
-    SealedMonth,
+    MONTH_SCHEMA,
+    SignedMonth,
     apply_journal,
     exceptions_used,
     mark_states,
@@ -18,10 +19,9 @@ from auditlens.triage import (
     resolved,
     rule_precision,
     tuning_hints,
+    unmatched,
     unseen,
 )
-from auditlens.triage.apply import unmatched
-from auditlens.triage.change import MONTH_SCHEMA
 
 AT = datetime(2026, 10, 5, 12, tzinfo=UTC)
 LETTERS = "ABCDEFGHIJKLMNOP"
@@ -127,7 +127,7 @@ def test_an_exception_for_a_rule_that_is_gone_is_told():
 def test_the_model_has_the_names_that_exceptions_may_use():
     """What the forest calls itself and what the journal knows are the same."""
     from auditlens.anomalies import MODELS
-    from auditlens.triage.apply import MODELS as KNOWN
+    from auditlens.triage import MODELS as KNOWN
 
     assert {model.name for model in MODELS} == set(KNOWN)
 
@@ -166,9 +166,9 @@ def test_false_alarms_about_many_make_an_exception_for_the_rule_alone():
     assert dict(journal(line).exceptions[0].match) == {"rule": "r-1"}
 
 
-def month(label: str, *rows: dict) -> SealedMonth:
+def month(label: str, *rows: dict) -> SignedMonth:
     start = datetime.fromisoformat(f"{label}-01").replace(tzinfo=UTC)
-    return SealedMonth(label, start, start, "00", frame(*rows).select(list(MONTH_SCHEMA)))
+    return SignedMonth(label, start, start, "00", frame(*rows).select(list(MONTH_SCHEMA)))
 
 
 def test_states_compare_what_findings_are_about():

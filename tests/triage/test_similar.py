@@ -7,9 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.triage import SealedMonth, parse_journal
-from auditlens.triage.change import MONTH_SCHEMA
-from auditlens.triage.similar import similar_findings
+from auditlens.triage import MONTH_SCHEMA, SignedMonth, parse_journal, similar_findings
 
 FINDING = {"finding_id": "F-AAAAAAAAAA", "rule_id": "r1", "subject_id": "u1"}
 LINE = (
@@ -27,12 +25,12 @@ def journal(*lines: tuple[str, str, str, str]):
     return parse_journal(text, Path("triage.yml"))
 
 
-def sealed(name: str, rule: str, subject: str) -> SealedMonth:
+def sealed(name: str, rule: str, subject: str) -> SignedMonth:
     row = dict.fromkeys(MONTH_SCHEMA) | {
         "finding_id": f"F-{name * 10}", "rule_id": rule, "subject_id": subject,
     }  # fmt: skip
     ends = [datetime(2026, month, 1, tzinfo=UTC) for month in (4, 5)]
-    return SealedMonth("2026-04", *ends, "seal", pl.DataFrame([row], schema=MONTH_SCHEMA))
+    return SignedMonth("2026-04", *ends, "seal", pl.DataFrame([row], schema=MONTH_SCHEMA))
 
 
 def shown(held, earlier=(), count=9) -> list[tuple[str, str]]:

@@ -1,0 +1,737 @@
+"""What a report says, as frozen plain data: the page, the JSON and the PDF are drawn from it.
+
+Times are aware UTC datetimes, days are dates in the report's zone, percentages are numbers from
+0 to 100, and what does not apply is null. A number a reader sees is a number in here.
+
+First what people add to a run (all of it optional; the report says "none recorded" where a shape
+is empty), then the sections, then the whole, with its published JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True)
+class Disposition:
+    """What a reviewer decided about one finding, and why."""
+
+    finding_id: str
+    decision: str
+    reviewer: str = ""
+    reason: str = ""
+    decided_at: datetime | None = None
+    owner: str = ""
+    ticket: str = ""
+
+
+@dataclass(frozen=True)
+class ExceptionEntry:
+    """One accepted exception: its scope in words, who answers for it, how much it hid."""
+
+    exception_id: str
+    scope: str
+    reason: str = ""
+    owner: str = ""
+    approver: str = ""
+    until: date | None = None
+    hid: int = 0
+    state: str = "active"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One line of the sign-off: role (preparer, reviewer, approver), name, time, statement.
+
+    ``keys`` are the fingerprints of the keys it was signed with.
+    """
+
+    role: str
+    name: str
+    signed_at: datetime | None = None
+    statement: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A finding of the period before about which there is none now."""
+
+    finding_id: str
+    level: str
+    title: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class PreviousPeriod:
+    """The period before: enough to say what is new, still open, resolved and changed.
+
+    ``findings`` maps finding ids to levels, ``rules`` maps rule ids to digests. ``resolved`` is
+    told and not taken from the ids: an id rests on the first event, which each period has anew.
+    """
+
+    label: str
+    findings: Mapping[str, str] = field(default_factory=dict)
+    events: int | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
+    resolved: tuple[Resolved, ...] = ()
+
+
+@dataclass(frozen=True)
+class Review:
+    """Everything people added to one run. An empty review is a draft.
+
+    ``purpose``, ``recipients`` and ``delete_by`` are the privacy record of the cover;
+    ``amendment`` counts the issues of a report that followed the first.
+    """
+
+    dispositions: tuple[Disposition, ...] = ()
+    exceptions: tuple[ExceptionEntry, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    previous: PreviousPeriod | None = None
+    purpose: str = ""
+    recipients: str = ""
+    delete_by: date | None = None
+    due: date | None = None
+    amendment: int = 0
+
+    @property
+    def status(self) -> str:
+        """``draft``, ``reviewed`` or ``approved``, from the signatures alone."""
+        roles = {entry.role for entry in self.signatures if entry.signed_at is not None}
+        if "approver" in roles:
+            return "approved"
+        return "reviewed" if "reviewer" in roles else "draft"
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One clause: our words for it, its status, the evidence it rests on, open findings.
+
+    ``decided_by`` is the evidence that keeps it from being supported; it is empty where the
+    clause is supported, and where a log of this kind can say no more (then ``limit`` says why).
+    """
+
+    clause: str
+    words: str
+    status: str
+    evidence: tuple[str, ...]
+    decided_by: tuple[str, ...]
+    open: int
+    limit: str
+
+    @property
+    def pressing(self) -> bool:
+        """Whether somebody has something to do about it: the page then spells it out."""
+        return bool(self.open) or self.status in ("gap", "supported with exceptions")
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One framework's table. ``counts`` is how many clauses stand in each status."""
+
+    framework: str
+    name: str
+    note: str
+    counts: tuple[tuple[str, int], ...]
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One of E01 to E18. ``state``: present, partial, failed or absent."""
+
+    evidence_id: str
+    name: str
+    state: str
+    statement: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """Events a day of one class, in the order of ``Activity.days``; null = withheld."""
+
+    name: str
+    counts: tuple[int | None, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """One bar: who or what, its kind, events, percent of all, findings about it."""
+
+    label: str
+    kind: str
+    events: int
+    percent: float
+    findings: int
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What happened. ``hours`` is 7 rows (Monday first) of 24 counts in the report's zone.
+
+    ``by_hour`` has the hours of the day with events, and how many; null = withheld.
+    """
+
+    events: int
+    senders: int
+    resources: int
+    days: tuple[date, ...]
+    series: tuple[Series, ...]
+    findings_by_day: tuple[int, ...]
+    peak: int
+    busiest_day: date | None
+    hours: tuple[tuple[int | None, ...], ...]
+    hours_peak: int
+    by_hour: tuple[tuple[str, int | None], ...]
+    actions: tuple[Share, ...]
+    top_senders: tuple[Share, ...]
+    top_resources: tuple[Share, ...]
+    headline: str
+    withheld_below: int | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A sender or resource with findings or privileged acts. ``by_day`` counts its events."""
+
+    subject_kind: str
+    label: str
+    subject_id: str
+    sender_kind: str
+    lookalike: bool
+    events: int
+    active_days: int
+    first_at: datetime | None
+    last_at: datetime | None
+    usual_hours: str
+    actions: tuple[str, ...]
+    privileged: int
+    by_day: tuple[int, ...]
+    finding_ids: tuple[str, ...]
+    findings: int
+
+
+@dataclass(frozen=True)
+class SenderMonth:
+    """A sender's month among the most unusual: what its days add up to.
+
+    ``rank`` is its place among ``compared`` senders, 1 the most unusual. ``high_days`` are the
+    days that score above the 95 % day of all.
+    """
+
+    label: str
+    sender_id: str
+    score: float
+    rank: int
+    compared: int
+    active_days: int
+    high_days: int
+    highest: float | None
+    events: int
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """One record that could not be read, and where it lies; a page about an archive omits where."""
+
+    source: str
+    line: int
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Misdated:
+    """An event that does not belong to its date, and the date it claims, in UTC."""
+
+    id: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class FieldFill:
+    """One attribute an auditor asks for. ``state``: present, partial or not recorded."""
+
+    question: str
+    field: str
+    percent: float | None
+    state: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One log source: its events in the period, and the rules that looked at them.
+
+    ``judged`` is false where no rule did; ``statement`` says it in words.
+    """
+
+    product: str
+    service: str
+    events: int
+    rules: int
+    judged: bool
+    statement: str
+
+
+@dataclass(frozen=True)
+class DayState:
+    """One local day of the strip. ``state``: events, none (proven) or unknown."""
+
+    day: date
+    state: str
+    events: int
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """The population page: what was pulled, what is missing, how we know.
+
+    All of it rests on the records; when each was pulled is in ``collection.json``. ``duplicates``
+    are records that came twice in files, null of an archive. ``misdated`` events are dated before
+    1970 or after they were pulled; the first of them are listed. ``classified`` says how the events
+    were told apart, ``verb_only`` lists kinds that only their verb names. ``scopes`` has one entry
+    a log source, ``rules_elsewhere`` counts the rules made for other log sources than these.
+    ``directory_at`` is when the list of users, groups, tags and resources was pulled whose roles
+    and marks the rules and the model read; null when there was none.
+    """
+
+    outcome: str
+    statement: str
+    missing: int | None
+    source: str
+    first_at: datetime | None
+    last_at: datetime | None
+    days_held: int | None
+    events_held: int
+    events_in_period: int
+    unclassified: int
+    unclassified_percent: float
+    classified: str
+    verb_only: tuple[tuple[str, int], ...]
+    verb_only_kinds: int
+    scopes: tuple[Scope, ...]
+    rules_elsewhere: int
+    duplicates: int | None
+    changed: int
+    changed_ids: tuple[str, ...]
+    quarantined: int
+    acknowledged: int
+    quarantine: tuple[Quarantine, ...]
+    misdated: int
+    misdated_events: tuple[Misdated, ...]
+    gaps: tuple[tuple[date, date], ...]
+    days_without: int
+    strip: tuple[DayState, ...]
+    input_digest: str
+    directory_at: datetime | None
+    directory_head: str
+    fields: tuple[FieldFill, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How the findings were made, and what the log cannot show."""
+
+    model: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExceptionRow:
+    """One exception with what it hid."""
+
+    exception_id: str
+    scope: str
+    reason: str
+    owner: str
+    approver: str
+    until: date | None
+    hid: int
+    state: str
+
+
+@dataclass(frozen=True)
+class SignOffLine:
+    """One line of the sign-off; an empty name prints as a ruled line.
+
+    ``keys`` are the fingerprints of the keys it was signed with. They show that somebody who
+    holds the key signed; whose it is stands in a list that no report holds.
+    """
+
+    role: str
+    name: str
+    signed_at: datetime | None
+    statement: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """Who prepared, reviewed and approved. ``conflict`` names a reviewer with open findings."""
+
+    status: str
+    lines: tuple[SignOffLine, ...]
+    conflict: str
+    due: date | None
+    days_late: int | None
+
+
+@dataclass(frozen=True)
+class Appendix:
+    """How to do it all again, and the words used."""
+
+    command: str
+    statement: str
+    provenance: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...]
+    glossary: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """One rule, hit or not. ``health``: hit, quiet, idle, partial, failed, off or elsewhere.
+
+    ``elsewhere`` is a rule made for another log source than the log's.
+    ``status`` is the rule's own word for how tried it is.
+    ``precision_percent`` is the share of its findings ``decided`` in any period that were right.
+    ``tests_match`` and ``tests_other`` count the samples beside the rule that must match and those
+    that must not; ``tests_digest`` names their file as it was.
+    """
+
+    rule_id: str
+    name: str
+    title: str
+    level: str
+    kind: str
+    status: str
+    health: str
+    reason_off: str
+    logic: str
+    digest: str
+    examined: int
+    hits: int
+    findings: int
+    decided: int
+    precision_percent: float | None
+    fields_missing: tuple[str, ...]
+    tests_match: int
+    tests_other: int
+    tests_digest: str
+
+    @property
+    def told(self) -> bool:
+        """Whether the page has a row for it: it has findings, or could not run."""
+        return self.health == "failed" or bool(self.findings)
+
+
+@dataclass(frozen=True)
+class RuleSummary:
+    """The rules together: how many in each health, and the samples they come with.
+
+    ``skipped`` are the faults of what could not be read and was left out on request.
+    """
+
+    total: int
+    health: tuple[tuple[str, int], ...]
+    tried: tuple[tuple[str, int], ...]
+    tests_match: int
+    tests_other: int
+    untested: tuple[str, ...]
+    skipped: tuple[str, ...]
+    digest: str
+    file: str
+
+
+SCHEMA_VERSION = "auditlens.report/4"
+
+
+@dataclass(frozen=True)
+class Span:
+    """The period: half-open, edges in UTC and as local wall-clock text of ``timezone``."""
+
+    label: str
+    timezone: str
+    start: datetime
+    end: datetime
+    start_local: str
+    end_local: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Which report this is. ``run_id`` is derived from the inputs, never from the clock."""
+
+    title: str
+    workspace: str
+    period: Span
+    edition: str
+    identity: str
+    status: str
+    amendment: int
+    run_id: str
+    run_at: datetime
+    data_as_of: datetime | None
+    tool: str
+    rules_digest: str
+    input_digest: str
+    purpose: str
+    recipients: str
+    delete_by: date | None
+
+
+@dataclass(frozen=True)
+class LevelCount:
+    """Findings of one level: now, last period, the difference, and how many await a decision."""
+
+    level: str
+    count: int
+    last: int | None
+    difference: int | None
+    undecided: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One of the findings to decide first; ``alike`` more have its rule, level and subject."""
+
+    finding_id: str
+    level: str
+    title: str
+    subject: str
+    why: str
+    alike: int
+
+
+@dataclass(frozen=True)
+class TrustFigure:
+    """One number on trust. ``state`` is good, warn or bad."""
+
+    name: str
+    figure: str
+    note: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The first screen. ``verdict``: clear, attention, urgent; ``trust``: good, warn, bad."""
+
+    verdict: str
+    headline: str
+    trust: str
+    trust_headline: str
+    sentences: tuple[str, ...]
+    levels: tuple[LevelCount, ...]
+    decide: tuple[Decision, ...]
+    undecided: int
+    figures: tuple[TrustFigure, ...]
+
+
+@dataclass(frozen=True)
+class ResolvedRow:
+    """A finding of the period before that is gone; title and subject are "" where withheld."""
+
+    finding_id: str
+    level: str
+    title: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Against the period before; ``recorded`` is false when none was given."""
+
+    recorded: bool
+    note: str
+    previous: str
+    new: int | None
+    persisting: int | None
+    reopened: int | None
+    resolved: tuple[ResolvedRow, ...]
+    resolved_count: int | None
+    events_before: int | None
+    events_now: int
+    events_percent: float | None
+    rules_changed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason: its share of the score in percent, a sentence, the figures behind it."""
+
+    family: str
+    share_percent: float | None
+    text: str
+    value: float | None
+    own_baseline: float | None
+    peer_baseline: float | None
+    label: str
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """One event that a finding rests on, as the log has it."""
+
+    event_id: str
+    at: datetime | None
+    event: str
+    sender: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One finding with everything a reviewer needs to decide it.
+
+    ``seen_before`` names the signed months that had a finding about the same thing, latest first.
+    """
+
+    finding_id: str
+    kind: str
+    rule_id: str
+    title: str
+    level: str
+    subject_kind: str
+    subject_id: str
+    subject_label: str
+    lookalike: bool
+    first_at: datetime | None
+    last_at: datetime | None
+    detected_at: datetime | None
+    event_count: int
+    event_ids: tuple[str, ...]
+    evidence: tuple[EvidenceRow, ...]
+    value: float | None
+    expected: float | None
+    score_rank: int | None
+    score_percentile: float | None
+    confidence: str
+    reasons: tuple[Reason, ...]
+    tags: tuple[str, ...]
+    controls: tuple[str, ...]
+    state: str
+    seen_before: tuple[str, ...]
+    disposition: str
+    reviewer: str
+    owner: str
+    ticket: str
+    decided_at: datetime | None
+    decision_reason: str
+    exception_id: str
+
+
+@dataclass(frozen=True)
+class RuleGroup:
+    """The findings of one rule or one model, in the order of the page."""
+
+    rule_id: str
+    title: str
+    kind: str
+    level: str
+    why: str
+    count: int
+    shown: int
+    subjects: int
+    controls: tuple[str, ...]
+    tags: tuple[str, ...]
+    finding_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How many findings there are, how many the page shows, which file has them all."""
+
+    total: int
+    shown: int
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AccessRow:
+    """One event of the access-change sample; ``order`` is its place by hash, from 1."""
+
+    order: int
+    event_id: str
+    at: datetime
+    action: str
+    event: str
+    sender: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """Privileged and access changes: the population, and a sample anyone can draw again."""
+
+    population: int
+    privileged: int
+    by_action: tuple[tuple[str, int], ...]
+    seed: str
+    method: str
+    sample: tuple[AccessRow, ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """The whole report. ``schema`` names the version of these shapes."""
+
+    schema: str
+    cover: Cover
+    conclusion: Conclusion
+    change: Change
+    frameworks: tuple[Framework, ...]
+    groups: tuple[RuleGroup, ...]
+    findings: tuple[FindingRow, ...]
+    shown: Shown
+    activity: Activity
+    profiles: tuple[Profile, ...]
+    sender_months: tuple[SenderMonth, ...]
+    access: Access
+    rules: tuple[RuleRow, ...]
+    rule_summary: RuleSummary
+    completeness: Completeness
+    method: Method
+    exceptions: tuple[ExceptionRow, ...]
+    sign_off: SignOff
+    appendix: Appendix
+
+
+def report_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of ``findings.json``, drawn from the content's own types."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": SCHEMA_VERSION,
+        **closed(msgspec.json.schema(Content)),
+    }
+
+
+def closed(value: Any) -> Any:
+    """The schema with every object closed and every field required: content is complete."""
+    if isinstance(value, list):
+        return [closed(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {key: closed(one) for key, one in value.items()}
+    if inner.get("type") == "object" and "properties" in inner:
+        inner["required"] = sorted(inner["properties"])
+        inner["additionalProperties"] = False
+    return inner
+
+
+def schema_text() -> str:
+    """The schema as the file holds it."""
+    return json.dumps(report_schema(), indent=1, sort_keys=True) + "\n"

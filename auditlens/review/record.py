@@ -1,0 +1,324 @@
+"""A report with its record: what a third party needs to do the whole run again.
+
+``record.json`` holds settings, rules, journal, the signed months before and the options of the
+report, as they were, each with its hash. A report that hides identities carries hashes alone:
+then the originals must stand beside the archive.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from auditlens.audit import Audit
+from auditlens.canonical import json_document, json_line, sha256_hex
+from auditlens.documents import MAX_BYTES
+from auditlens.errors import IntegrityError, UsageError
+from auditlens.files import read_text
+from auditlens.period import Period
+from auditlens.report import (
+    FORMAT,
+    MANIFEST,
+    MAX_ROWS,
+    Report,
+    archive_heads,
+    review_of,
+    write_folder,
+)
+from auditlens.rules import Samples, rule_files, samples_of
+from auditlens.seals import canonical
+from auditlens.settings import Settings
+from auditlens.shipped import rules_folder
+from auditlens.triage import MONTH_SCHEMA, Journal, SignedMonth, parse_journal
+
+RECORD = "record.json"
+FAULTS = (
+    ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError,
+    msgspec.ValidationError,
+)  # fmt: skip
+"""What reading an edited record may raise."""
+
+RECORD_FORMAT = "auditlens.record/1"
+FOLDERS = ("rules", "own-rules")
+"""What the roots of rules are called in a record, in their order."""
+
+PRIVATE = (
+    "archive", "rules", "own_rules", "directory", "journal", "path", "origins", "withheld",
+    "unknown",
+    "api_url", "api", "skip_broken", "fail_on", "reviewer", "reports", "outbox", "grace_days",
+    "key_file", "allowed_signers", "key_command", "identity", "also", "heartbeat",
+    "heartbeat_start",
+    "heartbeat_fail", "notify",
+)  # fmt: skip
+"""Settings that change neither a finding nor a report: they stay at home."""
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """How a report is made: its edition, whom it names, its further forms, who signed it.
+
+    ``max_rows`` caps the findings on the page, ``templates`` has the SHA-256 of templates of
+    one's own by name: they are code, so no record carries them to those who verify.
+    ``purpose``, ``recipients`` and ``delete_by`` (a date, ISO 8601) are the cover's privacy line.
+    ``keys`` are the fingerprints of the keys under the seal.
+    """
+
+    edition: str = "full"
+    identity: str = "full"
+    also: tuple[str, ...] = ()
+    max_rows: int = MAX_ROWS
+    templates: Mapping[str, str] = field(default_factory=dict)
+    purpose: str = ""
+    recipients: str = ""
+    delete_by: str = ""
+    reviewer: str = ""
+    statement: str = ""
+    signed_at: datetime | None = None
+    amendment: int = 0
+    keys: tuple[str, ...] = ()
+
+
+def report_files(
+    audit: Audit, options: ReportOptions, record: bytes, templates: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
+    """The files of a report with its record among them, the manifest last.
+
+    ``templates`` are the texts of those that ``options`` names. Raises UsageError for others.
+    """
+    if template_digests(templates or {}) != options.templates:
+        raise UsageError(
+            "The report was drawn with templates of its maker's own",
+            fix="Have it made without --templates to compare it",
+        )
+    review = review_of(
+        audit,
+        reviewer=options.reviewer,
+        statement=options.statement,
+        signed_at=options.signed_at,
+        amendment=options.amendment,
+        keys=options.keys,
+    )
+    review = replace(
+        review,
+        purpose=options.purpose,
+        recipients=options.recipients,
+        delete_by=date.fromisoformat(options.delete_by) if options.delete_by else None,
+    )
+    tests = json.loads(record).get("tests", {})
+    report = Report(
+        audit,
+        edition=options.edition,
+        identity=options.identity,
+        review=review,
+        max_rows=options.max_rows,
+        templates=templates,
+        samples={name: Samples(*one) for name, one in tests.items()},
+    )
+    return with_record(report.files(options.also), record)
+
+
+def with_record(files: Mapping[str, bytes], record: bytes) -> dict[str, bytes]:
+    listed = json.loads(files[MANIFEST])
+    assert listed["format"] == FORMAT
+    entry = {
+        "name": RECORD,
+        "bytes": len(record),
+        "sha256": sha256_hex(record),
+        "media_type": "application/json",
+    }
+    listed["files"] = sorted([*listed["files"], entry], key=lambda one: str(one["name"]))
+    rest = {name: data for name, data in files.items() if name != MANIFEST}
+    return {**rest, RECORD: record, MANIFEST: json_document(listed)}
+
+
+def template_digests(templates: Mapping[str, str]) -> dict[str, str]:
+    return {name: sha256_hex(text) for name, text in sorted(templates.items())}
+
+
+def write_report(
+    audit: Audit,
+    out: Path,
+    options: ReportOptions,
+    roots: Sequence[Path],
+    templates: Mapping[str, str] | None = None,
+    *,
+    replace_other: bool = False,
+) -> tuple[Path, ...]:
+    """Write a draft of the report of ``audit``, whose rules were read from ``roots``.
+
+    ``templates`` are texts of one's own by name; ``replace_other`` replaces a draft of another
+    period or archive too. Raises UsageError when ``out`` holds something else, such as a signed
+    report.
+    """
+    options = replace(options, templates=template_digests(templates or {}))
+    record = make_record(audit, options, roots)
+    return write_folder(
+        out,
+        report_files(audit, options, record, templates),
+        replace=replace_other,
+        heads=lambda: archive_heads(audit),
+    )
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as read. ``rules`` maps file names to (SHA-256, text or None)."""
+
+    data: Mapping[str, Any]
+    period: Period
+    run_at: datetime
+    seed: int
+    options: ReportOptions
+    rules: Mapping[str, tuple[str, str | None]]
+
+    @property
+    def redacted(self) -> bool:
+        """Whether the originals were left out to hide identities."""
+        return self.options.identity != "full"
+
+    @property
+    def shipped_rules(self) -> str:
+        """Which of the shipped folders of rules was used; empty for rules of one's own."""
+        return str(self.data["shipped_rules"])
+
+    @property
+    def rule_folders(self) -> tuple[str, ...]:
+        """Which of FOLDERS the rules of the run came from."""
+        held = {name.partition("/")[0] for name in self.rules}
+        return tuple(name for name in FOLDERS if name in held)
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings of the run; None where they were left out to hide identities.
+
+        One that another version knew and this one does not is left aside.
+        """
+        return msgspec.convert(self.data["settings"], Settings | None)
+
+    @property
+    def journal(self) -> Journal | None:
+        text = self.data["journal"]["text"]
+        return None if text is None else parse_journal(text, Path("triage.yml"))
+
+    @property
+    def earlier(self) -> tuple[SignedMonth, ...] | None:
+        held = self.data["earlier"]
+        return msgspec.convert(held, tuple[SignedMonth, ...] | None, dec_hook=frame_of)
+
+
+def rule_texts(roots: Sequence[Path]) -> dict[str, str]:
+    """The rule files of the first root, of one's own beside it, and the classifier, by name."""
+    found = {"actions.yml": rules_folder() / "actions.yml"}
+    for folder, root in zip(FOLDERS, roots, strict=False):
+        for path in rule_files([root]):
+            name = path.name if root.is_file() else path.relative_to(root).as_posix()
+            found[f"{folder}/{name}"] = path
+    texts = {}
+    for name, path in sorted(found.items()):
+        # A file that is no text holds no rule: it was skipped on request, or nothing was run.
+        with suppress(UnicodeDecodeError):
+            texts[name] = read_text(path, most=MAX_BYTES)
+    return texts
+
+
+def make_record(audit: Audit, options: ReportOptions, roots: Sequence[Path]) -> bytes:
+    """The record of one report of ``audit``, whose rules were read from ``roots``."""
+    open_ = options.identity == "full"
+    texts = rule_texts(roots)
+    journal = audit.journal
+    lines = sorted(sha256_hex(line) for line in journal.text.splitlines(keepends=True))
+    settings = {k: v for k, v in json_data(audit.settings).items() if k not in PRIVATE}
+    about = {
+        "format": RECORD_FORMAT,
+        "period": json_data(audit.period),
+        "run_at": audit.run_at.isoformat(),
+        "seed": audit.model.get("seed", audit.settings.seed),
+        "making": json_data(options),
+        "provenance": dict(audit.provenance),
+        "source": "archive" if audit.coverage.head else "files",
+        "shipped_rules": shipped_name(roots[0]) if roots else "",
+        "rules": {
+            name: {"sha256": sha256_hex(text), "text": text if open_ else None}
+            for name, text in texts.items()
+        },
+        "tests": {
+            name: dataclasses.astuple(one)
+            for name, one in sorted(samples_of(audit.rules.rules).items())
+        },
+        "settings": settings if open_ else None,
+        "journal": {
+            "digest": journal.digest,
+            "entries": sorted(sha256_hex(said) for said in journal.said),
+            "lines": lines,
+            "characters": len(journal.text),
+            "sha256": sha256_hex(journal.text),
+            "text": journal.text if open_ else None,
+        },
+        "earlier": json_data(audit.earlier) if open_ else None,
+        "earlier_seals": [month.seal for month in audit.earlier],
+    }
+    return canonical(about)
+
+
+def rule_folders() -> list[str]:
+    return [path.name for path in rules_folder().iterdir() if path.is_dir()]
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a name is that of shipped rules: a folder of them, one below it, or a file."""
+    parts = PurePosixPath(name).parts
+    return not parts or (parts[0] in rule_folders() and ".." not in parts)
+
+
+def shipped_name(root: Path) -> str:
+    """Which of the shipped folders of rules this is; empty for rules of one's own."""
+    inside = root.absolute().is_relative_to(rules_folder().absolute())
+    return root.absolute().relative_to(rules_folder().absolute()).as_posix() if inside else ""
+
+
+def parse_record(raw: bytes, path: Path) -> Record:
+    """Read a record. Raises IntegrityError when it is none of ours."""
+    try:
+        data = json.loads(raw)
+        if data["format"] != RECORD_FORMAT or canonical(data) != raw:
+            raise ValueError
+        record = Record(
+            data=data,
+            period=msgspec.convert(data["period"], Period),
+            run_at=datetime.fromisoformat(data["run_at"]),
+            seed=int(data["seed"]),
+            options=msgspec.convert(data["making"], ReportOptions),
+            rules={name: (one["sha256"], one["text"]) for name, one in data["rules"].items()},
+        )
+        # Each is read now, so that a fault shows here and not in the middle of a run.
+        assert record.settings is None or record.settings.timezone
+        assert record.earlier is None or isinstance(data["journal"]["lines"], list)
+        assert not record.shipped_rules or is_shipped(record.shipped_rules)
+    except FAULTS:
+        raise IntegrityError(
+            f"{path}: is no record of ours, or was edited", fix="Restore the report from a copy"
+        ) from None
+    return record
+
+
+def json_data(value: object) -> Any:
+    """A dataclass as the record holds it: frames as rows, times as ISO 8601 with an offset."""
+    data = msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=rows_or_text)
+    return json.loads(json_line(data, default=datetime.isoformat))
+
+
+def rows_or_text(value: object) -> Any:
+    return value.to_dicts() if isinstance(value, pl.DataFrame) else str(value)
+
+
+def frame_of(_: type, rows: Any) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=MONTH_SCHEMA)
