@@ -23,12 +23,13 @@ from auditlens.report.model import (
 )
 from auditlens.report.page import read_templates
 from auditlens.report.redact import pseudonyms
-from auditlens.report.report import MAX_ROWS, PDF_ROWS, Report, archive_heads
+from auditlens.report.report import FORMS, MAX_ROWS, PDF_ROWS, Report, archive_heads
 from auditlens.report.text import json_plain, json_text, mixed_scripts, spreadsheet_cell
 
 __all__ = [
     "EVIDENCE_NAMES",
     "FORMAT",
+    "FORMS",
     "MANIFEST",
     "MAX_ROWS",
     "PDF_ROWS",

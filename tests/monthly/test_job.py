@@ -13,15 +13,8 @@ from auditlens.archive import Archive
 from auditlens.audit import run_audit
 from auditlens.errors import IntegrityError, Interrupted, LockHeld, SourceError, UsageError
 from auditlens.files import lock
-from auditlens.monthly import (  # a status that takes a week to come
-    INCOMPLETE_WAIT,
-    Job,
-    directory_line,
-    directory_problems,
-    not_yet,
-    pull_directory,
-    run_job,
-)
+from auditlens.monthly import Job, directory_line, directory_problems, pull_directory, run_job
+from auditlens.monthly.job import INCOMPLETE_WAIT, not_yet  # a status that takes a week to come
 from auditlens.period import Period
 from auditlens.rules import load_rules
 from auditlens.settings import Settings
