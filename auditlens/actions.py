@@ -392,12 +392,14 @@ def spoken(
         pl.col("action_basis").is_in(["generic", "unknown"])
         & (pl.col("action").is_null() | (pl.col("action") != "viewed"))
     ).to_series()
-    # Most phrases name nothing of the kind: one look at all of them leaves few to take apart.
-    still &= frame["summary"].str.contains(STEM).fill_null(value=False)
     columns = [*WORDS, "event", "generation", "resource_title", "sender_name"]
-    rows = frame.select(one for one in columns if one in frame.columns).filter(still)
-    said = pl.concat([held.filter(still), rows], how="horizontal")
-    said = said.with_columns(phrase=own_phrase(rows.columns)).drop_nulls("phrase")
+    rows = frame.select(one for one in columns if one in frame.columns)
+    # Most phrases are not the source's own or name nothing of the kind: two looks, the cheap one
+    # first, leave few to take apart.
+    still &= rows.select(is_own(rows.columns)).to_series().fill_null(value=False)
+    said = pl.concat([held.filter(still), rows.filter(still)], how="horizontal")
+    said = said.filter(pl.col("summary").str.contains(STEM))
+    said = said.with_columns(phrase=without_names(rows.columns))
     said = said.filter(pl.col("phrase").str.contains(STEM))
     if said.is_empty():
         return said.select("row", *FOUND)
@@ -426,17 +428,22 @@ def spoken(
     return raised.select("row", "action_basis", action="named", action_group="named_group")
 
 
-def own_phrase(columns: list[str]) -> pl.Expr:
-    """The summary where the source wrote it, without the names of resource and sender.
+def is_own(columns: list[str]) -> pl.Expr:
+    """Whether the summary is a phrase that the source wrote, and more than the kind again.
 
-    A legacy record without a summary has the person's content there instead; and a phrase that
-    only repeats the kind says nothing more.
+    A legacy record without a summary has the person's content there instead.
     """
     phrase = pl.col("summary")
     said = phrase.is_not_null() & (phrase != pl.col("event").fill_null(""))
     if "generation" in columns:
         own = (pl.col("generation") == "legacy").fill_null(value=False)
         said &= ~(own & (phrase == pl.col("content"))).fill_null(value=False)
+    return said
+
+
+def without_names(columns: list[str]) -> pl.Expr:
+    """The summary without the names of resource and sender."""
+    phrase = pl.col("summary")
     for name in ("resource_title", "sender_name"):
         if name in columns:
             parts = phrase.str.splitn(pl.col(name).fill_null("\0"), 2)
@@ -444,7 +451,7 @@ def own_phrase(columns: list[str]) -> pl.Expr:
                 parts.struct.field("field_0"), parts.struct.field("field_1").fill_null(""),
                 separator=" ",
             )  # fmt: skip
-    return pl.when(said).then(phrase)
+    return phrase
 
 
 def cut(column: str) -> pl.Expr:

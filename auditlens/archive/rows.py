@@ -33,7 +33,7 @@ __all__ = [
     "months_of",
 ]
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 100_000
 """Rows decoded, classified and written at a time."""
 
 PLACE: dict[str, pl.DataType] = {"segment": pl.Int32(), "row": pl.Int32()}

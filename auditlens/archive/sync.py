@@ -179,8 +179,11 @@ def verified(source: Source, intake: Intake, terms: Terms, found: Walk) -> Verdi
         if settled or len(found.numbers) >= MAX_READS * found.pages:
             break
         left = max(1, found.pages // STEPS)
-    unmet = found.moves()[0] - arrived(found, found.sightings())
-    if verdict.outcome != "complete" or unmet <= 0 or len(found.numbers) > found.planned:
+    rose = found.moves()[0]
+    if verdict.outcome != "complete" or not rose or len(found.numbers) > found.planned:
+        return verdict
+    unmet = rose - arrived(found, found.sightings())
+    if unmet <= 0:
         return verdict
     # What arrived since the first page was read stands at the top.
     pages = -(-unmet // max(1, found.taken[0].keys.size))
