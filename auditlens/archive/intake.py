@@ -34,7 +34,7 @@ from auditlens.archive.merkle import leaves_of
 from auditlens.archive.rows import CHUNK_ROWS, dated_rows
 from auditlens.archive.segment import FOLDER, pack
 from auditlens.archive.table import Table
-from auditlens.events.dates import dated
+from auditlens.events.dates import EARLIEST, latest
 from auditlens.events.decode import Rejected, decode_records
 from auditlens.files import put
 from auditlens.pages import Page
@@ -64,6 +64,11 @@ class Taken:
         return self.known and newest is not None and newest < until
 
     @property
+    def again(self) -> Taken:
+        """The same records, when they come once more."""
+        return Taken(self.keys, self.times, np.full(self.keys.size, KNOWN, np.int8))
+
+    @property
     def newest(self) -> datetime | None:
         timed = self.times[self.times > UNTIMED]
         return moment(int(timed.max())) if timed.size else None
@@ -72,6 +77,16 @@ class Taken:
     def oldest(self) -> datetime | None:
         timed = self.times[self.times > UNTIMED]
         return moment(int(timed.min())) if timed.size else None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A page that is queued: the leaves of its records, or what they were when it came before."""
+
+    page: Page
+    leaves: list[bytes]
+    key: int
+    before: Taken | None
 
 
 @dataclass
@@ -111,7 +126,7 @@ class Intake:
         self.index = index
         self.source = source
         self.pull = pull
-        self.pulled = pulled
+        self.limit = micros(latest(pulled))
         self.watermark = chain.watermark
         self.evidence = Evidence.of(folder, chain.segments)
         quarantined = {
@@ -126,36 +141,50 @@ class Intake:
         self.tally = Tally()
         self.batch = Batch()
         self.pending: list[pl.DataFrame] = []
-        self.waiting: list[tuple[Page, list[bytes]]] = []
+        self.waiting: list[Waiting] = []
         self.read = Met()
+        self.stored: list[Keys] = []
+        self.pages: dict[int, Taken] = {}
 
-    def queue(self, page: Page) -> list[bytes]:
-        """Queue a page without looking into it; returns the leaves of its records."""
-        leaves = leaves_of(page.records)
-        self.waiting.append((page, leaves))
-        return leaves
+    def queue(self, page: Page) -> Waiting:
+        """Queue a page without telling its records apart.
+
+        A page that came before, the same to the byte, is known by a 64-bit hash that is keyed
+        anew in each process: hashing its records once more would cost a tenth of a sync.
+        """
+        key = hash(page.records)
+        before = self.pages.get(key)
+        leaves = leaves_of(page.records) if before is None else []
+        waiting = Waiting(page, leaves, key, before)
+        self.waiting.append(waiting)
+        return waiting
 
     @property
     def due(self) -> bool:
         """Whether so much is queued that it is time to settle and seal."""
-        rows = sum(len(page.records) for page, _ in self.waiting) + len(self.batch.records)
+        rows = sum(len(one.leaves) for one in self.waiting) + len(self.batch.records)
         return rows >= BATCH_ROWS or time.monotonic() - self.batch.since > BATCH_SECONDS
 
     def settle(self) -> list[Taken]:
         """Tell the records of the queued pages apart; what is new waits to be sealed."""
-        pages, self.waiting = self.waiting, []
-        records = [record for page, _ in pages for record in page.records]
-        leaves = [leaf for _, own in pages for leaf in own]
+        waiting, self.waiting = self.waiting, []
+        records = [record for one in waiting if one.before is None for record in one.page.records]
+        leaves = [leaf for one in waiting for leaf in one.leaves]
         whole = self.told_apart(records, leaves)
         found, start = [], 0
-        for page, own in pages:
-            part = slice(start, start + len(own))
-            start += len(own)
-            taken = Taken(whole.keys[part], whole.times[part], whole.states[part])
+        for one in waiting:
+            part = slice(start, start + len(one.leaves))
+            start = part.stop
+            taken = (
+                Taken(whole.keys[part], whole.times[part], whole.states[part])
+                if one.before is None
+                else one.before.again
+            )
             found.append(taken)
-            self.count(taken)
-            new = int((taken.states != KNOWN).sum())
-            self.batch.pages.append(page_note(page, new))
+            self.pages.setdefault(one.key, taken)
+            self.tally.pages += 1
+            new = 0 if one.before else self.count(taken)
+            self.batch.pages.append(page_note(one.page, new))
         return found
 
     def told_apart(self, records: list[bytes], leaves: list[bytes]) -> Taken:
@@ -176,8 +205,8 @@ class Intake:
         kept = np.delete(np.arange(len(records)), list(refused))
         keys, times = np.empty(len(records), np.uint64), np.full(len(records), UNTIMED)
         keys[kept] = keys_of(result.events["id"])
-        own = result.events.select(dated(self.pulled)).to_series()
-        times[kept] = times_of(result.events["created_at"], own)
+        read = times_of(result.events["created_at"])
+        times[kept] = np.where((read >= micros(EARLIEST)) & (read <= self.limit), read, UNTIMED)
         if refused:
             bad = [leaves[row] for row in refused]
             keys[list(refused)] = keys_of(pl.Series([leaf.hex() for leaf in bad]))
@@ -215,18 +244,25 @@ class Intake:
         self.batch.quarantined.append(note)
         self.tally.quarantined += 1
 
-    def count(self, taken: Taken) -> None:
-        """Add a page to the tally; what this sync itself stored is not 'seen' when read again."""
+    def count(self, taken: Taken) -> int:
+        """Add a page to the tally, and return how many of its records were stored.
+
+        What this sync itself stored is not 'seen' when it is read again.
+        """
         tally = self.tally
-        tally.pages += 1
         limit = UNTIMED if self.watermark is None else micros(self.watermark)
         new = taken.states == NEW
         tally.changed += int((taken.states == CHANGED).sum())
-        tally.new += int((taken.states != KNOWN).sum())
+        stored = int((taken.states != KNOWN).sum())
+        tally.new += stored
         tally.late += int((new & (taken.times > UNTIMED) & (taken.times <= limit)).sum())
         known = taken.states == KNOWN
-        tally.seen += self.read.add(taken.keys[known])
-        self.read.add(taken.keys[~known])
+        if known.any():
+            self.read.add(np.concatenate([*self.stored, taken.keys[:0]]))
+            self.stored = []
+            tally.seen += self.read.add(taken.keys[known])
+        self.stored.append(taken.keys[~known])
+        return stored
 
     def seal(self, at: datetime, *, force: bool = False) -> None:
         """Write the batch as a segment and its manifest, if it is due or ``force`` is given."""
@@ -240,10 +276,11 @@ class Intake:
         number = self.segment
         name = f"{number:06d}-{packed.sha256[:12]}.ndjson.zst"
         rows = pl.concat(batch.rows).with_columns(pl.lit(number, pl.Int32).alias("segment"))
-        newest, oldest = span(rows.filter(dated(at)))
+        times = times_of(rows["created_at"])
+        times = times[(times >= micros(EARLIEST)) & (times <= micros(latest(at)))]
         note = packed.note(
             name,
-            (oldest, newest),
+            (moment(int(times.min())), moment(int(times.max()))) if times.size else (None, None),
             self.watermark,
             pages=tuple(batch.pages),
             quarantined=tuple(batch.quarantined),
@@ -287,9 +324,3 @@ def page_note(page: Page, new: int) -> PageNote:
         request=dict(page.request),
         server_time=page.server_time,
     )
-
-
-def span(events: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
-    """Newest and oldest time of events; None for both when there are none."""
-    times = events["created_at"]
-    return times.max(), times.min()  # type: ignore[return-value]

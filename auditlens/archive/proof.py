@@ -49,35 +49,37 @@ class Moment:
 class Sightings:
     """Each record once (sorted keys), its time, and the requests that met it first and last.
 
-    ``first`` is -1 for a record that was held before the sync began. ``meetings`` are places in the
-    listing, of every meeting in the order of the records and then of the requests: which request,
-    and which row of its page; ``begins`` says where the next record begins.
+    ``first`` is -1 for a record that was held before the sync began. ``pages`` are the requests
+    themselves.
     """
 
     keys: Keys
     times: Times
     first: Reads
     last: Reads
-    requests: int
-    meetings: tuple[Reads, Reads]
-    begins: npt.NDArray[np.bool_]
+    pages: list[Taken]
 
     @classmethod
     def of(cls, pages: list[Taken], ends: list[bool]) -> Sightings:
         """From the pages as they were read; ``ends`` says which of them was the last page."""
-        keys = np.concatenate([page.keys for page in pages])
-        times = np.concatenate([page.times for page in pages])
-        states = np.concatenate([page.states for page in pages])
-        request = np.repeat(np.arange(len(pages)), [page.keys.size for page in pages])
+        # A page that came again, the same to the byte, shares its keys with the first.
+        began: dict[int, int] = {}
+        latest: dict[int, int] = {}
+        for number, page in enumerate(pages):
+            began.setdefault(id(page.keys), number)
+            latest[id(page.keys)] = number
+        once = [pages[number] for number in began.values()]
+        sizes = [page.keys.size for page in once]
+        keys = np.concatenate([page.keys for page in once])
+        times = np.concatenate([page.times for page in once])
+        new = np.concatenate([page.states for page in once]) == NEW
         order = np.argsort(keys, kind="stable")
         begins = first_of_each(keys[order])
-        stops = np.append(begins[1:], np.ones(min(1, begins.size), np.bool_))
-        met, left = order[begins], order[stops]
-        first = np.where(states[met] == NEW, request[met], -1)
-        row = np.concatenate([np.arange(page.keys.size) for page in pages])
-        meetings = (request[order], row[order])
-        found = cls(keys[met], times[met], first, request[left], len(pages), meetings, begins)
-        return found.with_expired(pages, ends)
+        met = order[begins]
+        first = np.where(new[met], np.repeat(list(began.values()), sizes)[met], -1)
+        last = np.repeat(list(latest.values()), sizes)[order]
+        last = np.maximum.reduceat(last, np.flatnonzero(begins)) if last.size else last
+        return cls(keys[met], times[met], first, last, pages).with_expired(pages, ends)
 
     def with_expired(self, pages: list[Taken], ends: list[bool]) -> Sightings:
         """Records older than all that is still listed expired, from the old end on.
@@ -103,8 +105,8 @@ class Sightings:
         ``beyond`` is how many records are held that the walk did not come to.
         """
         known = beyond + np.cumsum(
-            np.bincount(np.maximum(self.first, 0), minlength=self.requests + 1)
-            - np.bincount(self.last + 1, minlength=self.requests + 1)
+            np.bincount(np.maximum(self.first, 0), minlength=len(self.pages) + 1)
+            - np.bincount(self.last + 1, minlength=len(self.pages) + 1)
         )
         best: Moment | None = None
         for at, count in enumerate(counts):
@@ -128,13 +130,17 @@ class Sightings:
         by a record they share, if it moved no further than the count ``rose`` or ``fell``: an id
         that stands in the listing twice links nothing.
         """
-        request, row = self.meetings
-        same = ~self.begins
-        place = (np.asarray(numbers) - 1)[request] * size + row
+        sizes = [page.keys.size for page in self.pages]
+        request = np.repeat(np.arange(len(sizes)), sizes)
+        place = (np.asarray(numbers) - 1)[request] * size
+        place += np.concatenate([np.arange(rows) for rows in sizes])
+        keys = np.concatenate([page.keys for page in self.pages])
+        order = np.argsort(keys, kind="stable")
+        request, place, same = request[order], place[order], ~first_of_each(keys[order])
         shift = np.diff(place, prepend=0)
         linked = np.flatnonzero(same & (shift <= rose) & (shift >= -fell))
-        pairs = np.unique(request[linked - 1] * self.requests + request[linked])
-        chain = list(range(self.requests))
+        pairs = np.unique(request[linked - 1] * len(self.pages) + request[linked])
+        chain = list(range(len(self.pages)))
 
         def head(one: int) -> int:
             while chain[one] != one:
@@ -143,6 +149,6 @@ class Sightings:
             return one
 
         for pair in pairs.tolist():
-            one, other = sorted((head(pair // self.requests), head(pair % self.requests)))
+            one, other = sorted((head(pair // len(self.pages)), head(pair % len(self.pages))))
             chain[other] = one
-        return [head(one) for one in range(self.requests)]
+        return [head(one) for one in range(len(self.pages))]

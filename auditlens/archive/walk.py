@@ -100,6 +100,7 @@ class Walk:
         """Read the next page and queue it."""
         page, leaves = self.ask_aside(source, intake, number)
         self.depth = max(self.depth, number)
+        # A page that came before has no leaves, and nothing fresh.
         fresh = bool(self.met.add(halves(leaves)[0]))
         self.repeats = 0 if fresh or not page.records else self.repeats + 1
         if page.count is not None:
@@ -108,9 +109,9 @@ class Walk:
         return page
 
     def ask_aside(self, source: Source, intake: Intake, number: int) -> tuple[Page, list[bytes]]:
-        """Read a page out of turn and queue it."""
+        """Read a page out of turn and queue it; the leaves of its records if it is a new one."""
         page = source.page(number)
-        leaves = intake.queue(page)
+        leaves = intake.queue(page).leaves
         self.numbers.append(number)
         self.counts.append(page.count)
         self.ends.append(page.last)
@@ -252,7 +253,8 @@ def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
     ends = [taken]
     last = last_number(page)
     if last > 1:
-        found.ask_aside(source, intake, last)
+        _, leaves = found.ask_aside(source, intake, last)
+        found.met.add(halves(leaves)[0])
         tail = found.settle(intake)
         assert tail is not None
         found.tail_first = True
