@@ -10,7 +10,7 @@ import click
 from auditlens.cli.check import print_skipped
 from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, log_of, settings_of, skip_broken_option
-from auditlens.cli.rule_options import loaded, product_option
+from auditlens.cli.rule_options import loaded, product_option, rules_option
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -28,17 +28,12 @@ __all__ = ["backtest"]
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day.")
-@click.option(
-    "--rules",
-    "path",
-    type=click.Path(path_type=Path),
-    help="These rules alone, a file or folder (default: settings, shipped).",
-)
+@rules_option
 @click.option("--archive", type=click.Path(path_type=Path), help="Folder of the archive.")
 @product_option
 @skip_broken_option
 @json_option
-def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Path | None,
+def backtest(files: tuple[Path, ...], since: Any, rules_path: Path | None, archive: Path | None,
              product: str, skip_broken: bool | None, as_json: bool) -> None:  # fmt: skip
     """Show what rules would have found in the archive, or in log FILEs, week by week."""
     from datetime import UTC
@@ -46,7 +41,7 @@ def backtest(files: tuple[Path, ...], since: Any, path: Path | None, archive: Pa
     from auditlens.cli.terminal import print_json, table
     from auditlens.rules import backtest as run
 
-    rules = loaded(path, product, skip_broken=bool(skip_broken))
+    rules = loaded(rules_path, product, skip_broken=bool(skip_broken))
     settings = settings_of(archive=archive)
     events = marked_events(log_of(files, "auto", settings), rules)
     found = run(

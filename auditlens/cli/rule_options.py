@@ -11,14 +11,20 @@ from auditlens.cli.options import settings_of
 from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
-    from auditlens.rules import RuleSet
+    from auditlens.rules import Rule, RuleSet
 
-__all__ = ["known", "loaded", "path_argument", "product_option"]
+__all__ = ["loaded", "path_argument", "product_option", "rule_named", "rules_option"]
 
 PRODUCTS = ("secoda", "cloudtrail")
 
 path_argument = click.argument(
     "path", required=False, type=click.Path(path_type=Path), metavar="[PATH]"
+)
+rules_option = click.option(
+    "--rules",
+    "rules_path",
+    type=click.Path(path_type=Path),
+    help="These rules alone, a file or folder (default: settings, shipped).",
 )
 product_option = click.option(
     "--product",
@@ -40,13 +46,31 @@ def loaded(path: Path | None, product: str, *, skip_broken: bool = False) -> Rul
     )
 
 
-def known(found: RuleSet, name: str) -> str:
-    """``name`` when it is a rule's name or id. Raises UsageError with the nearest otherwise."""
+def rule_named(
+    name: str, path: Path | None, rules_path: Path | None, product: str
+) -> tuple[RuleSet, Rule]:
+    """The rule with this name, id or title, and the set it stands in.
+
+    ``path`` is the place as it was given up to version 0.1, after the name. Raises UsageError with
+    the nearest name, or with the place of a rule that was not read.
+    """
     import difflib
 
-    names = [rule.name for rule in found.rules]
-    if name in names or name in {rule.id for rule in found.rules}:
-        return name
-    near = difflib.get_close_matches(name, names, n=1)
+    if path is not None:
+        click.echo("A PATH after NAME is deprecated: write --rules PATH", err=True)
+    found = loaded(rules_path or path, product)
+    try:
+        return found, found[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, [rule.name for rule in found], n=1)
     fix = f"Did you mean '{near[0]}'?" if near else "See 'auditlens rules list'"
+    if stands_in(Path("rules"), name):
+        fix = "It stands in the folder rules: add --rules rules, or name it in the settings"
     raise UsageError(f"No rule is called {name!r}", fix=fix)
+
+
+def stands_in(folder: Path, name: str) -> bool:
+    """Whether a file of the folder is called as the rule."""
+    from auditlens.rules import rule_files
+
+    return folder.is_dir() and any(file.name.split(".")[0] == name for file in rule_files([folder]))

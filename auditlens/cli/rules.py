@@ -10,7 +10,13 @@ import click
 from auditlens.cli.backtest import backtest
 from auditlens.cli.examples import examples
 from auditlens.cli.options import json_option, settings_of
-from auditlens.cli.rule_options import known, loaded, path_argument, product_option
+from auditlens.cli.rule_options import (
+    loaded,
+    path_argument,
+    product_option,
+    rule_named,
+    rules_option,
+)
 
 if TYPE_CHECKING:
     from auditlens.rules import RuleSet
@@ -60,28 +66,31 @@ def list_rules(path: Path | None, product: str, as_json: bool) -> None:
 @rules.command("show")
 @click.argument("name")
 @path_argument
+@rules_option
 @product_option
-def show_rule(name: str, path: Path | None, product: str) -> None:
+def show_rule(name: str, path: Path | None, rules_path: Path | None, product: str) -> None:
     """Print the rule called NAME (or with that id) as it is written."""
     from auditlens.rules import rule_source
 
-    found = loaded(path, product)
-    click.echo(rule_source(found, known(found, name))[1], nl=False)
+    found, rule = rule_named(name, path, rules_path, product)
+    click.echo(rule_source(found, rule.id)[1], nl=False)
 
 
 @examples(
     "rules explain secoda_resource_deleted",
+    "rules explain our_night_deletion --rules rules",
 )
 @rules.command("explain")
 @click.argument("name")
 @path_argument
+@rules_option
 @product_option
-def explain(name: str, path: Path | None, product: str) -> None:
+def explain(name: str, path: Path | None, rules_path: Path | None, product: str) -> None:
     """Say in plain English what the rule called NAME looks for, and what it is built on."""
     from auditlens.rules import explain_rule
 
-    found = loaded(path, product)
-    click.echo(explain_rule(found, known(found, name)))
+    found, rule = rule_named(name, path, rules_path, product)
+    click.echo(explain_rule(found, rule.id))
 
 
 @examples(

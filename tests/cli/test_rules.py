@@ -34,6 +34,22 @@ def test_an_unknown_rule_gets_the_nearest_name(run):
     assert NAME in str(done.exception)
 
 
+def test_a_rule_of_ones_own_is_explained_where_it_stands(run, tmp_path: Path, monkeypatch):
+    """By --rules or by the settings; else the refusal says how. A path after the name is old."""
+    monkeypatch.chdir(tmp_path)
+    run("rules", "new", "our_first_try")
+    for command in ("explain", "show"):
+        assert "--rules rules" in run("rules", command, "our_first_try").exception.fix
+        given = run("rules", command, "our_first_try", "--rules", "rules")
+        assert "Our First Try" in given.stdout
+        assert given.stderr == ""
+        old = run("rules", command, "our_first_try", "rules")
+        assert old.stdout == given.stdout
+        assert "deprecated" in old.stderr
+    (tmp_path / "auditlens.toml").write_text('own_rules = "rules"\n')
+    assert "Our First Try" in run("rules", "explain", "Our First Try").stdout
+
+
 @pytest.mark.parametrize("product", ["secoda", "cloudtrail"])
 def test_the_shipped_rules_have_no_fault(run, product: str):
     """What is shipped passes its own check."""
