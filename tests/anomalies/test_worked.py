@@ -46,6 +46,7 @@ def counted(name: str) -> dict[str, pl.DataFrame]:
 
 
 CASES = {case.name: case for case in ALL}
+CUTS = (5, 8)
 
 
 def rows_of(case: Case, subject: str) -> tuple[Row, ...]:
@@ -68,11 +69,11 @@ def test_every_value_is_the_one_worked_out_by_hand(name):
         assert wrong(rows_of(CASES[name], subject), frame, subject) == {}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.days > CUTS[0]])
 def test_days_counted_in_three_goes_have_the_same_values(name):
     """What is kept of the first five and eight days is all that later ones need, also in 1970."""
     case = CASES[name]
-    senders, resources = case.frames(cuts=(5, 8))
+    senders, resources = case.frames(cuts=CUTS)
     assert wrong(case.senders, senders, "sender_id") == {}
     assert wrong(case.resources, resources, "resource_id") == {}
 

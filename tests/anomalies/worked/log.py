@@ -12,7 +12,7 @@ from math import log, sqrt
 
 import polars as pl
 
-from auditlens.anomalies import FeatureState
+from auditlens.anomalies import FeatureState, day_tables, encode_events
 from auditlens.events import conform
 
 MONDAY = date(2026, 3, 2)
@@ -67,25 +67,32 @@ class Case:
             pl.DataFrame(numbered, schema=COLUMNS, orient="row", infer_schema_length=None)
         )
 
+    @property
+    def days(self) -> int:
+        """From day 0 to the last one."""
+        lines = (LINE.fullmatch(line.strip()) for line in self.log.strip().splitlines())
+        return 1 + max(day for line in lines if line for day in days_of(line["days"]))
+
     def frames(self, *, cuts: tuple[int, ...] = ()) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Its sender-days and resource-days.
 
         With ``cuts`` it is counted in several goes, and as if it had begun on FIRST_MONDAY.
         """
-        circles = pl.DataFrame(
-            list(self.circles.items()), schema=["sender_id", "circle"], orient="row"
-        )
-        events, state, days = self.events(), FeatureState(), []
+        events, circles = self.events(), None
+        if self.circles:
+            members = list(self.circles.items())
+            circles = pl.DataFrame(members, schema=["sender_id", "circle"], orient="row")
+        if not cuts:
+            return day_tables(encode_events(events, until=None, circles=circles))
+        state, days, sooner = FeatureState(), [], MONDAY - FIRST_MONDAY
         number = (events["created_at"].dt.date() - MONDAY).dt.total_days()
-        sooner = MONDAY - FIRST_MONDAY if cuts else timedelta()
         events = events.with_columns(pl.col("created_at") - sooner)
         for low, high in pairwise((0, *cuts, 10_000)):
             part = events.filter(number.is_between(low, high, closed="left"))
-            if part.is_empty():
-                continue
-            new = state.advance(part, circles=circles if self.circles else None)
-            state = new.state
-            days.append((new.sender_days, new.resource_days))
+            if len(part):
+                new = state.advance(part, circles=circles)
+                state = new.state
+                days.append((new.sender_days, new.resource_days))
         senders, resources = (
             pl.concat(each).with_columns(pl.col("day") + sooner) for each in zip(*days, strict=True)
         )
