@@ -74,7 +74,7 @@ def behaviour_hits(
     times: pl.Series,
     inputs: Sequence[Rows],
     calendar: Calendar,
-    known: dict[tuple[str, ...], GroupedEvents],
+    grouped_by: dict[tuple[str, ...], GroupedEvents],
 ) -> tuple[Evidence, int]:
     """Judge the hits of a behaviour's rules; return its evidence and how many are learning.
 
@@ -84,13 +84,15 @@ def behaviour_hits(
     for rows in inputs:
         hit[rows] = True
     groups = [f"g{n}" for n in range(len(body.group_by))]
-    if body.group_by not in known:
+    if body.group_by not in grouped_by:
         every = pl.Series("row", np.arange(frame.height), dtype=pl.Int64)
-        known[body.group_by] = GroupedEvents(group_keys(body.group_by, frame, times, every), groups)
-    events = known[body.group_by].events
+        grouped_by[body.group_by] = GroupedEvents(
+            group_keys(body.group_by, frame, times, every), groups
+        )
+    events = grouped_by[body.group_by].events
     given = BehaviourInput(
         hits=events.filter(hit[events.get_column("row")]).sort(*groups, "time", "row"),
-        grouped=known[body.group_by],
+        grouped=grouped_by[body.group_by],
         groups=groups,
         first=int(times.min() or 0),  # type: ignore[arg-type]
         last=int(times.max() or 0),  # type: ignore[arg-type]
@@ -339,8 +341,8 @@ def peers(
     kinds = kinds.drop_nulls("peer").sort("time", "row").group_by(groups).agg(pl.col("peer").last())
     values = values.join(kinds, on=groups, how="left", nulls_equal=True)
     own = candidates.join(kinds, on=groups, how="left").with_row_index("candidate")
-    others = values.rename({"value": "was", **{name: f"other_{name}" for name in groups}})
-    joined = own.join(others, on=["bucket", "peer"], how="left")
+    other_values = values.rename({"value": "was", **{name: f"other_{name}" for name in groups}})
+    joined = own.join(other_values, on=["bucket", "peer"], how="left")
     same = pl.all_horizontal(pl.col(name) == pl.col(f"other_{name}") for name in groups)
     past = joined.group_by("candidate", "bucket", "value", *groups).agg(
         pl.col("was").filter(~same.fill_null(True)).alias("past")
@@ -372,14 +374,14 @@ def silence(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidenc
     gaps = gaps.with_columns((pl.col("time") - pl.col("before")).alias("gap"))
     judged = against_past(given, settings, gaps)
     judged = judged.filter(pl.col("gap") > settings["for"] * SECOND)
-    found = judged.filter(pl.col("known") & (pl.col("gap") > pl.col("limit")))
-    found = found.sort(*groups, "time").with_row_index("episode")
-    found = found.with_columns(
+    silences = judged.filter(pl.col("known") & (pl.col("gap") > pl.col("limit")))
+    silences = silences.sort(*groups, "time").with_row_index("episode")
+    silences = silences.with_columns(
         pl.col("episode").cast(pl.Int64),
         (pl.col("gap") / (3600 * SECOND)).alias("value"),
         (pl.col("limit") / (3600 * SECOND)).alias("expected"),
     )
-    ends = found.with_columns(pl.concat_list("start", "row").alias("row")).explode("row")
+    ends = silences.with_columns(pl.concat_list("start", "row").alias("row")).explode("row")
     return evidence(ends.sort("episode", "row"), last_only=True), judged.filter(
         ~pl.col("known")
     ).height

@@ -198,13 +198,13 @@ def leaves(node: Node) -> Iterator[Leaf]:
 
 def names(node: Node) -> tuple[str, ...]:
     """Return the names of all fields the tree reads, sorted, each once."""
-    found: set[str] = set()
+    fields: set[str] = set()
     for leaf in leaves(node):
         if isinstance(leaf, Match):
-            found.add(leaf.field)
+            fields.add(leaf.field)
             if isinstance(leaf.value, Reference):
-                found.add(leaf.value.field)
-    return tuple(sorted(found))
+                fields.add(leaf.value.field)
+    return tuple(sorted(fields))
 
 
 def join(kind: type[And | Or], children: tuple[Node, ...]) -> Node:

@@ -27,7 +27,12 @@ WEIGHT = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 
 
 def attack_map(rules: RuleSet) -> pl.DataFrame:
-    """Return one row a technique: id, name, tactics, and how many enabled rules carry its tag."""
+    """Map enabled rules to ATT&CK techniques.
+
+    Returns:
+        One row a technique, sorted: ``technique`` (id), ``name``, ``tactics`` and ``rules``
+        (lists of String; ``rules`` names those that carry its tag).
+    """
     rows: dict[str, list[str]] = {}
     for rule in rules.rules:
         for tag in rule.tags if rule.enabled else ():
@@ -54,7 +59,12 @@ def attack_map(rules: RuleSet) -> pl.DataFrame:
 
 
 def framework_map(rules: RuleSet) -> pl.DataFrame:
-    """Return one row a clause: framework, clause, the ``rules`` citing it, and those ``off``."""
+    """Map rules to the clauses of frameworks they cite.
+
+    Returns:
+        One row a clause, sorted: ``framework``, ``clause``, ``rules`` and ``off`` (lists of
+        String: the names of those that are on, and of those that are off).
+    """
     rows: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
     for rule in rules.rules:
         for control in rule.controls:

@@ -77,14 +77,14 @@ class DictColumn:
         """The text in lower case, for comparisons without regard to case."""
         return fold(self.text)
 
-    def decode_mask(self, found: Mask, rows: Rows) -> Mask:
+    def decode_mask(self, answers: Mask, rows: Rows) -> Mask:
         """Turn the answer for every value (and False for null, put last) into that for ``rows``."""
         if self.members is None:
             # A column that is its own dictionary needs no codes.
-            return found[rows] if len(found) == self.height + 1 else found[self.codes[rows]]
-        whole = np.zeros(self.height, dtype=np.bool_)
-        whole[self.members[found[self.codes]]] = True
-        return whole[rows]
+            return answers[rows] if len(answers) == self.height + 1 else answers[self.codes[rows]]
+        of_rows = np.zeros(self.height, dtype=np.bool_)
+        of_rows[self.members[answers[self.codes]]] = True
+        return of_rows[rows]
 
 
 def fold(text: pl.Series) -> pl.Series:
@@ -164,13 +164,13 @@ def json_path(column: pl.Series, path: str) -> pl.Series:
     # Reading JSON costs far more than looking for the name, and most rows have no such field.
     rows = rows_mentioning(column, [path])
     if len(rows) * 2 > len(column):
-        found = column.str.json_path_match(f"${steps}")
+        texts = column.str.json_path_match(f"${steps}")
     else:
         read = column.gather(rows).str.json_path_match(f"${steps}")
-        found = pl.Series(column.name, [None], dtype=pl.String).new_from_index(0, len(column))
-        found = found.scatter(rows, read)
-    arrays = found.str.starts_with("[").fill_null(False)
-    return json_members(found, arrays) if arrays.any() else found
+        texts = pl.Series(column.name, [None], dtype=pl.String).new_from_index(0, len(column))
+        texts = texts.scatter(rows, read)
+    arrays = texts.str.starts_with("[").fill_null(False)
+    return json_members(texts, arrays) if arrays.any() else texts
 
 
 def rows_mentioning(column: pl.Series, paths: Sequence[str]) -> pl.Series:
@@ -196,13 +196,13 @@ def rows_containing(column: pl.Series, patterns: Sequence[str]) -> pl.Series:
     return column.str.contains(pattern).fill_null(False).arg_true()
 
 
-def json_members(found: pl.Series, arrays: pl.Series) -> pl.Series:
+def json_members(texts: pl.Series, arrays: pl.Series) -> pl.Series:
     """Turn texts into lists of one, and JSON arrays into lists of their members' texts."""
     import msgspec
 
     decoder = msgspec.json.Decoder(list[msgspec.Raw])
     members: dict[str, list[str]] = {}
-    for text in found.filter(arrays).unique():
+    for text in texts.filter(arrays).unique():
         try:
             raw = [bytes(one) for one in decoder.decode(text)]
         except msgspec.MsgspecError:
@@ -216,7 +216,7 @@ def json_members(found: pl.Series, arrays: pl.Series) -> pl.Series:
         {"text": list(members), "members": list(members.values())},
         schema={"text": pl.String, "members": pl.List(pl.String)},
     )
-    joined = found.to_frame("text").join(table, on="text", how="left", maintain_order="left")
+    joined = texts.to_frame("text").join(table, on="text", how="left", maintain_order="left")
     alone = pl.concat_list("text")
     return joined.select(
         pl.when(pl.col("text").is_null())

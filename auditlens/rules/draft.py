@@ -111,10 +111,20 @@ tests:
 def draft_rule(
     name: str, folder: Path, *, kind: str = "rule", title: str = "", today: date | None = None
 ) -> tuple[Path, Path]:
-    """Write a rule and its tests to start from; return both paths.
+    """Write a rule and its tests to start from.
 
-    ``kind`` is rule, correlation or behaviour. Nothing is overwritten: UsageError says so, and
-    also refuses a name that does not follow the convention.
+    Args:
+        name: 10 to 70 small letters, digits and underscores.
+        folder: Where to write; made if it is not there.
+        kind: ``rule``, ``correlation`` or ``behaviour``.
+        title: What a finding is called; empty = made from the name.
+        today: The rule's date; None = the author's own day.
+
+    Returns:
+        The paths of the rule and of its tests.
+
+    Raises:
+        UsageError: For another kind or name, and for a file that is there already.
     """
     if kind not in BODIES:
         raise UsageError(f"No kind of rule is called {kind!r}", fix=f"Use {', '.join(BODIES)}")

@@ -54,10 +54,12 @@ HEALTH_SCHEMA: dict[str, pl.DataType] = {
 class RuleOutcome:
     """What the rules found.
 
-    ``episodes``: one row an episode (see EPISODE_SCHEMA). ``health``: one row a rule, in the
-    order of the set: whether any event is of its log source, hits and episodes inside the
-    period, rows examined, fields no event has, and seconds spent (which never belong in a digest
-    or a report). ``scopes``: one entry a log source, with the rules that judged its events.
+    Attributes:
+        episodes: One row an episode, columns of EPISODE_SCHEMA.
+        health: One row a rule in the order of the set, columns of HEALTH_SCHEMA: whether any event
+            is of its log source, hits and episodes inside the period, rows examined, fields no
+            event has, and seconds spent (which never belong in a digest or a report).
+        scopes: One entry a log source, with the rules that judged its events.
     """
 
     episodes: pl.DataFrame
@@ -107,9 +109,9 @@ def run(
     """Match detections in one scan, then correlations and behaviours over their hits."""
     by_id = {rule.id: rule for rule in rules}
     wanted = evaluation_order(rules)
-    found = origins(frame, sources)
+    sources_of_rows = origins(frame, sources)
     detections = [by_id[one] for one in wanted if isinstance(by_id[one].body, Detection)]
-    scanned = scan_origins(detections, frame, found, calendar.timezone)
+    scanned = scan_origins(detections, frame, sources_of_rows, calendar.timezone)
     above = [one for one in wanted if not isinstance(by_id[one].body, Detection)]
     times = event_times(frame, time) if above else None
     done = Evaluation(
@@ -119,7 +121,7 @@ def run(
         {},
         {rule_id: hits.examined for rule_id, hits in scanned.items()},
         {rule_id: hits.seconds for rule_id, hits in scanned.items()},
-        found,
+        sources_of_rows,
     )
     done.stopped.update(rule_id for rule_id, hits in scanned.items() if hits.stopped)
     for rule_id in above:
@@ -134,17 +136,17 @@ def run(
 def scan_origins(
     rules: Sequence[Rule],
     frame: pl.DataFrame,
-    found: Sequence[tuple[LogSource | None, Rows | None]],
+    sources_of_rows: Sequence[tuple[LogSource | None, Rows | None]],
     timezone: str,
 ) -> dict[str, Hits]:
     """Match each detection against the events of its own log source alone."""
     pieces: dict[str, list[Hits]] = {rule.id: [] for rule in rules}
-    for source, rows in found:
+    for source, rows in sources_of_rows:
         part = frame if rows is None else frame[rows]
         chosen = [one for one in rules if source is None or one.logsource.covers(source)]
         for rule_id, hits in scan_rules(chosen, part, timezone).items():
-            whole = hits if rows is None else replace(hits, rows=rows[hits.rows])
-            pieces[rule_id].append(whole)
+            in_frame = hits if rows is None else replace(hits, rows=rows[hits.rows])
+            pieces[rule_id].append(in_frame)
     return {rule_id: combined_hits(some) for rule_id, some in pieces.items()}
 
 
@@ -183,15 +185,15 @@ def scopes_of(
     for (source, rows), ids in zip(done.origins, covered, strict=True):
         mine = [rule for rule in rules if rule.id in ids]
         on = sum(rule.enabled for rule in mine)
-        held = source or LogSource()
+        named = source or LogSource()
         scopes.append(
             Scope(
-                product=held.product or "",
-                service=held.service or "",
+                product=named.product or "",
+                service=named.service or "",
                 events=int((within if rows is None else within[rows]).sum()),
                 rules=on,
                 off=len(mine) - on,
-                named=sum(rule.product == held.product for rule in rules),
+                named=sum(rule.product == named.product for rule in rules),
             )
         )
     return tuple(sorted(scopes, key=lambda one: (one.product, one.service)))
@@ -252,15 +254,22 @@ def evaluate(
     holidays: Iterable[date] = (),
     sources: Mapping[str, LogSource] | None = None,
 ) -> RuleOutcome:
-    """Run every enabled rule over the events (history included) and return the period's episodes.
+    """Run every enabled rule over events and return the episodes of a period.
 
-    A rule sees the events of its log source alone. ``sources`` maps an event's ``generation`` to
-    its log source (None = those of the shipped profiles); events without a generation, and those
-    of a frame that never had one, are seen by every rule.
+    A rule sees the events of its log source alone. An episode belongs to the period in which it
+    ended: ``last_at`` in [start, end). Nothing depends on the order of rows or rules.
 
-    ``events`` has the columns of EVENT_SCHEMA. An episode belongs to the period in which it
-    ended: ``last_at`` in [start, end). ``holidays`` are local days without ordinary work, whose
-    hours no ordinary day makes usual. Nothing depends on the order of rows or rules.
+    Args:
+        rules: The rules, such as a RuleSet.
+        events: Columns of EVENT_SCHEMA, history included.
+        period: The period audited.
+        timezone: IANA zone of hours and days.
+        holidays: Local days without ordinary work, whose hours no ordinary day makes usual.
+        sources: The log source of each value of ``generation``; None = those of the shipped
+            profiles. Events without a generation are seen by every rule.
+
+    Returns:
+        Episodes, the health of every rule, and the log sources met.
     """
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
     frame, rules = in_order(frame), tuple(rules)
@@ -338,13 +347,13 @@ def missing_fields(rules: Sequence[Rule], frame: pl.DataFrame) -> frozenset[str]
     first_events = frame.head(SAMPLE)
     names = {name for name in names if not any_value(first_events, name)}
     inside = {name for name in names if candidate_columns(frame, name)[-1] == "metadata"}
-    found = {name for name in names - inside if any_value(frame, name)}
+    present = {name for name in names - inside if any_value(frame, name)}
     column = frame.get_column("metadata") if "metadata" in frame.columns else None
     if column is None or column.dtype != pl.String:
-        return frozenset(names - found - {name for name in inside if any_value(frame, name)})
+        return frozenset(names - present - {name for name in inside if any_value(frame, name)})
     # Most events have none of these: only those that name one are read field by field.
     part = column.gather(rows_mentioning(column, sorted(inside))) if inside else column.clear()
-    return frozenset(names - found - {name for name in inside if any_inside(part, name)})
+    return frozenset(names - present - {name for name in inside if any_inside(part, name)})
 
 
 def any_value(frame: pl.DataFrame, name: str) -> bool:

@@ -90,18 +90,18 @@ def from_hits(frame: pl.DataFrame, rows: Rows) -> Evidence:
     return Evidence(rows, table.select("time", "row"), pairs, metrics)
 
 
-def from_anchors(rule: Correlation, line: Timeline, found: Anchors) -> Evidence:
+def from_anchors(rule: Correlation, line: Timeline, anchors: Anchors) -> Evidence:
     """Merge a group's anchors whose gaps are at most the time span; windows become evidence."""
-    group, time = line.group[found.at], line.time[found.at]
+    group, time = line.group[anchors.at], line.time[anchors.at]
     span = rule.seconds * 1_000_000
-    begins = np.ones(len(found.at), dtype=np.bool_)
+    begins = np.ones(len(anchors.at), dtype=np.bool_)
     begins[1:] = (group[1:] != group[:-1]) | (time[1:] - time[:-1] > span)
     starts = np.flatnonzero(begins)
     ends = np.flatnonzero(np.append(begins[1:], True)[: len(begins)])
     threshold = float(rule.threshold.value) if rule.threshold else None
-    peak = np.maximum.reduceat(found.metric, starts) if len(starts) else found.metric
+    peak = np.maximum.reduceat(anchors.metric, starts) if len(starts) else anchors.metric
     spans = pl.DataFrame(
-        {"episode": np.arange(len(starts)), "low": found.low[starts], "high": found.high[ends]},
+        {"episode": np.arange(len(starts)), "low": anchors.low[starts], "high": anchors.high[ends]},
         schema={"episode": pl.Int64, "low": pl.Int64, "high": pl.Int64},
     )
     pairs = spans.select("episode", pl.int_ranges("low", "high").alias("at")).explode("at")
@@ -111,24 +111,24 @@ def from_anchors(rule: Correlation, line: Timeline, found: Anchors) -> Evidence:
         {"episode": np.arange(len(starts)), "value": peak},
         schema={"episode": pl.Int64, "value": pl.Float64},
     ).with_columns(pl.lit(threshold, pl.Float64).alias("expected"))
-    instants = pl.DataFrame({"group": group, "time": time, "row": line.row[found.at]}).unique(
+    instants = pl.DataFrame({"group": group, "time": time, "row": line.row[anchors.at]}).unique(
         ["group", "time"], keep="first", maintain_order=True
     )
-    return Evidence(np.unique(line.row[found.at]), instants, pairs, metrics)
+    return Evidence(np.unique(line.row[anchors.at]), instants, pairs, metrics)
 
 
-def with_evidence_below(found: Evidence, below: Sequence[Evidence]) -> Evidence:
+def with_evidence_below(evidence: Evidence, below: Sequence[Evidence]) -> Evidence:
     """Add to a chain's evidence the evidence of the episodes below it."""
-    pairs = [found.rows]
+    pairs = [evidence.rows]
     for one in below:
         fired = one.rows.filter(pl.col("row").is_in(pl.Series(one.anchors).implode()))
-        inner = found.rows.join(fired.rename({"episode": "inner"}), on="row")
+        inner = evidence.rows.join(fired.rename({"episode": "inner"}), on="row")
         deeper = inner.select("episode", "inner").join(
             one.rows.rename({"episode": "inner"}), on="inner"
         )
         pairs.append(deeper.select("episode", "row"))
     rows = pl.concat(pairs).unique().sort("episode", "row")
-    return replace(found, rows=rows)
+    return replace(evidence, rows=rows)
 
 
 def evidence(table: pl.DataFrame, *, last_only: bool = False) -> Evidence:
@@ -168,7 +168,7 @@ def episode_rows(
     one_resource = (resource.n_unique() == 1) & (resource.null_count() == 0)
     name = named.drop_nulls().first()
     title = pl.coalesce("resource_title", "resource_id").drop_nulls().first()
-    found = table.group_by("episode", maintain_order=True).agg(
+    episodes = table.group_by("episode", maintain_order=True).agg(
         pl.when(one_sender).then(pl.lit("sender")).when(one_resource).then(pl.lit("resource"))
         .otherwise(pl.lit("workspace")).alias("subject_kind"),
         pl.when(one_sender).then(acted).when(one_resource).then(resource.first())
@@ -182,9 +182,11 @@ def episode_rows(
         resource.n_unique().alias("resources"),
         sender.n_unique().alias("senders"),
     )  # fmt: skip
-    found = found.filter(pl.col("last_at").is_between(period.start, period.end, closed="left"))
-    found = found.join(evidence.metrics, on="episode", maintain_order="left")
-    return found.with_columns(
+    episodes = episodes.filter(
+        pl.col("last_at").is_between(period.start, period.end, closed="left")
+    )
+    episodes = episodes.join(evidence.metrics, on="episode", maintain_order="left")
+    return episodes.with_columns(
         pl.lit(rule.id).alias("rule_id"),
         pl.lit(rule.title).alias("title"),
         pl.lit(rule.level).alias("level"),

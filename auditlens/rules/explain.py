@@ -44,9 +44,17 @@ UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3600), ("minute", 60), ("s
 
 
 def explain_rule(rules: RuleSet, key: str) -> str:
-    """Explain a rule (by id, name or title) and all it is built on, in plain English.
+    """Explain a rule and all it is built on, in plain English.
 
-    Raises KeyError when there is no such rule.
+    Args:
+        rules: The set it stands in.
+        key: Its id, name or title.
+
+    Returns:
+        A paragraph a rule, the rule itself first.
+
+    Raises:
+        KeyError: When there is no such rule.
     """
     seen: list[Rule] = []
     queue = [rules[key]]

@@ -129,17 +129,17 @@ def check_rules(
     Raises:
         UsageError: When there is nothing to check.
     """
-    found: list[Problem] = []
+    problems: list[Problem] = []
     rules: RuleSet | None = None
     try:
         rules = load_rules(path, product=product, placeholders=placeholders)
     except DocumentErrors as faults:
-        found.extend(problem_of(error) for error in faults.errors)
+        problems.extend(problem_of(error) for error in faults.errors)
         with suppress(DocumentErrors):
             rules = load_rules(path, product=product, placeholders=placeholders, skip_broken=True)
     if rules:
-        found.extend(set_remarks(rules))
-    return CheckOutcome(tuple(sorted(found, key=problem_order)), rules)
+        problems.extend(set_remarks(rules))
+    return CheckOutcome(tuple(sorted(problems, key=problem_order)), rules)
 
 
 def problem_order(problem: Problem) -> tuple[str, int, int, str]:
@@ -568,12 +568,12 @@ def offline_validators() -> list[tuple[str, Any]]:
 
 def issue_text(issue: Any) -> str:
     """Put a validator's description and its own fields in one line."""
-    shown = {
+    details = {
         name: value
         for name, value in vars(issue).items()
         if name not in ("rules", "severity", "description") and isinstance(value, str | int)
     }
-    detail = ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
+    detail = ", ".join(f"{name} {value}" for name, value in sorted(details.items()))
     text = re.sub(r"\s+", " ", str(issue.description)).strip().rstrip(".")
     return f"{text} ({detail})" if detail else text
 

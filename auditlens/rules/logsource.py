@@ -93,16 +93,23 @@ class Scope:
 
 
 def log_sources(profiles: Iterable[Profile] = ()) -> Mapping[str, LogSource]:
-    """The log source of each generation of event: of shipped profiles and of those given."""
-    found = dict(shipped_sources())
-    found.update({one.name: source_of(one) for one in profiles})
-    return found
+    """The log source of each generation of event.
+
+    Args:
+        profiles: Profiles beside the shipped ones; of two with one name, these count.
+
+    Returns:
+        Log sources by the value of the column ``generation``.
+    """
+    by_generation = dict(shipped_sources())
+    by_generation.update({one.name: source_of(one) for one in profiles})
+    return by_generation
 
 
 @cache
 def shipped_sources() -> Mapping[str, LogSource]:
-    found = {one.name: source_of(one) for one in shipped_profiles()}
-    return {**found, **dict.fromkeys(CATALOG, found["secoda"])}
+    by_generation = {one.name: source_of(one) for one in shipped_profiles()}
+    return {**by_generation, **dict.fromkeys(CATALOG, by_generation["secoda"])}
 
 
 def source_of(profile: Profile) -> LogSource:
@@ -123,15 +130,15 @@ def origins(
     column = frame.get_column("generation")
     if column.dtype != pl.String or not frame.height:
         return ((None, None),)
-    known = shipped_sources() if sources is None else sources
+    source_of_generation = shipped_sources() if sources is None else sources
     of_value = {
-        value: None if value in NO_PRODUCT else known.get(value, LogSource(value))
+        value: None if value in NO_PRODUCT else source_of_generation.get(value, LogSource(value))
         for value in column.unique().sort().to_list()
     }
-    found = dict.fromkeys(of_value.values())
-    if len(found) == 1:
-        return ((next(iter(found)), None),)
-    rows = {source: [v for v, of in of_value.items() if of == source] for source in found}
+    source_rows = dict.fromkeys(of_value.values())
+    if len(source_rows) == 1:
+        return ((next(iter(source_rows)), None),)
+    rows = {source: [v for v, of in of_value.items() if of == source] for source in source_rows}
     return tuple(
         (source, np.flatnonzero(column.is_in(values, nulls_equal=True).to_numpy()))
         for source, values in rows.items()

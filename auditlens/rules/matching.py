@@ -85,20 +85,20 @@ class Matcher:
         if isinstance(node, Not):
             return ~self.mask(node.child, rows)
         if isinstance(node, And):
-            held = np.ones(len(rows), dtype=np.bool_)
+            mask = np.ones(len(rows), dtype=np.bool_)
             for child in sorted(node.children, key=self.cost):
-                held[held] = self.mask(child, rows[held])
-                if not held.any():
+                mask[mask] = self.mask(child, rows[mask])
+                if not mask.any():
                     break
-            return held
+            return mask
         if isinstance(node, Or):
-            held = np.zeros(len(rows), dtype=np.bool_)
-            groups, others = group_texts(node.children)
+            mask = np.zeros(len(rows), dtype=np.bool_)
+            groups, rest = group_texts(node.children)
             for name, texts in groups:
-                held[~held] = self.any_text(name, texts, rows[~held])
-            for child in sorted(others, key=self.cost):
-                held[~held] = self.mask(child, rows[~held])
-            return held
+                mask[~mask] = self.any_text(name, texts, rows[~mask])
+            for child in sorted(rest, key=self.cost):
+                mask[~mask] = self.mask(child, rows[~mask])
+            return mask
         return self.leaf(node, rows)
 
     def cached_mask(self, node: Node, within: Mask) -> Mask:
@@ -112,10 +112,10 @@ class Matcher:
                 within = self.cached_mask(child, within)
             return within
         if isinstance(node, Or):
-            groups, others = group_texts(node.children)
-            held = [self.any_text(name, texts, self.every_row) for name, texts in groups]
-            held += [self.cached_mask(child, within) for child in others]
-            return within & reduce(np.logical_or, held)
+            groups, rest = group_texts(node.children)
+            masks = [self.any_text(name, texts, self.every_row) for name, texts in groups]
+            masks += [self.cached_mask(child, within) for child in rest]
+            return within & reduce(np.logical_or, masks)
         if node not in self.leaf_masks:
             self.leaf_masks[node] = self.leaf(node, self.every_row)
         return within & self.leaf_masks[node]
@@ -169,15 +169,15 @@ class Matcher:
         return encoded.decode_mask(self.answers[key], rows)
 
     def keyword(self, leaf: Keyword, rows: Rows) -> Mask:
-        held = np.zeros(len(rows), dtype=np.bool_)
+        mask = np.zeros(len(rows), dtype=np.bool_)
         for name in self.keyword_columns:
             encoded = self.encoded(name)
             assert encoded is not None
             key = (name, leaf)
             if key not in self.answers:
                 self.answers[key] = keyword_mask(encoded, leaf, self.timezone, self.deadline)
-            held |= encoded.decode_mask(self.answers[key], rows)
-        return held
+            mask |= encoded.decode_mask(self.answers[key], rows)
+        return mask
 
     @property
     def keyword_columns(self) -> tuple[str, ...]:
@@ -197,10 +197,10 @@ class Matcher:
             "endswith": a.str.ends_with(b),
             "contains": a.str.contains(b, literal=True),
         }
-        found = pairs.filter(tests[value.how]).get_column("row").to_numpy()
-        held = np.zeros(len(rows), dtype=np.bool_)
-        held[found] = True
-        return held
+        rows_found = pairs.filter(tests[value.how]).get_column("row").to_numpy()
+        mask = np.zeros(len(rows), dtype=np.bool_)
+        mask[rows_found] = True
+        return mask
 
 
 def searched_columns(columns: Mapping[str, bool]) -> tuple[str, ...]:
@@ -216,8 +216,8 @@ def member_texts(encoded: DictColumn, rows: Rows, name: str) -> pl.DataFrame:
         frame = pl.DataFrame({"row": np.arange(len(rows)), "code": encoded.codes[rows]})
     else:
         place = pl.DataFrame({"at": rows, "row": np.arange(len(rows))})
-        held = pl.DataFrame({"at": encoded.members, "code": encoded.codes})
-        frame = held.join(place, on="at").select("row", "code")
+        members = pl.DataFrame({"at": encoded.members, "code": encoded.codes})
+        frame = members.join(place, on="at").select("row", "code")
     frame = frame.filter(pl.col("code") < len(encoded.values))
     return frame.select("row", encoded.folded.gather(frame.get_column("code")).alias(name))
 
@@ -225,13 +225,13 @@ def member_texts(encoded: DictColumn, rows: Rows, name: str) -> pl.DataFrame:
 def group_texts(children: Sequence[Node]) -> tuple[list[tuple[str, list[Text]]], list[Node]]:
     """Put plain texts of one field and one form together; return them and the other children."""
     groups: dict[tuple[str, bool], list[Text]] = {}
-    others: list[Node] = []
+    rest: list[Node] = []
     if len(children) <= BATCH_FROM:
         return [], list(children)
     for child in children:
         form = simple_form(child)
         if form is None:
-            others.append(child)
+            rest.append(child)
         else:
             assert isinstance(child, Match)
             assert isinstance(child.value, Text)
@@ -241,8 +241,8 @@ def group_texts(children: Sequence[Node]) -> tuple[list[tuple[str, list[Text]]],
         if len(texts) > BATCH_FROM:
             merged.append((name, texts))
         else:
-            others.extend(Match(name, text) for text in texts)
-    return merged, others
+            rest.extend(Match(name, text) for text in texts)
+    return merged, rest
 
 
 def simple_form(node: Node) -> bool | None:
@@ -274,22 +274,22 @@ def value_mask(
     """
     match value:
         case Text():
-            found = text_test(encoded, value)
+            answers = text_test(encoded, value)
         case Number():
-            found = number_test(encoded, value.value)
+            answers = number_test(encoded, value.value)
         case Flag():
-            found = encoded.folded == ("true" if value.value else "false")
+            answers = encoded.folded == ("true" if value.value else "false")
         case Pattern():
-            found = pattern_test(encoded.text, value, deadline)
+            answers = pattern_test(encoded.text, value, deadline)
         case Network():
-            found = network_test(encoded.text, value.cidr)
+            answers = network_test(encoded.text, value.cidr)
         case Bound():
-            found = bound_test(encoded.values, value.op, value.value)
+            answers = bound_test(encoded.values, value.op, value.value)
         case Moment():
-            found = moment_test(encoded.values, value, timezone)
+            answers = moment_test(encoded.values, value, timezone)
         case _:
             raise TypeError(value)
-    return two_valued(found)
+    return two_valued(answers)
 
 
 def pattern_test(text: pl.Series, pattern: Pattern, deadline: float) -> pl.Series:
@@ -307,17 +307,17 @@ def any_text_mask(encoded: DictColumn, texts: Sequence[Text]) -> Mask:
     """Test many plain texts of one form at once: all equal to, or all contained in, a value."""
     words = [fold_word(plain_word(text)) for text in texts]
     if isinstance(texts[0].parts[0] if texts[0].parts else "", Wild):
-        found = encoded.folded.str.contains_any(words)
+        answers = encoded.folded.str.contains_any(words)
     else:
-        found = encoded.folded.is_in(words)
-    return two_valued(found)
+        answers = encoded.folded.is_in(words)
+    return two_valued(answers)
 
 
-def two_valued(found: pl.Series) -> Mask:
+def two_valued(answers: pl.Series) -> Mask:
     """Return the answers with null as False, and False for the null at the end."""
-    if found.null_count():
-        found = found.fill_null(False)
-    return np.append(found.to_numpy(), False)
+    if answers.null_count():
+        answers = answers.fill_null(False)
+    return np.append(answers.to_numpy(), False)
 
 
 def plain_word(text: Text) -> str:

@@ -158,10 +158,10 @@ def check_reason(document: Document, reason: str) -> None:
 def string_lists(
     document: Document, block: Mapping[str, Any], key: str
 ) -> dict[str, tuple[str, ...]]:
-    found = block.get(key) or {}
-    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
+    lists = block.get(key) or {}
+    if not isinstance(lists, dict) or not all(isinstance(one, list) for one in lists.values()):
         raise document.error(f"'{key}' maps names to lists", "auditlens", key)
-    return {name: tuple(str(one) for one in values) for name, values in found.items()}
+    return {name: tuple(str(one) for one in values) for name, values in lists.items()}
 
 
 DATE_KEYS = frozenset({"date", "modified"})
@@ -269,13 +269,13 @@ def string_list(document: Document, key: str) -> tuple[str, ...]:
     value = document.data.get(key)
     if value is None:
         return ()
-    found = value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) else [value]
     if not is_ours(document.data):
         # A colon in prose makes a mapping of it; in a foreign rule that harms nothing.
-        found = [as_prose(one) if isinstance(one, dict) else one for one in found]
-    if not all(isinstance(one, str | int | float) for one in found):
+        values = [as_prose(one) if isinstance(one, dict) else one for one in values]
+    if not all(isinstance(one, str | int | float) for one in values):
         raise document.error(f"'{key}' must be a list of texts", key)
-    return tuple(str(one) for one in found)
+    return tuple(str(one) for one in values)
 
 
 def as_prose(mapping: Mapping[str, Any]) -> str:
@@ -565,9 +565,9 @@ def boolean_terms(
     document: Document, tree: Any, order: tuple[str, ...]
 ) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
     """Turn a boolean condition into terms; each must name a rule that occurs."""
-    found = disjunction(tree, negative=False)
+    alternatives = disjunction(tree, negative=False)
     terms = []
-    for present, absent in found:
+    for present, absent in alternatives:
         if not present:
             raise document.error(
                 "a condition that only asks for absence has nothing to start from",
@@ -610,7 +610,7 @@ def alias_fields(
     threshold: Threshold | None,
 ) -> dict[str, dict[str, str]]:
     """Return field names by alias and rule; an alias nobody uses, or of no rule, is a fault."""
-    found: dict[str, dict[str, str]] = {}
+    by_alias: dict[str, dict[str, str]] = {}
     used = {*group_by, *(threshold.fields if threshold else ())}
     for alias, mapping in (block.get("aliases") or {}).items():
         where = ("correlation", "aliases", alias)
@@ -624,8 +624,8 @@ def alias_fields(
         for ref in mapping:
             if ref not in rules:
                 raise document.error(f"'{ref}' is not one of the correlation's rules", *where, ref)
-        found[alias] = dict(mapping)
-    return found
+        by_alias[alias] = dict(mapping)
+    return by_alias
 
 
 Where = tuple[str, ...]

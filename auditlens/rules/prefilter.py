@@ -290,8 +290,8 @@ def run_tier(
         part.deadline = start + budget
         examined = int(size[candidate.wanted].sum())
         try:
-            found = candidate_rows(candidate, part, row_index)
-            hits[rule_id] = Hits(found, examined, perf_counter() - start)
+            rows = candidate_rows(candidate, part, row_index)
+            hits[rule_id] = Hits(rows, examined, perf_counter() - start)
         except OverBudget:
             hits[rule_id] = Hits(row_index.kept[:0], examined, perf_counter() - start, stopped=True)
     return hits
@@ -306,9 +306,9 @@ def candidate_rows(candidate: Candidate, part: Matcher, row_index: RowIndex) -> 
             np.flatnonzero(within if rest is None else part.cached_mask(rest, within))
         ]
     rows = row_index.rows(candidate.wanted)
-    held = rows[part.mask(rest, rows)] if rest and len(rows) else rows
+    matching = rows[part.mask(rest, rows)] if rest and len(rows) else rows
     # Rows come kind by kind, each rising: a stable sort merges them in one pass.
-    return np.sort(row_index.kept[held], kind="stable")
+    return np.sort(row_index.kept[matching], kind="stable")
 
 
 def columns_read(frame: pl.DataFrame, conditions: Sequence[Node]) -> list[str]:

@@ -124,15 +124,17 @@ class Rule:
         body = self.body
         if isinstance(body, Detection):
             return names(body.condition)
-        found = set(body.group_by)
+        names_read = set(body.group_by)
         if isinstance(body, Correlation):
-            found -= set(body.aliases)
-            found.update(name for of_rule in body.aliases.values() for name in of_rule.values())
-            found.update(body.threshold.fields if body.threshold else ())
+            names_read -= set(body.aliases)
+            names_read.update(
+                name for of_rule in body.aliases.values() for name in of_rule.values()
+            )
+            names_read.update(body.threshold.fields if body.threshold else ())
         else:
             wanted = body.settings.get("fields", ())
-            found.update(wanted if isinstance(wanted, tuple) else ())
-        return tuple(sorted(found))
+            names_read.update(wanted if isinstance(wanted, tuple) else ())
+        return tuple(sorted(names_read))
 
 
 def internal_ids(rules: Iterable[Rule]) -> frozenset[str]:

@@ -42,9 +42,13 @@ Fault = tuple[Rule, DocumentError]
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Loaded rules in the order of their files, the placeholders that filled them, the files.
+    """Loaded rules: a sequence of them, found by id, name or title.
 
-    ``skipped`` are the faults of the documents that were left out on request.
+    Attributes:
+        rules: The rules in the order of their files.
+        placeholders: The values that filled ``%name%`` in them.
+        files: The files they were read from.
+        skipped: The faults of the documents that were left out on request.
     """
 
     rules: tuple[Rule, ...]
@@ -92,8 +96,8 @@ class RuleSet:
             if rule.id not in wanted:
                 wanted.add(rule.id)
                 stack.extend(rule.references_to)
-        kept = tuple(replace(rule, enabled=True) for rule in self.rules if rule.id in wanted)
-        return replace(self, rules=kept)
+        chosen = tuple(replace(rule, enabled=True) for rule in self.rules if rule.id in wanted)
+        return replace(self, rules=chosen)
 
     def match(
         self,
@@ -104,10 +108,19 @@ class RuleSet:
     ) -> pl.DataFrame:
         """Match every enabled rule against any frame, whatever its columns.
 
-        Returns one row a hit: ``rule_id`` (String) and ``row`` (UInt32, position in ``frame``),
-        sorted by both. A correlation's hit is its anchor: the event at which the window
-        qualifies. ``time`` names the column of event times; needed for correlations and
-        behaviours only, and found by itself under the usual names. Raises UsageError without it.
+        Args:
+            frame: Events, one a row. A rule's field is a column, a path into a struct, or a path
+                into the JSON text of ``metadata``.
+            time: The column of event times, which correlations and behaviours need (datetime, date
+                or ISO 8601 text); None = found by itself under the usual names.
+            timezone: IANA zone in which parts of a time (the hour, the weekday) are read.
+
+        Returns:
+            One row a hit: ``rule_id`` (String) and ``row`` (UInt32, position in ``frame``), sorted
+            by both. A correlation's hit is its anchor: the event at which the window qualifies.
+
+        Raises:
+            UsageError: When times are needed and not found, or patterns ran too long.
         """
         collected = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
         return match_frame(self.rules, collected, time=time, timezone=timezone)
@@ -132,13 +145,23 @@ def load_rules(
     placeholders: Mapping[str, Sequence[str]] | None = None,
     skip_broken: bool = False,
 ) -> RuleSet:
-    """Load rules from a file, a folder (searched deeply) or several; None = the shipped ones.
+    """Load rules from files and folders.
 
-    An empty sequence gives a set without rules, for a log that no rule is about.
-    ``placeholders`` gives the values of ``%name%`` in rules with the ``expand`` modifier.
-    ``skip_broken`` leaves out broken documents, and what is built on them, and lists their faults
-    in ``RuleSet.skipped``. Raises DocumentErrors with every fault of every file (with
-    ``skip_broken``, when no rule is left), and UsageError when there is no rule at all.
+    Args:
+        path: A file, a folder (searched deeply) or several; None = the shipped rules of
+            ``product``. An empty sequence gives a set without rules, for a log that no rule is
+            about.
+        product: Whose shipped rules, when there is no path: ``secoda`` (default) or ``cloudtrail``.
+        placeholders: The values of ``%name%`` in rules with the ``expand`` modifier, by name.
+        skip_broken: True leaves out broken documents and what is built on them, and lists their
+            faults in ``RuleSet.skipped``.
+
+    Returns:
+        The rules in the order of their files, folders sorted by name.
+
+    Raises:
+        DocumentErrors: With every fault of every file; with ``skip_broken`` when no rule is left.
+        UsageError: When a path is not there, or there is no rule at all.
     """
     if path is None:
         path = rules_folder() / product
@@ -168,7 +191,10 @@ def rule_files(paths: Iterable[Path]) -> Iterator[Path]:
     """Yield the rule files at these paths, each folder's sorted by name.
 
     Left out are tests (``*.test.yml``), names that begin with ``_`` or ``.``, the classifier and
-    the profiles. Raises UsageError for a path that is not there.
+    the profiles.
+
+    Raises:
+        UsageError: For a path that is not there.
     """
     for path in paths:
         if path.is_file():
@@ -199,7 +225,18 @@ def load_documents(
 ) -> RuleSet:
     """Parse documents into rules, apply filters, and resolve what refers to what.
 
-    ``errors`` are faults met before; ``skip_broken`` and what is raised as in load_rules.
+    Args:
+        documents: YAML documents, as ``load_rules`` reads them.
+        placeholders: As in ``load_rules``.
+        errors: Faults met before, to be told with those found here.
+        skip_broken: As in ``load_rules``.
+
+    Returns:
+        The rules in the order of the documents.
+
+    Raises:
+        DocumentErrors: As in ``load_rules``.
+        UsageError: When there is no rule at all.
     """
     documents = tuple(documents)
     given = {name: tuple(values) for name, values in (placeholders or {}).items()}
@@ -214,18 +251,18 @@ def load_documents(
             filters.append(parsed)
         else:
             read.append((document, parsed))
-    read, found = resolved(list(with_distinct_ids(read)), skip_broken=skip_broken)
-    faults.errors.extend(found)
-    known = rules_by_reference(rule for _, rule in read)
-    filters, found = resolved_filters(filters, known)
-    faults.errors.extend(found)
+    read, more = resolved(list(with_distinct_ids(read)), skip_broken=skip_broken)
+    faults.errors.extend(more)
+    by_reference = rules_by_reference(rule for _, rule in read)
+    filters, more = resolved_filters(filters, by_reference)
+    faults.errors.extend(more)
     faults.errors.sort(key=lambda e: (str(e.path), e.line, e.column))
     if not (skip_broken and read):
         faults.raise_all()
     if not read:
         raise UsageError("There is no rule here", fix="A rule is a .yml file with 'detection:'")
     files = tuple(dict.fromkeys(document.path for document in documents))
-    rules = tuple(with_filters(rule, filters, known) for _, rule in read)
+    rules = tuple(with_filters(rule, filters, by_reference) for _, rule in read)
     return RuleSet(disable_dependents(rules), given, files, tuple(faults.errors))
 
 
@@ -260,14 +297,18 @@ def resolved(
         if skip_broken:
             out = {id(rule) for rule, _ in faulty}
             read = [pair for pair in read if id(pair[1]) not in out]
-        known = rules_by_reference(rule for _, rule in read)
-        missing = list(reference_faults(read, known))
+        by_reference = rules_by_reference(rule for _, rule in read)
+        missing = list(reference_faults(read, by_reference))
         broken = {id(rule) for rule, _ in missing}
-        whole = [(doc, rule, with_ids(rule, known)) for doc, rule in read if id(rule) not in broken]
-        again = [*missing, *cycle_faults(whole)]
+        resolved_rules = [
+            (doc, rule, with_ids(rule, by_reference))
+            for doc, rule in read
+            if id(rule) not in broken
+        ]
+        again = [*missing, *cycle_faults(resolved_rules)]
         faulty += again
         if not skip_broken or not again:
-            return [(doc, rule) for doc, _, rule in whole], [error for _, error in faulty]
+            return [(doc, rule) for doc, _, rule in resolved_rules], [error for _, error in faulty]
 
 
 def disable_dependents(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -287,12 +328,12 @@ def disable_dependents(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 def rules_by_reference(rules: Iterable[Rule]) -> dict[str, Rule]:
     """Index rules by name and by id; an id wins over a name."""
-    found: dict[str, Rule] = {}
+    by_name: dict[str, Rule] = {}
     by_id: dict[str, Rule] = {}
     for rule in rules:
-        found.setdefault(rule.name, rule)
+        by_name.setdefault(rule.name, rule)
         by_id.setdefault(rule.id, rule)
-    return found | by_id
+    return by_name | by_id
 
 
 def duplicate_faults(read: Sequence[ParsedRule]) -> Iterator[Fault]:
@@ -312,63 +353,70 @@ def duplicate_faults(read: Sequence[ParsedRule]) -> Iterator[Fault]:
             first.setdefault(value, rule)
 
 
-def reference_faults(read: Sequence[ParsedRule], known: Mapping[str, Rule]) -> Iterator[Fault]:
+def reference_faults(
+    read: Sequence[ParsedRule], by_reference: Mapping[str, Rule]
+) -> Iterator[Fault]:
     """Yield a fault for every reference to nothing."""
     for document, rule in read:
         for ref in rule.references_to:
-            if ref not in known:
-                yield rule, unknown_reference(document, ref, known, rule.kind)
+            if ref not in by_reference:
+                yield rule, unknown_reference(document, ref, by_reference, rule.kind)
 
 
-def with_ids(rule: Rule, known: Mapping[str, Rule]) -> Rule:
+def with_ids(rule: Rule, by_reference: Mapping[str, Rule]) -> Rule:
     """The rule with its references as ids."""
     body = rule.body
     if isinstance(body, Detection):
         return rule
-    ids = tuple(known[ref].id for ref in body.rules)
+    ids = tuple(by_reference[ref].id for ref in body.rules)
     if isinstance(body, Behaviour):
         return replace(rule, body=replace(body, rules=ids))
     terms = tuple(
-        (tuple(known[ref].id for ref in present), tuple(known[ref].id for ref in absent))
+        (
+            tuple(by_reference[ref].id for ref in present),
+            tuple(by_reference[ref].id for ref in absent),
+        )
         for present, absent in body.terms
     )
     aliases = {
-        alias: {known[ref].id: name for ref, name in mapping.items() if ref in known}
+        alias: {by_reference[ref].id: name for ref, name in mapping.items() if ref in by_reference}
         for alias, mapping in body.aliases.items()
     }
     return replace(rule, body=replace(body, rules=ids, terms=terms, aliases=aliases))
 
 
 def unknown_reference(
-    document: Document, ref: str, known: Mapping[str, Rule], block: str
+    document: Document, ref: str, by_reference: Mapping[str, Rule], block: str
 ) -> DocumentError:
     """Make the fault of a reference to nothing, with the closest name."""
     from difflib import get_close_matches
 
-    near = get_close_matches(ref, [name for name in known if known[name].name == name], n=1)
+    near = get_close_matches(
+        ref, [name for name in by_reference if by_reference[name].name == name], n=1
+    )
     fix = f"Did you mean '{near[0]}'?" if near else "Load the folder that holds it as well"
     return document.error(f"no rule has the id or name '{ref}'", block, "rules", fix=fix)
 
 
 def resolved_filters(
-    filters: Sequence[Filter], known: Mapping[str, Rule]
+    filters: Sequence[Filter], by_reference: Mapping[str, Rule]
 ) -> tuple[list[Filter], list[DocumentError]]:
     """The filters all of whose rules are there, and the faults of the others."""
     faults = [
-        unknown_reference(one.document, ref, known, "filter")
+        unknown_reference(one.document, ref, by_reference, "filter")
         for one in filters
         for ref in one.rules
-        if ref not in known
+        if ref not in by_reference
     ]
-    return [one for one in filters if all(ref in known for ref in one.rules)], faults
+    return [one for one in filters if all(ref in by_reference for ref in one.rules)], faults
 
 
-def with_filters(rule: Rule, filters: Sequence[Filter], known: Mapping[str, Rule]) -> Rule:
+def with_filters(rule: Rule, filters: Sequence[Filter], by_reference: Mapping[str, Rule]) -> Rule:
     for one in filters:
         body = rule.body
         if not isinstance(body, Detection) or not one.logsource.covers(rule.logsource):
             continue
-        named = {known[ref].id for ref in one.rules if ref in known}
+        named = {by_reference[ref].id for ref in one.rules if ref in by_reference}
         if one.rules and rule.id not in named:
             continue
         condition = join(And, (body.condition, one.condition))
@@ -404,8 +452,16 @@ def rule_roots(
 ) -> tuple[Path, ...]:
     """The files or folders to read rules from: ``given`` alone, else what the settings say.
 
-    These are ``rules`` (without it the shipped rules of ``products``, if there are any) and
-    then ``own_rules``. Raises UsageError for a setting that names what is not there.
+    Args:
+        settings: Their ``rules`` (without it the shipped rules), then their ``own_rules``.
+        given: A path that takes the place of the settings, such as that of ``--rules``.
+        products: Whose shipped rules.
+
+    Returns:
+        The paths in the order in which they are read; none when there is nothing to read.
+
+    Raises:
+        UsageError: For a setting that names what is not there.
     """
     if given is not None:
         return (given,)
@@ -423,10 +479,10 @@ def rule_roots(
 
 def shipped_root(products: Sequence[str]) -> Path | None:
     """The shipped rules of these products as one root: that of all, where several have some."""
-    held = [one for one in products if one and (rules_folder() / one).is_dir()]
-    if len(held) > 1:
+    folders = [one for one in products if one and (rules_folder() / one).is_dir()]
+    if len(folders) > 1:
         return rules_folder()
-    return rules_folder() / held[0] if held else None
+    return rules_folder() / folders[0] if folders else None
 
 
 def roots_read(rules: RuleSet, settings: Settings, given: Path | None = None) -> tuple[Path, ...]:
@@ -441,7 +497,11 @@ def roots_read(rules: RuleSet, settings: Settings, given: Path | None = None) ->
 
 
 def rule_source(rules: RuleSet, key: str) -> tuple[Rule, str]:
-    """Return a rule and its document as it is written. Raises KeyError for an unknown rule."""
+    """Return a rule and its document as it is written.
+
+    Raises:
+        KeyError: For a rule that is not in the set.
+    """
     rule = rules[key]
     lines = rule.path.read_text(encoding="utf-8").splitlines(keepends=True)
     after = (n for n, line in enumerate(lines) if n >= rule.line and line.startswith("---"))

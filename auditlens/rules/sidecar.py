@@ -276,7 +276,11 @@ NO_SAMPLES = Samples(0, 0, "")
 
 
 def samples_of(rules: Iterable[Rule]) -> dict[str, Samples]:
-    """The samples of every rule that has some, by the rule's name."""
+    """Count the tests of every rule that has some, without reading their YAML.
+
+    Returns:
+        The counts by the rule's name.
+    """
     beside = {sidecar_path(rule.path) for rule in rules if rule.path.name}
     return {
         name: found

@@ -62,49 +62,58 @@ class TestResult:
     detail: str = ""
 
 
-def with_placeholders(rules: RuleSet, one: Case) -> tuple[RuleSet, Case]:
+def with_placeholders(rules: RuleSet, case: Case) -> tuple[RuleSet, Case]:
     """Load the rules again with the placeholders a test gives; the test then needs none."""
-    if not one.placeholders:
-        return rules, one
-    placeholders = {**rules.placeholders, **one.placeholders}
-    return load_rules(rules.files, placeholders=placeholders), replace(one, placeholders={})
+    if not case.placeholders:
+        return rules, case
+    placeholders = {**rules.placeholders, **case.placeholders}
+    return load_rules(rules.files, placeholders=placeholders), replace(case, placeholders={})
 
 
-def run_case(rules: RuleSet, one: Case, *, timezone: str = "UTC") -> TestResult:
-    """Run one case with the real engine; only the named rule is looked at."""
-    rules, one = with_placeholders(rules, one)
+def run_case(rules: RuleSet, case: Case, *, timezone: str = "UTC") -> TestResult:
+    """Run one test with the real engine; only the named rule is looked at.
+
+    Args:
+        rules: The set that holds the rule.
+        case: The test.
+        timezone: IANA zone in which parts of a time are read.
+
+    Returns:
+        Whether it passed, and otherwise what was found instead and why.
+    """
+    rules, case = with_placeholders(rules, case)
     try:
-        chosen = rules.only(one.rule)
+        chosen = rules.only(case.rule)
     except KeyError:
-        return TestResult(one.rule, one.name, False, f"no rule is called {one.rule}", one.path,
-                          one.line)  # fmt: skip
-    rule = chosen[one.rule]
-    days = one.events.get_column("created_at")
+        return TestResult(case.rule, case.name, False, f"no rule is called {case.rule}", case.path,
+                          case.line)  # fmt: skip
+    rule = chosen[case.rule]
+    days = case.events.get_column("created_at")
     start = days.min() or START
-    whole = Period(start, (days.max() or START) + timedelta(days=1), "test")  # type: ignore[operator,arg-type]
-    outcome = evaluate(chosen, one.events, one.period or whole, timezone=timezone)
+    default_period = Period(start, (days.max() or START) + timedelta(days=1), "test")  # type: ignore[operator,arg-type]
+    outcome = evaluate(chosen, case.events, case.period or default_period, timezone=timezone)
     mine = pl.col("rule_id") == rule.id
     learning = outcome.health.filter(mine).get_column("learning").sum()
-    message = verdict(one, outcome.episodes.filter(mine), int(learning))
-    detail = explain_failure(rules, one, timezone=timezone) if message else ""
-    return TestResult(one.rule, one.name, not message, message, one.path, one.line, detail)
+    message = verdict(case, outcome.episodes.filter(mine), int(learning))
+    detail = explain_failure(rules, case, timezone=timezone) if message else ""
+    return TestResult(case.rule, case.name, not message, message, case.path, case.line, detail)
 
 
-def verdict(one: Case, found: pl.DataFrame, learning: int = 0) -> str:
+def verdict(case: Case, episodes: pl.DataFrame, learning: int = 0) -> str:
     """Say in words how the outcome differs from what was expected; empty when it does not."""
-    if one.expect == "match" and not found.height:
+    if case.expect == "match" and not episodes.height:
         return "expected a match, nothing matched"
-    if one.expect != "match" and found.height:
-        return f"expected no match, found {found.height}: {found['reason'][0]}"
-    if one.expect == "learning" and not learning:
+    if case.expect != "match" and episodes.height:
+        return f"expected no match, found {episodes.height}: {episodes['reason'][0]}"
+    if case.expect == "learning" and not learning:
         return "expected learning, but nothing waited for more history"
-    if one.findings is not None and one.expect == "match" and found.height != one.findings:
-        noun = "finding" if one.findings == 1 else "findings"
-        return f"expected {one.findings} {noun}, found {found.height}"
-    if one.metric is not None and one.metric not in found["value"].to_list():
-        return f"expected the metric {one.metric:g}, found {found['value'].to_list()}"
-    subjects = set(found["subject_id"].to_list())
-    for name, value in one.group.items():
+    if case.findings is not None and case.expect == "match" and episodes.height != case.findings:
+        noun = "finding" if case.findings == 1 else "findings"
+        return f"expected {case.findings} {noun}, found {episodes.height}"
+    if case.metric is not None and case.metric not in episodes["value"].to_list():
+        return f"expected the metric {case.metric:g}, found {episodes['value'].to_list()}"
+    subjects = set(episodes["subject_id"].to_list())
+    for name, value in case.group.items():
         if value not in subjects:
             return f"expected a finding with {name} {value}, found {sorted(subjects)}"
     return ""
@@ -140,14 +149,14 @@ def run_tests(rules: RuleSet, *, timezone: str = "UTC") -> tuple[TestResult, ...
         else run_case(rules, one, timezone=timezone)
         for n, one in enumerate(classified)
     )
-    found: list[TestResult] = []
+    results_in_order: list[TestResult] = []
     for path, cases in files.items():
         if isinstance(cases, DocumentErrors):
             line = cases.errors[0].line
-            found.append(TestResult(names[path], "", False, str(cases), path, line))
+            results_in_order.append(TestResult(names[path], "", False, str(cases), path, line))
         else:
-            found.extend(islice(results, len(cases)))
-    return tuple(found)
+            results_in_order.extend(islice(results, len(cases)))
+    return tuple(results_in_order)
 
 
 def one_pass(rules: RuleSet, cases: Sequence[Case], timezone: str) -> dict[int, bool]:
@@ -170,14 +179,14 @@ def one_pass(rules: RuleSet, cases: Sequence[Case], timezone: str) -> dict[int, 
     return {n: n in matching[rule_id] for n, rule_id in ids.items() if rule_id not in done.stopped}
 
 
-def decided_by_hits(rules: RuleSet, one: Case) -> bool:
+def decided_by_hits(rules: RuleSet, case: Case) -> bool:
     """Whether a test asks nothing but if some event matches."""
-    if one.placeholders or one.period or one.group or one.expect == "learning":
+    if case.placeholders or case.period or case.group or case.expect == "learning":
         return False
-    if one.findings is not None or one.metric is not None:
+    if case.findings is not None or case.metric is not None:
         return False
-    known = {name for rule in rules for name in (rule.id, rule.name, rule.title)}
-    return one.rule in known and isinstance(rules[one.rule].body, Detection)
+    names = {name for rule in rules for name in (rule.id, rule.name, rule.title)}
+    return case.rule in names and isinstance(rules[case.rule].body, Detection)
 
 
 TRACED_EVENTS = 3
@@ -185,22 +194,22 @@ LISTED_EVENTS = 12
 SHOWN_GROUPS = 5
 
 
-def explain_failure(rules: RuleSet, one: Case, *, timezone: str = "UTC") -> str:
+def explain_failure(rules: RuleSet, case: Case, *, timezone: str = "UTC") -> str:
     """Write what each rule matched, how far each window got, and each test event by event.
 
     Events are numbered from 1, as the test lists them, repeats written out. Every test of the
     rule, and of the rules below it, is shown for the first events.
     """
-    chosen = rules.only(one.rule)
-    done = run(chosen.rules, one.events, time="created_at", calendar=Calendar(timezone))
+    chosen = rules.only(case.rule)
+    done = run(chosen.rules, case.events, time="created_at", calendar=Calendar(timezone))
     lines = [
         line for rule in dependencies_first(chosen) for line in matched_lines(rule, chosen, done)
     ]
-    for row in range(min(TRACED_EVENTS, one.events.height)):
-        lines.append(f"event {row + 1} ({one.events['id'][row]}):")
+    for row in range(min(TRACED_EVENTS, case.events.height)):
+        lines.append(f"event {row + 1} ({case.events['id'][row]}):")
         lines.extend(
             f"  {'true ' if truth.held else 'false'}  {truth.rule}: {truth.words}"
-            for truth in trace(rules, one.rule, one.events, row)
+            for truth in trace(rules, case.rule, case.events, row)
         )
     return "\n".join(lines)
 
@@ -292,9 +301,19 @@ def detections_of(rules: RuleSet, key: str) -> list[tuple[Rule, Detection]]:
 
 
 def trace(rules: RuleSet, key: str, frame: pl.DataFrame, row: int = 0) -> tuple[LeafTruth, ...]:
-    """Say of every test of a rule (and of the rules below it) whether it holds for one event.
+    """Say of every test of a rule, and of the rules below it, whether it holds for one event.
 
-    ``frame`` holds the event at position ``row``. Raises KeyError for an unknown rule.
+    Args:
+        rules: The set the rule stands in.
+        key: Its id, name or title.
+        frame: Events.
+        row: Position of the event in ``frame``.
+
+    Returns:
+        One entry a leaf of the condition, from left to right.
+
+    Raises:
+        KeyError: For a rule that is not in the set.
     """
     scan = Matcher(frame[[row]])
     only = np.zeros(1, dtype=np.int64)
@@ -321,7 +340,15 @@ class LeafCoverage:
 
 
 def leaf_coverage(rules: RuleSet, rule: Rule) -> tuple[LeafCoverage, ...]:
-    """Count, over the events of a rule's tests, how often each of its tests was true and false."""
+    """Count how often each test of a rule was true and false over the events beside it.
+
+    Args:
+        rules: The set the rule stands in.
+        rule: A rule on single events; others have no leaves.
+
+    Returns:
+        One entry a leaf; none for a rule without tests.
+    """
     if not isinstance(rule.body, Detection) or not sidecar_path(rule.path).is_file():
         return ()
     cases = read_cases(sidecar_path(rule.path))
@@ -359,9 +386,17 @@ class Mutant:
 
 
 def mutate(rules: RuleSet, rule: Rule) -> tuple[Mutant, ...]:
-    """Try every change of one rule against the tests beside it.
+    """Change a rule in one place at a time and run the tests beside it.
 
-    A rule without tests kills nothing. Rules below it are changed by their own tests, not here.
+    A change that no test notices is a part of the rule that nothing proves. Rules below it are
+    changed by their own tests, not here.
+
+    Args:
+        rules: The set the rule stands in.
+        rule: The rule to change.
+
+    Returns:
+        Every change, and whether a test failed because of it; a rule without tests kills nothing.
     """
     path = sidecar_path(rule.path)
     cases = read_cases(path) if path.is_file() else ()
@@ -461,9 +496,11 @@ Suppress = Callable[[pl.DataFrame], pl.Series]
 class Backtest:
     """What rules would have found.
 
-    ``weeks``: rule_id, title, level, week (Date, its Monday), episodes, suppressed, events.
-    ``senders``: rule_id, title, subject_id, subject_label, episodes, events; the most frequent
-    first within each rule. ``health``: as RuleOutcome.health.
+    Attributes:
+        weeks: rule_id, title, level, week (Date, its Monday), episodes, suppressed, events.
+        senders: rule_id, title, subject_id, subject_label, episodes, events; the most frequent
+            first within each rule.
+        health: As RuleOutcome.health.
     """
 
     weeks: pl.DataFrame
@@ -482,10 +519,21 @@ def backtest(
     suppress: Suppress | None = None,
     top: int = 5,
 ) -> Backtest:
-    """Run the rules over a log from ``since`` on (what came before is history).
+    """Run the rules over a log from ``since`` on; what came before is history.
 
-    ``events`` as for evaluate. ``suppress`` answers for each episode whether an exception held
-    at that time (a Boolean column of the episodes' height); such episodes are counted apart.
+    Args:
+        rules: The rules.
+        events: As for ``evaluate``.
+        since: First instant of the period.
+        until: End of the period; None = just after the last event.
+        timezone: IANA zone of hours, days and weeks.
+        holidays: As for ``evaluate``.
+        suppress: Answers for each episode whether an exception held at that time (a Boolean column
+            of the episodes' height); such episodes are counted apart.
+        top: How many subjects are listed for each rule.
+
+    Returns:
+        Episodes by rule and week, and the subjects with most of them.
     """
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
     end = until or last_instant(frame) or since

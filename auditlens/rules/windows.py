@@ -120,8 +120,8 @@ def anchors(rule: Correlation, line: Timeline) -> Anchors:
     high = time_index.first_after(line.group, line.time)
     assert rule.threshold is not None
     metric, valid = measure(rule.type, rule.threshold, line, low, high)
-    held = valid & OPERATORS[rule.threshold.op](metric, rule.threshold.value)
-    at = np.flatnonzero(held)
+    qualifies = valid & OPERATORS[rule.threshold.op](metric, rule.threshold.value)
+    at = np.flatnonzero(qualifies)
     return Anchors(at, metric[at], low[at], high[at])
 
 
@@ -140,14 +140,14 @@ def measure(
     """Compute each window's metric, and whether it has one (a window without values has not)."""
     if kind == "event_count":
         return (high - low).astype(np.float64), np.ones(len(low), dtype=np.bool_)
-    kept = np.flatnonzero(line.valued)
+    valued = np.flatnonzero(line.valued)
     before = np.concatenate([[0], np.cumsum(line.valued)])
     low, high = before[low], before[high]
-    values = line.value[kept]
+    values = line.value[valued]
     count = high - low
     if kind == "value_count":
         codes = np.unique(
-            np.stack([line.group[kept], values.astype(np.int64)]), axis=1, return_inverse=True
+            np.stack([line.group[valued], values.astype(np.int64)]), axis=1, return_inverse=True
         )[1].reshape(-1)
         ranks = WaveletMatrix(previous_occurrence(codes.astype(np.int64)) + 1)
         return ranks.smaller(low, high, low + 1).astype(np.float64), np.ones(len(low), np.bool_)
@@ -199,8 +199,8 @@ def temporal(rule: Correlation, line: Timeline, time_index: TimeIndex, span: int
             ([index[ref] for ref in present], [index[ref] for ref in absent])
             for present, absent in rule.terms
         ]
-        found = [term_anchors(rule, line, time_index, span, keys, *one) for one in terms]
-        return join_anchors(found)
+        alternatives = [term_anchors(rule, line, time_index, span, keys, *one) for one in terms]
+        return join_anchors(alternatives)
     threshold = rule.threshold
     assert threshold is not None
     low = time_index.first_from(line.group, line.time - span)
@@ -212,13 +212,17 @@ def temporal(rule: Correlation, line: Timeline, time_index: TimeIndex, span: int
         at = np.flatnonzero(OPERATORS[threshold.op](metric, threshold.value))
         return Anchors(at, metric[at], low[at], high[at])
     needed = math.floor(threshold.value) + 1 if threshold.op == "gt" else math.ceil(threshold.value)
-    found = []
+    alternatives = []
     for chosen in itertools.islice(itertools.combinations(slots, max(1, needed)), MAX_SUBSETS):
-        held, began = ordered_chain(line, time_index, span, keys, list(chosen))
-        at = np.flatnonzero(held)
+        qualifies, began = ordered_chain(line, time_index, span, keys, list(chosen))
+        at = np.flatnonzero(qualifies)
         low = time_index.first_from(line.group, began)
-        found.append(Anchors(at, metric[at], low[at], high[at]))
-    return join_anchors(found) if found else Anchors(low[:0], metric[:0], low[:0], high[:0])
+        alternatives.append(Anchors(at, metric[at], low[at], high[at]))
+    return (
+        join_anchors(alternatives)
+        if alternatives
+        else Anchors(low[:0], metric[:0], low[:0], high[:0])
+    )
 
 
 def occurs(time_index: TimeIndex, line: Timeline, keys: Ints, start: Ints, end: Ints) -> Mask:
@@ -248,13 +252,13 @@ def ordered_chain(
             starts = np.where(ok, starts[safe], never)
         else:
             starts = np.full(len(keys[after]), never)
-    held = np.zeros(len(line.row), dtype=np.bool_)
+    qualifies = np.zeros(len(line.row), dtype=np.bool_)
     last = np.flatnonzero(line.slot == slots[-1])
     began = np.where(starts >= 0, time_index.times[np.maximum(starts, 0)], 0)
-    held[last] = (starts >= 0) & (began >= line.time[last] - span)
+    qualifies[last] = (starts >= 0) & (began >= line.time[last] - span)
     since = line.time - span
-    since[last] = np.where(held[last], began, since[last])
-    return held, since
+    since[last] = np.where(qualifies[last], began, since[last])
+    return qualifies, since
 
 
 def term_anchors(
@@ -270,21 +274,21 @@ def term_anchors(
     forward = bool(absent)
     start = line.time if forward else line.time - span
     end = line.time + span if forward else line.time
-    held = np.isin(line.slot, present)
+    qualifies = np.isin(line.slot, present)
     for slot in present:
-        held &= occurs(time_index, line, keys[slot], start, end)
+        qualifies &= occurs(time_index, line, keys[slot], start, end)
     for slot in absent:
-        held &= ~occurs(time_index, line, keys[slot], start, end)
+        qualifies &= ~occurs(time_index, line, keys[slot], start, end)
     if forward:
-        held &= end <= line.horizon
+        qualifies &= end <= line.horizon
     if rule.type == "temporal_ordered" and len(present) > 1:
         if forward:
-            held &= followed_in_order(line, time_index, span, keys, present)
+            qualifies &= followed_in_order(line, time_index, span, keys, present)
         else:
             in_order, start = ordered_chain(line, time_index, span, keys, present)
-            held &= in_order
+            qualifies &= in_order
     low, high = time_index.first_from(line.group, start), time_index.first_after(line.group, end)
-    at = np.flatnonzero(held)
+    at = np.flatnonzero(qualifies)
     return Anchors(at, np.full(len(at), float(len(present))), low[at], high[at])
 
 
@@ -303,20 +307,20 @@ def followed_in_order(
         following = keys[slot][np.where(inside, position, 0)] if len(keys[slot]) else key
         ok &= inside & (following // width == key // width)
         key = np.where(ok, following, key)
-    held = np.zeros(len(line.row), dtype=np.bool_)
-    held[first] = ok & (time_index.times[key % width] <= line.time[first] + span)
-    return held
+    qualifies = np.zeros(len(line.row), dtype=np.bool_)
+    qualifies[first] = ok & (time_index.times[key % width] <= line.time[first] + span)
+    return qualifies
 
 
-def join_anchors(found: list[Anchors]) -> Anchors:
+def join_anchors(alternatives: list[Anchors]) -> Anchors:
     """Join alternatives; a hit that qualifies by several keeps the widest window."""
-    at = np.unique(np.concatenate([one.at for one in found]))
+    at = np.unique(np.concatenate([one.at for one in alternatives]))
     metric, low, high = (
         np.zeros(len(at)),
         np.full(len(at), np.iinfo(np.int64).max),
         np.zeros_like(at),
     )
-    for one in found:
+    for one in alternatives:
         place = np.searchsorted(at, one.at)
         metric[place] = np.maximum(metric[place], one.metric)
         low[place] = np.minimum(low[place], one.low)
