@@ -24,7 +24,7 @@ from auditlens.report.model import (
 from auditlens.report.page import read_templates
 from auditlens.report.redact import pseudonyms
 from auditlens.report.report import FORMS, MAX_ROWS, PDF_ROWS, Report, archive_heads
-from auditlens.report.text import json_plain, json_text, mixed_scripts, spreadsheet_cell
+from auditlens.report.text import json_text, mixed_scripts, spreadsheet_cell
 
 __all__ = [
     "EVIDENCE_NAMES",
@@ -47,7 +47,6 @@ __all__ = [
     "as_ndjson",
     "clause_status",
     "decided_by",
-    "json_plain",
     "json_text",
     "load_pack",
     "manifest_bytes",

@@ -6,7 +6,6 @@ text, and names that mix alphabets are marked. What hidden characters look like 
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from datetime import datetime
@@ -80,8 +79,3 @@ def json_text(content: Any, *, indent: int = 0) -> str:
     if indent:
         encoded = msgspec.json.format(encoded, indent=indent)
     return UNSAFE_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded.decode())
-
-
-def json_plain(content: Any) -> Any:
-    """Return ``content`` (dataclasses included) as dictionaries, lists, text and numbers."""
-    return json.loads(msgspec.json.encode(content, order="sorted"))

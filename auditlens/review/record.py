@@ -181,11 +181,6 @@ class Record:
     rules: Mapping[str, tuple[str, str | None]]
 
     @property
-    def redacted(self) -> bool:
-        """Whether the originals were left out to hide identities."""
-        return self.options.identity != "full"
-
-    @property
     def shipped_rules(self) -> str:
         """Which of the shipped folders of rules was used; empty for rules of one's own."""
         return str(self.data["shipped_rules"])

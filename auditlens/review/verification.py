@@ -87,7 +87,7 @@ def verify_report(
     differences = list(found)
     notes: list[str] = []
     if folder is None:
-        return verification(differences, notes, None, 0)
+        return outcome_of(differences, notes, None, 0)
     seal = folder.seal
     noted = against.strip().lower()
     if isinstance(source, Archive):
@@ -112,17 +112,17 @@ def verify_report(
     differences += beside
     notes += told
     if differences:
-        return verification(differences, notes, folder, 0, signers)
+        return outcome_of(differences, notes, folder, 0, signers)
     if made_by:
         notes.append(found_again(folder, source, originals))
-        return verification(differences, notes, folder, len(folder.finding_ids), signers)
+        return outcome_of(differences, notes, folder, len(folder.finding_ids), signers)
     try:
         audit, files = reperform(folder, source, originals)
     except AuditLensError as error:
         differences.append(Difference("doing it again", str(error)))
-        return verification(differences, notes, folder, 0, signers)
+        return outcome_of(differences, notes, folder, 0, signers)
     differences += compare_files(folder, audit, files)
-    return verification(differences, notes, folder, audit.findings.height, signers)
+    return outcome_of(differences, notes, folder, audit.findings.height, signers)
 
 
 def known_signers(
@@ -151,7 +151,7 @@ def compare_beside(
     return [*found, *beside], [*notes, *told_too]
 
 
-def verification(
+def outcome_of(
     differences: list[Difference],
     notes: list[str],
     folder: ReportFolder | None,

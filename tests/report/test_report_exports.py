@@ -183,9 +183,10 @@ def test_parquet_and_ndjson_are_faithful(make_audit, hostile):
         assert lines(as_ndjson(report.inputs.findings))[0]["title"] == text
 
 
-def test_any_text_leaves_the_forms_valid(make_audit, hostile, official, ocsf):
-    """No text gives a cell that runs, a control byte, or a fault against a schema."""
-    for text in hostile:
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_any_text_leaves_the_forms_valid(make_audit, hostile, official, ocsf, step):
+    """No text (default: each third) gives a cell that runs, a control byte, or a schema fault."""
+    for text in hostile[::step]:
         out = Report(make_audit(2, 5, text=text)).files(also=FORMS)
         assert official.is_valid(json.loads(out["assessment-results.oscal.json"]))
         assert all(ocsf[e["class_uid"]].is_valid(e) for e in lines(out["findings.ocsf.ndjson"]))

@@ -73,10 +73,11 @@ def test_corpus_is_large_enough(hostile):
     assert len(set(hostile)) >= 60
 
 
-def test_hostile_text_stays_text(open_page, make_audit, hostile, benign):
-    """Each text in every field: nothing runs, loads, links or adds an element of its own."""
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_hostile_text_stays_text(open_page, make_audit, hostile, benign, step):
+    """Every text (or each sixth) in every field: nothing runs, loads, links or adds an element."""
     page, seen = open_page("<!doctype html><title>first</title>")
-    for text in hostile:
+    for text in hostile[::step]:
         reopen(page, render(make_audit, text).html())
         found, links, ran, scripts, styles = page.evaluate(CENSUS)
         assert (links, ran, scripts, styles, seen) == ([], False, 1, 1, []), text
@@ -85,8 +86,8 @@ def test_hostile_text_stays_text(open_page, make_audit, hostile, benign):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["pseudonymous", "aggregate"])
-def test_hostile_text_stays_text_in_veiled_editions(open_page, make_audit, hostile, benign, mode):
-    """The same in the veiled and the brief editions, and inside the notebook's frame."""
+def test_hostile_text_stays_text_in_redacted_editions(open_page, make_audit, hostile, benign, mode):
+    """The same in the redacted and the brief editions, and inside the notebook's frame."""
     page, seen = open_page("<!doctype html><title>first</title>")
     for text in hostile:
         report = render(make_audit, text, identity=mode, key=b"k" * 16, edition="brief")

@@ -16,7 +16,7 @@ import pytest
 
 from auditlens.audit import run_audit
 from auditlens.findings import FINDING_SCHEMA
-from auditlens.report import Report, Review, json_plain
+from auditlens.report import Report, Review, json_text
 
 SKIPPED = ("style", "script", "code", "title", "symbol")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -53,7 +53,7 @@ def read(html):
 
 def unknown(report, zone="UTC"):
     """Numbers that the page shows and findings.json does not say."""
-    told = json_plain(report.content())
+    told = json.loads(json_text(report.content()))
     known = numbers_in(told) | counted(told) | local_times(told, zone)
     return numbers_in(read(report.html())) - known - LEFT_TO_THE_TEMPLATES
 

@@ -112,7 +112,9 @@ def pulled_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Archive and rules of a small made-up workspace; nothing decided yet."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     pull(desk, SIGNED_AT)
-    shutil.copytree(rules_folder() / "secoda", desk.rules)
+    shutil.copytree(rules_folder() / "secoda" / "privilege", desk.rules)
+    for path in (rules_folder() / "secoda").glob("*/secoda_security_setting_changed.*"):
+        shutil.copy(path, desk.rules)
     return Desk(desk.folder, desk.run_again())
 
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auditlens.cli import auditlens
+from auditlens.shipped import rules_folder
 from auditlens.simulator import simulate
 from auditlens.triage import read_journal
 
@@ -34,6 +35,7 @@ def small_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDITLENS_RULES", str(rules_folder() / "secoda" / "privilege"))
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")
 
     def call(*arguments: object) -> Result:
