@@ -97,6 +97,8 @@ KNOWN = {
         "len(encoded.kinds) + 1",
         "baselines subject * 1000000",
         "peers int(circle.max()) + 1",
+        "_arrays table[key].to_numpy().astype(np.int64) + 1",
+        "_arrays max(int(group.max()), int(wanted.max())) - low + 1",
         "DAY_SPAN = 100000",
         "int(self.value.max(initial=0)) + 1",
         "counts int(kept_value.max(initial=0))",
@@ -108,6 +110,13 @@ KNOWN = {
         "features kept[sender] - WORKWEEK",
     ),
     "how many rows are worked at once": ("CHUNK = 20000", "baselines highest > len(values)"),
+    "either way gives the same sums": (
+        "_arrays groups <= len(group)",
+        "_arrays np.diff(group) < 0",
+    ),
+    "shows in the words of a refusal alone, which test_state.py holds": (
+        "encode date(1970, 1, 1)",
+    ),
     "weights that keep sums apart, doubled": (
         "surprisal total(0, 1, 0)",
         "surprisal total(0, 0, 1)",
