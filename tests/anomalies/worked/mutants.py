@@ -114,8 +114,10 @@ KNOWN = {
         "_arrays groups <= len(group)",
         "_arrays np.diff(group) < 0",
     ),
-    "shows in the words of a refusal alone, which test_state.py holds": (
+    "no feature: test_state.py or test_detect.py holds it": (
         "encode date(1970, 1, 1)",
+        "encode first <= history.end",
+        "encode pl.col('created_at') >= since",
     ),
     "weights that keep sums apart, doubled": (
         "surprisal total(0, 1, 0)",
