@@ -74,6 +74,7 @@ def simulate(seed: int, people: int, days: int, path: Path | None, write: Path |
         click.echo(write)
         return
     with serve(source, **server) as running:
+        running.prepare()
         click.echo(f"export SECODA_API_URL={running.url}")
         click.echo(f"export SECODA_API_KEY={running.key}")
         click.echo("serving made-up data; Ctrl-C stops", err=True)

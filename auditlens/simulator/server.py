@@ -179,6 +179,22 @@ class Server:
         """The key of a viewer: good for the directory, refused on the audit log."""
         return self.options.viewer_key
 
+    def prepare(self) -> None:
+        """Render every record now, so that the first answer comes as quickly as the next.
+
+        Raises:
+            UsageError: A line of a file is no legacy record.
+        """
+        try:
+            for feed in (*self.feeds.values(), *self.directory.values()):
+                len(feed.records)
+            if "legacy" in self.feeds:
+                len(self.feeds["legacy"].keys)
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                f"A record cannot be served: {error}", fix="Name an NDJSON file of legacy records"
+            ) from None
+
     def arrive(self, count: int) -> None:
         """Let ``count`` more records arrive in every generation."""
         for feed in self.feeds.values():

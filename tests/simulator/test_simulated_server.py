@@ -63,6 +63,25 @@ def test_the_probe_needs_no_key(server):
     assert ask(server, "/healthcheck", None) == {"status": "OK"}
 
 
+def test_a_prepared_server_renders_nothing_when_it_is_asked(workspace, monkeypatch):
+    """A client with a short deadline gets its first answer in time."""
+    with serve(workspace) as server:
+        server.prepare()
+        monkeypatch.delattr(Workspace, "records")
+        for path in (LEGACY, CURRENT):
+            assert ask(server, path)["results"]
+
+
+@pytest.mark.parametrize("generation", ["legacy", "current"])
+def test_a_file_of_something_else_is_refused_before_anybody_asks(generation):
+    """A line that is no record is told in words."""
+    with (
+        serve([b"no record"], generation=generation) as server,
+        pytest.raises(UsageError, match="A record cannot be served"),
+    ):
+        server.prepare()
+
+
 @pytest.mark.parametrize(("path", "size"), [(LEGACY, 20), (CURRENT, 50)])
 def test_pages_are_as_large_as_documented(workspace, path, size):
     """Without a wish a page holds 20 legacy records, 50 current ones."""
