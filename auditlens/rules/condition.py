@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 __all__ = [
-    "MAX_LENGTH",
-    "MAX_REPEAT",
     "And",
     "Bound",
     "Exists",

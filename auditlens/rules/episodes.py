@@ -18,16 +18,7 @@ from auditlens.rules.dictionary import Rows
 from auditlens.rules.rule import Correlation, Rule
 from auditlens.rules.windows import Anchors, Timeline
 
-__all__ = [
-    "EPISODE_SCHEMA",
-    "QUIET_SECONDS",
-    "Evidence",
-    "episode_rows",
-    "evidence",
-    "from_anchors",
-    "from_hits",
-    "reason_of",
-]
+__all__ = ["EPISODE_SCHEMA", "Evidence", "episode_rows", "evidence", "from_anchors", "from_hits"]
 
 MAX_EVIDENCE = 100
 """How many event ids an episode lists; ``event_count`` is always the true number."""

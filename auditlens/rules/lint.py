@@ -31,17 +31,7 @@ from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
 from auditlens.rules.ruleset import RuleSet, load_rules
 from auditlens.rules.sidecar import read_cases, sidecar_path
 
-__all__ = [
-    "SEVERITIES",
-    "CheckOutcome",
-    "Problem",
-    "check_rules",
-    "filter_remarks",
-    "nearest_field",
-    "rule_remarks",
-    "sigmahq_remarks",
-    "unknown_field",
-]
+__all__ = ["CheckOutcome", "Problem", "check_rules"]
 
 SEVERITIES = ("error", "warning", "note")
 """Gravest first: the rule cannot be trusted; it may not mean what it says; worth knowing."""

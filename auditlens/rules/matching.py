@@ -44,16 +44,7 @@ from auditlens.rules.condition import (
 from auditlens.rules.dictionary import DictColumn, Mask, Rows, column_of, encode, fold_word
 from auditlens.rules.logsource import EVENT_MARKS
 
-__all__ = [
-    "KEYWORD_COLUMNS",
-    "Matcher",
-    "OverBudget",
-    "any_text_mask",
-    "keyword_mask",
-    "searched_columns",
-    "value_mask",
-    "wildcard_regex",
-]
+__all__ = ["Matcher", "OverBudget"]
 
 KEYWORD_COLUMNS = ("content", "summary", "subject", "resource_title", "metadata")
 """Where keywords are searched in the event table; in other frames, every text column."""

@@ -34,13 +34,9 @@ __all__ = [
     "FORMS",
     "STRICT_KEYS",
     "Filter",
-    "behaviour_body",
     "check_keys",
-    "correlation_body",
     "parse_rule",
-    "read_extras",
     "span_seconds",
-    "string_lists",
 ]
 
 CORRELATION_KEYS = frozenset(

@@ -35,12 +35,10 @@ __all__ = [
     "backtest",
     "explain_failure",
     "leaf_coverage",
-    "mutants",
     "mutate",
     "run_case",
     "run_tests",
     "trace",
-    "with_placeholders",
 ]
 
 

@@ -31,17 +31,7 @@ from auditlens.rules.dictionary import (
 from auditlens.rules.matching import as_times
 from auditlens.rules.rule import Correlation, Threshold
 
-__all__ = [
-    "TIME_COLUMNS",
-    "Anchors",
-    "Timeline",
-    "WaveletMatrix",
-    "anchors",
-    "build_timeline",
-    "event_times",
-    "previous_occurrence",
-    "window_metrics",
-]
+__all__ = ["Anchors", "Timeline", "anchors", "build_timeline", "event_times", "window_metrics"]
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]

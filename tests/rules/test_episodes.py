@@ -10,18 +10,20 @@ from documents import BASE, EVER, START, episodes, log, rules_of
 from auditlens.errors import DocumentErrors, UsageError
 from auditlens.period import Period
 from auditlens.rules import EPISODE_SCHEMA, HEALTH_SCHEMA, evaluate
+
+# The writing of numbers alone; rules that measure all of these would hide the cases.
 from auditlens.rules.episodes import number
 
 HOUR = 3600
 
 
-def test_hits_of_one_sender_are_one_episode_until_he_is_quiet():
+def test_hits_of_one_sender_closer_than_twelve_hours_are_one_episode():
     """Twelve hours of quiet part two episodes; a second less does not."""
     assert episodes(rules_of(BASE), log((0, "u", {}), (12 * HOUR, "u", {}))).height == 1
     assert episodes(rules_of(BASE), log((0, "u", {}), (12 * HOUR + 1, "u", {}))).height == 2
 
 
-def test_each_sender_has_episodes_of_his_own():
+def test_each_sender_has_own_episodes():
     """Two people at the same time are two findings."""
     found = episodes(rules_of(BASE), log((0, "a", {}), (1, "b", {})))
     assert found["subject_id"].to_list() == ["a", "b"]
@@ -141,6 +143,7 @@ def test_a_rule_that_is_off_is_listed_with_its_reason():
 
 def test_a_rule_over_its_time_budget_is_stopped_and_says_so(monkeypatch):
     """Its silence is not taken for a clean bill."""
+    # No pattern of a test runs for a minute, so the budget is set to nothing from inside.
     module = import_module("auditlens.rules.engine")
     text = BASE.replace("{event: x}", "{'metadata.note|re': 'a+b'}")
     rules, events = rules_of(text), log((0, "u", {"metadata": '{"note": "aab"}'}))

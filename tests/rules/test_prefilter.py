@@ -59,7 +59,7 @@ def test_fields_lifted_out_of_records_change_no_hit(monkeypatch, small):
     assert rules().match(frame).equals(lifted)
 
 
-def test_texts_that_cannot_hold_a_path_are_left_out():
+def test_texts_that_cannot_hold_a_path_are_not_read_as_json():
     """The steps must be named, in order; an escape may write any of them."""
     texts = pl.Series([
         '{"a": {"b": 1}}', '{"a": {"c": 1}, "x": {"b": 1}}', '{"x": {"b": 1}, "a": {"c": 1}}',
