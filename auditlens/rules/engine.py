@@ -20,6 +20,7 @@ from auditlens.rules.episodes import (
     episode_rows,
     from_anchors,
     from_hits,
+    no_evidence,
     with_evidence_below,
 )
 from auditlens.rules.logsource import LogSource, Scope, origins
@@ -222,7 +223,9 @@ def window_hits(rule: Rule, done: Evaluation, calendar: Calendar) -> None:
     inputs = [done.hits[one] for one in rule.references_to]
     assert done.times is not None
     done.examined[rule.id] = sum(len(rows) for rows in inputs)
-    if isinstance(body, Behaviour):
+    if not done.examined[rule.id]:
+        done.evidence[rule.id], done.learning[rule.id] = no_evidence(), 0
+    elif isinstance(body, Behaviour):
         found = behaviour_hits(body, done.frame, done.times, inputs, calendar, done.keyed)
         done.evidence[rule.id], done.learning[rule.id] = found
     else:
@@ -278,8 +281,12 @@ def evaluate(
     pieces = []
     internal = internal_ids(rules)
     for rule in rules:
-        if rule.enabled and rule.id not in internal and rule.id not in done.stopped:
-            evidence = done.evidence.get(rule.id) or from_hits(frame, done.hits[rule.id])
+        if not rule.enabled or rule.id in internal or rule.id in done.stopped:
+            continue
+        evidence = done.evidence.get(rule.id)
+        if evidence is None and len(done.hits[rule.id]):
+            evidence = from_hits(frame, done.hits[rule.id])
+        if evidence is not None and evidence.rows.height:
             pieces.append(episode_rows(rule, frame, evidence, period))
     empty = pl.DataFrame(schema=EPISODE_SCHEMA)
     episodes = pl.concat([empty, *pieces]).sort("first_at", "last_at", "rule_id", "subject_id",

@@ -18,7 +18,15 @@ from auditlens.rules.dictionary import Rows
 from auditlens.rules.rule import Correlation, Rule
 from auditlens.rules.windows import Anchors, Timeline
 
-__all__ = ["EPISODE_SCHEMA", "Evidence", "episode_rows", "evidence", "from_anchors", "from_hits"]
+__all__ = [
+    "EPISODE_SCHEMA",
+    "Evidence",
+    "episode_rows",
+    "evidence",
+    "from_anchors",
+    "from_hits",
+    "no_evidence",
+]
 
 MAX_EVIDENCE = 100
 """How many event ids an episode lists; ``event_count`` is always the true number."""
@@ -60,6 +68,18 @@ class Evidence:
     instants: pl.DataFrame
     rows: pl.DataFrame
     metrics: pl.DataFrame
+
+
+def no_evidence() -> Evidence:
+    """What a correlation or behaviour rests on whose rules matched nothing."""
+    schema = {"group": pl.Int64, "time": pl.Int64, "episode": pl.Int64, "row": pl.Int64}
+    none = pl.DataFrame(schema=schema | {"value": pl.Float64, "expected": pl.Float64})
+    return Evidence(
+        np.empty(0, dtype=np.int64),
+        none.select("group", "time", "row"),
+        none.select("episode", "row"),
+        none.select("episode", "value", "expected"),
+    )
 
 
 def from_hits(frame: pl.DataFrame, rows: Rows) -> Evidence:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from auditlens.actions import ACTION_GROUPS, load_classifier
 from auditlens.directory import MARKS
 from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError, DocumentErrors
@@ -308,13 +310,10 @@ def actions(document: Document, rule: Rule) -> Remarks:
     """Values of ``action`` and ``action_group`` that the classifier never gives."""
     if rule.logsource.product != "secoda" or not isinstance(rule.body, Detection):
         return
-    from auditlens.actions import ACTION_GROUPS, load_classifier
-
-    known = {pattern.action for pattern in load_classifier().patterns}
     for leaf in dict.fromkeys(leaves(rule.body.condition)):
         if not isinstance(leaf, Match) or not isinstance(leaf.value, Text):
             continue
-        words = known if leaf.field == "action" else set(ACTION_GROUPS)
+        words = shipped_actions() if leaf.field == "action" else frozenset(ACTION_GROUPS)
         exact = len(leaf.value.parts) == 1 and isinstance(leaf.value.parts[0], str)
         if leaf.field in ("action", "action_group") and exact and str(leaf.value) not in words:
             near = get_close_matches(str(leaf.value), sorted(words), n=1)
@@ -327,6 +326,12 @@ def actions(document: Document, rule: Rule) -> Remarks:
                 *place_of(document, leaf.field),
                 fix=f"Did you mean '{near[0]}'?" if near else "",
             )
+
+
+@cache
+def shipped_actions() -> frozenset[str]:
+    """The actions that the shipped classifier gives."""
+    return frozenset(pattern.action for pattern in load_classifier().patterns)
 
 
 def detection_items(document: Document) -> Iterator[tuple[tuple[str | int, ...], str | None, Any]]:

@@ -33,6 +33,7 @@ __all__ = [
     "DATE_KEYS",
     "FORMS",
     "STRICT_KEYS",
+    "Faults",
     "Filter",
     "check_keys",
     "parse_rule",
