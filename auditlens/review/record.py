@@ -252,7 +252,7 @@ def make_record(audit: Audit, options: ReportOptions, roots: Sequence[Path]) -> 
         "settings": settings if open_ else None,
         "journal": {
             "digest": journal.digest,
-            "entries": sorted(sha256_hex(said) for said in journal.said),
+            "entries": sorted(sha256_hex(text) for text in journal.texts),
             "lines": lines,
             "characters": len(journal.text),
             "sha256": sha256_hex(journal.text),

@@ -89,7 +89,7 @@ def obstacles(audit: Audit, reviewer: str, level: str = SIGN_LEVEL) -> Obstacles
     about = [
         row["finding_id"]
         for row in undecided.iter_rows(named=True)
-        if row["subject_kind"] == "sender" and same_person(reviewer, subject_names(audit, row))
+        if row["subject_kind"] == "sender" and is_named(reviewer, subject_names(audit, row))
     ]
     lacking = audit.coverage.outcome == "incomplete"
     return Obstacles(
@@ -109,7 +109,7 @@ def self_decided(audit: Audit) -> list[str]:
         decision = audit.journal.latest.get(row["finding_id"])
         if decision is None or row["subject_kind"] != "sender":
             continue
-        if same_person(decision.reviewer, subject_names(audit, row)):
+        if is_named(decision.reviewer, subject_names(audit, row)):
             found.append(row["finding_id"])
     return found
 
@@ -123,7 +123,7 @@ def subject_names(audit: Audit, finding: dict[str, str | None]) -> set[str]:
     return {folded(text) for text in texts if text and folded(text)}
 
 
-def same_person(written: str, names: set[str]) -> bool:
+def is_named(written: str, names: set[str]) -> bool:
     """Whether a written name, ``Name <address>``, names the same person, whatever its case."""
     return any(part in names for part in (folded(written), *name_and_address(written)) if part)
 

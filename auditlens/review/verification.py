@@ -304,7 +304,7 @@ def compare_journal(
         return [Difference(str(path), f"cannot be read: {error}")], []
     held = record.data["journal"]
     found = []
-    gone = set(held["entries"]) - {sha256_hex(said) for said in journal.said}
+    gone = set(held["entries"]) - {sha256_hex(text) for text in journal.texts}
     if gone:
         found.append(Difference(str(path), f"signed entries were changed or removed: {len(gone)}"))
     elif not signed_text_kept(held, text):

@@ -116,7 +116,7 @@ class EntryReader:
     def fault(self, message: str, key: str, fix: str) -> DocumentError:
         return self.document.error(message, self.number, key, fix=fix)
 
-    def known(self, keys: frozenset[str]) -> None:
+    def refuse_others(self, keys: frozenset[str]) -> None:
         for key in self.data:
             if key not in keys:
                 raise self.fault(
@@ -183,7 +183,7 @@ def read_entry(document: Document, number: int) -> Disposition | FindingExceptio
 
 
 def read_acknowledgement(entry: EntryReader) -> Acknowledgement:
-    entry.known(frozenset({"acknowledged", "by", "reason", "at"}))
+    entry.refuse_others(frozenset({"acknowledged", "by", "reason", "at"}))
     record = entry.text("acknowledged")
     if not UNREAD_ID.fullmatch(record):
         raise entry.fault(
@@ -197,7 +197,7 @@ def read_acknowledgement(entry: EntryReader) -> Acknowledgement:
 
 
 def read_disposition(entry: EntryReader) -> Disposition:
-    entry.known(
+    entry.refuse_others(
         frozenset({"finding", "as", "by", "reason", "at", "ticket", "owner", "rule", "subject",
                    "family", "until"})
     )  # fmt: skip
@@ -263,7 +263,7 @@ def within_a_year(entry: EntryReader, at: datetime, until: date, fix: str) -> No
 
 def read_exception(entry: EntryReader) -> FindingException:
     keys = {"exception", "owner", "approver", "reason", "at", "until", "ticket", *MATCHES}
-    entry.known(frozenset(keys))
+    entry.refuse_others(frozenset(keys))
     name = entry.text("exception")
     if not EXCEPTION_ID.fullmatch(name):
         raise entry.fault(f"{name!r} is no exception's id", "exception", "Write X-… of your own")
@@ -322,10 +322,10 @@ class Journal:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over what the entries say: order, comments and lines do not count."""
-        return sha256_hex("\n".join(sorted(self.said)))
+        return sha256_hex("\n".join(sorted(self.texts)))
 
     @cached_property
-    def said(self) -> dict[str, int]:
+    def texts(self) -> dict[str, int]:
         """What each entry says, with the line it stands in."""
         entries: list[Disposition | FindingException | Acknowledgement] = [
             *self.dispositions,

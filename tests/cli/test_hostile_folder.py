@@ -79,7 +79,6 @@ def hostile(run, tmp_path, monkeypatch, listener):
     monkeypatch.setenv("CI_TOKEN", "t0ken-of-the-pipeline")
     monkeypatch.setenv("OTHER_SECRET", f"{listener.url}/s3cret")
     monkeypatch.setenv("AUDITLENS_RETRY_BUDGET", "0")
-    monkeypatch.setattr("auditlens.notify.delivery.PAUSES", ())
     (tmp_path / "secret").write_text("a-secret-of-the-user")
     (tmp_path / "secret").chmod(0o600)
 

@@ -45,7 +45,6 @@ def ready(run, answers, tmp_path, monkeypatch):
     (tmp_path / "auditlens.toml").write_text(text)
     assert run("config", "trust").exit_code == 0
     monkeypatch.setenv("HOOK", answers["url"])
-    monkeypatch.setattr("auditlens.notify.delivery.PAUSES", ())
     shelf = tmp_path / "reports-out" / "2026-10"
     shelf.mkdir(parents=True)
     (shelf / "manifest.json").touch()

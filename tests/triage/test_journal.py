@@ -70,6 +70,32 @@ def test_a_fault_has_its_line_and_the_fix(tmp_path: Path, line: str, told: str):
     assert told in str(caught.value)
 
 
+def exception_until(day: str) -> str:
+    return EXPECTED.replace("until: 2026-12-31", f"until: {day}")
+
+
+def benign_at(day: str) -> str:
+    return BENIGN.replace("2026-11-02T", f"{day}T")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (exception_until("2027-11-01"), exception_until("2027-11-02")),
+        (exception_until("2026-11-01"), exception_until("2026-10-31")),
+        (BENIGN.replace("planned", "x" * 2000), BENIGN.replace("planned", "x" * 2001)),
+        (benign_at("2000-01-01"), benign_at("1999-12-31")),
+        (benign_at("2199-12-31"), benign_at("2200-01-01")),
+        (EXPECTED.replace("X-1", "X-" + "a" * 60), EXPECTED.replace("X-1", "X-" + "a" * 61)),
+    ],
+)  # fmt: skip
+def test_limits_of_an_entry_are_where_they_are_said_to_be(tmp_path: Path, good: str, bad: str):
+    """The last good value is taken and the next refused: days, characters, years, ids."""
+    read_journal(write(tmp_path, good))
+    with pytest.raises(DocumentErrors):
+        read_journal(write(tmp_path, bad))
+
+
 def test_every_fault_is_told_at_once(tmp_path: Path):
     """A person mends the file in one go."""
     with pytest.raises(DocumentErrors) as caught:
