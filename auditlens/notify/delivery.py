@@ -38,10 +38,14 @@ class Sent:
 
 @dataclass(frozen=True)
 class SendOptions:
-    """How to send. ``pauses`` lie between the tries of one message, ``seconds`` bounds one try.
+    """How to send.
 
-    ``at_once`` does not heed the wait noted after an earlier failure. ``report_exists`` says
-    whether a report was written: a message is queued just before its report is.
+    Attributes:
+        pauses: Seconds between the tries of one message in one run.
+        seconds: How long one try may take.
+        at_once: Whether the wait noted after an earlier failure is not heeded.
+        sleep: Waits so many seconds.
+        report_exists: Whether a report was written: a message is queued just before its report is.
     """
 
     pauses: tuple[float, ...] = PAUSES
@@ -58,11 +62,24 @@ def send_waiting(
     now: Callable[[], datetime],
     options: SendOptions | None = None,
 ) -> Iterator[Sent]:
-    """Send each message that is due, a few times if need be; tell what became of each.
+    """Send each message that is due, a few times if need be.
 
     A message is recorded as taken before it is removed, so a kill at any moment sends it again
-    rather than losing it, with the id it had. Raises LockHeld, and IntegrityError for a message
-    that was edited.
+    rather than losing it, with the id it had.
+
+    Args:
+        outbox: Where messages wait.
+        targets: The receivers of the settings, by name.
+        environ: Where their secrets are.
+        now: The time, in UTC.
+        options: How to send.
+
+    Yields:
+        What became of each message.
+
+    Raises:
+        LockHeld: Another sender has the outbox.
+        IntegrityError: A message was edited.
     """
     options = options or SendOptions()
     with outbox.lock():
@@ -115,7 +132,17 @@ def wait_after(tries: int, fault: DeliveryError) -> timedelta:
 def deliver(
     target: Target, message: Waiting, environ: Mapping[str, str], *, seconds: float = SECONDS
 ) -> None:
-    """Hand one message to its target. Raises Undelivered unless it was taken."""
+    """Hand one message to its target.
+
+    Args:
+        target: The receiver, as the settings describe it.
+        message: What to send.
+        environ: Where the target's secrets are.
+        seconds: How long all of it may take.
+
+    Raises:
+        DeliveryError: It was not taken.
+    """
     if target.kind == "email":
         told = {key: target.options[key] for key in ("host", "port", "security", "user")
                 if key in target.options}  # fmt: skip

@@ -26,10 +26,18 @@ LISTED = 20
 
 
 def notice_of(audit: Audit, report: str, target: Target) -> dict[str, Any] | None:
-    """What ``target`` is told of the report called ``report``; None when it asked for less.
+    """What a receiver is told of one report.
 
     Nothing in it names a person, a resource or the workspace unless the target's ``tell`` is
     ``identities``. What an exception expects is counted as ``hidden`` alone.
+
+    Args:
+        audit: The run that was reported.
+        report: The name of the report, ``2026-10`` or ``2026-10.a1``.
+        target: The receiver.
+
+    Returns:
+        The notice as plain data; None when the target asked for higher levels only.
     """
     told = audit.findings.filter(~is_excepted())
     sure = audit.coverage.outcome != "incomplete"

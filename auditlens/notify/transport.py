@@ -148,7 +148,18 @@ def post(
     to: Endpoint, headers: Mapping[str, str], body: bytes, *, allow: Collection[str] = (),
     seconds: float = SECONDS,
 ) -> Response:  # fmt: skip
-    """Send ``body`` once. Raises Undelivered when no whole answer came within ``seconds``."""
+    """Send a body once.
+
+    Args:
+        to: The checked address.
+        headers: Further headers; Host, User-Agent and Connection are set here.
+        body: What to send.
+        allow: Kinds of addresses beside public ones that may be spoken to.
+        seconds: How long all of it may take.
+
+    Raises:
+        DeliveryError: No whole answer came in time.
+    """
     raw = connect(to.host, to.port, allow, seconds, plain=not to.secure)
     watch = Deadline(seconds, [raw])
     watch.timer.start()

@@ -278,7 +278,13 @@ def review_of(
 ) -> Review:
     """Everything people added to one audit, as the report takes it.
 
-    Without a ``reviewer`` the report is a draft. ``amendment`` counts its later issues.
+    Args:
+        audit: A run, with its journal and the signed months before.
+        reviewer: Who signed; without one the report is a draft.
+        statement: What the reviewer declared.
+        signed_at: When.
+        amendment: How many reports of the period were signed before.
+        keys: Fingerprints of the keys under the seal.
     """
     signature = Signature("reviewer", reviewer, signed_at, statement, keys)
     return Review(

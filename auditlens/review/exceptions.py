@@ -62,10 +62,19 @@ def try_exception(
     settings: Settings,
     now: datetime,
 ) -> ExceptionTrial:
-    """Which findings of one past month an exception with this ``match`` would have hidden.
+    """Which findings of one past month an exception would have hidden.
 
     A signed month is taken as it was signed; any other is run again, without the journal. When
     the exception ends plays no part.
+
+    Args:
+        match: What the exception names: ``rule``, ``sender``, ``resource``, ``family``.
+        period: The month.
+        archive: The log.
+        sign_offs: What was signed.
+        rules: The rules of today.
+        settings: The settings of today.
+        now: The time of the run.
     """
     signed = sign_offs.of(period.label)
     if signed:

@@ -66,10 +66,17 @@ PRIVATE = (
 class ReportOptions:
     """How a report is made: its edition, whom it names, its further forms, who signed it.
 
-    ``max_rows`` caps the findings on the page, ``templates`` has the SHA-256 of templates of
-    one's own by name: they are code, so no record carries them to those who verify.
-    ``purpose``, ``recipients`` and ``delete_by`` (a date, ISO 8601) are the cover's privacy line.
-    ``keys`` are the fingerprints of the keys under the seal.
+    Attributes:
+        edition: ``full`` or ``brief``.
+        identity: ``full``, ``pseudonymous`` or ``aggregate``.
+        also: Further forms: ``ndjson``, ``ocsf``, ``oscal``, ``pdf``.
+        max_rows: How many findings the page shows at most.
+        templates: SHA-256 of templates of one's own by name: they are code, so no record carries
+            them to those who verify.
+        purpose, recipients, delete_by: The cover's privacy line; the last a date, ISO 8601.
+        reviewer, statement, signed_at: Who signed, with which words, when; empty for a draft.
+        amendment: How often the period was signed before.
+        keys: Fingerprints of the keys under the seal.
     """
 
     edition: str = "full"
@@ -153,11 +160,21 @@ def write_report(
     *,
     replace_other: bool = False,
 ) -> tuple[Path, ...]:
-    """Write a draft of the report of ``audit``, whose rules were read from ``roots``.
+    """Write a draft of the report of ``audit``.
 
-    ``templates`` are texts of one's own by name; ``replace_other`` replaces a draft of another
-    period or archive too. Raises UsageError when ``out`` holds something else, such as a signed
-    report.
+    Args:
+        audit: The run to report.
+        out: The folder; absent, empty, or a draft of the same period and archive.
+        options: How the report is made.
+        roots: Where the audit's rules were read.
+        templates: Texts of templates of one's own by name.
+        replace_other: Whether a draft of another period or archive is replaced too.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        UsageError: ``out`` holds something else, such as a signed report.
     """
     options = replace(options, templates=template_digests(templates or {}))
     record = make_record(audit, options, roots)

@@ -135,9 +135,14 @@ STATEMENT = "I examined the findings and the completeness page and decided each 
 class SignOffOptions:
     """How a month is signed.
 
-    ``despite`` is why it is signed although findings are open or the log is incomplete,
-    ``amend`` why a signed month is signed anew. ``report`` says what the report is like; who
-    signed is filled in. ``keys`` sign the seal.
+    Attributes:
+        reviewer: Who signs, ``Name <address>``.
+        statement: What the reviewer declares.
+        level: Findings of this level and above must be decided.
+        despite: Why it is signed although findings are open or the log is incomplete.
+        amend: Why a signed month is signed anew.
+        report: What the report is like; who signed is filled in.
+        keys: The keys that sign the seal.
     """
 
     reviewer: str

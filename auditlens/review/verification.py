@@ -77,11 +77,19 @@ def verify_report(
 ) -> ReportVerification:  # fmt: skip
     """Check a report folder, then do the whole run again and compare.
 
-    ``source`` is the archive it was made from, ``originals`` what stands beside it.
-    ``sealed_rules`` leaves the rules of today aside; ``against`` is the hash of the seal, or a
-    head of the archive, as it was noted elsewhere; ``allowed`` are the verifier's own allowed
-    signers. Damage is returned, not raised; raises
-    UsageError when there is no report or the record does not say enough.
+    Args:
+        path: The report folder.
+        source: The archive, or the log, that it was made from.
+        originals: What stands beside it: settings, journal, rules.
+        sealed_rules: Whether the rules of today are left aside.
+        against: Hash of the seal, or a head of the archive, as it was noted elsewhere.
+        allowed: The verifier's own list of who may sign with which key.
+
+    Returns:
+        What was found; damage is in it and not raised.
+
+    Raises:
+        UsageError: There is no report, or its record does not say enough.
     """
     folder, found = open_folder(path)
     differences = list(found)

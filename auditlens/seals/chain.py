@@ -152,9 +152,16 @@ class SignOffChain:
 
 
 def read_sign_offs(folder: Path) -> SignOffChain:
-    """Read and check the chain of sign-offs; no folder is an empty one.
+    """Read and check the chain of sign-offs.
 
-    Raises IntegrityError at the first seal that was edited, removed or put in from elsewhere.
+    Args:
+        folder: The folder ``signed/``; one that is not there is an empty chain.
+
+    Returns:
+        The seals, in the order in which they were made.
+
+    Raises:
+        IntegrityError: A seal was edited, removed or put in from elsewhere; the first is named.
     """
     sign_offs, faults = examine_sign_offs(folder)
     if faults:

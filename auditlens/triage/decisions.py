@@ -41,11 +41,18 @@ def decision_words(verdict: str) -> str:
 def apply_journal(
     findings: pl.DataFrame, journal: Journal, *, rule_names: Mapping[str, str] | None = None
 ) -> pl.DataFrame:
-    """Return ``findings`` with ``disposition`` and ``exception_id`` as the journal has them.
+    """Lay a journal over findings.
 
     The latest decision about a finding counts. An exception holds for a finding that ended on
-    or before its last day; of several the one with the smallest id is named. ``rule_names``
-    maps a rule's id to its name, so that exceptions may use either.
+    or before its last day; of several the one with the smallest id is named.
+
+    Args:
+        findings: Findings (FINDING_SCHEMA).
+        journal: What reviewers wrote.
+        rule_names: A rule's id to its name, so that exceptions may use either.
+
+    Returns:
+        The findings with ``disposition`` and ``exception_id`` as the journal has them.
     """
     decided = {name: decision_words(one.verdict) for name, one in journal.latest.items()}
     disposition = pl.col("finding_id").replace_strict(decided, default=None, return_dtype=pl.String)

@@ -365,7 +365,14 @@ def canonical_text(entry: Disposition | FindingException | Acknowledgement) -> s
 def read_journal(path: Path) -> Journal:
     """Read a journal; a file that does not exist is an empty one.
 
-    Raises DocumentErrors with every fault, each with its line and what would be right.
+    Args:
+        path: The journal, a YAML list.
+
+    Returns:
+        Its entries, oldest first, those that say the same once.
+
+    Raises:
+        DocumentErrors: Every fault, each with its line and what would be right.
     """
     if not path.exists():
         return Journal(path)
@@ -450,12 +457,20 @@ HEADER = "# Triage journal: one line an entry, only ever added to. See the how-t
 
 
 def add_entry(path: Path, entry: Mapping[str, str]) -> Journal:
-    """Append one entry and return the journal as it then stands.
+    """Append one entry to a journal, on disk before this returns.
 
-    The journal is checked before it is written, with the entry in it: a fault raises
-    DocumentErrors or DocumentError and the file stays as it was. Raises UsageError when it
-    cannot be written. Inside a git work tree ``.gitattributes`` gets the line that merges
-    two people's additions.
+    Inside a git work tree ``.gitattributes`` gets the line that merges two people's additions.
+
+    Args:
+        path: The journal; made with its folder where it is not there.
+        entry: Keys and texts of the entry, ``finding``, ``exception`` or ``acknowledged`` first.
+
+    Returns:
+        The journal as it then stands.
+
+    Raises:
+        UsageError: The entry has a fault, or the file cannot be written.
+        DocumentErrors: The journal itself has faults. The file stays as it was.
     """
     before = read_journal(path)
     line = entry_line(entry)

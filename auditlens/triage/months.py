@@ -55,10 +55,15 @@ class SignedMonth:
 
 
 def mark_states(findings: pl.DataFrame, earlier: Sequence[SignedMonth]) -> pl.DataFrame:
-    """Return ``findings`` with ``state`` against the sealed months before, oldest first.
+    """Compare findings with the signed months before.
 
-    ``persisting``: the last sealed month had one about the same thing. ``reopened``: an older
-    one had, the last had not. ``new``: none had; without a sealed month all are new.
+    Args:
+        findings: Findings (FINDING_SCHEMA).
+        earlier: The signed months, oldest first.
+
+    Returns:
+        The findings with ``state``: ``persisting`` when the last signed month had one about the
+        same thing, ``reopened`` when an older one had and the last had not, else ``new``.
     """
     if not earlier or findings.is_empty():
         return findings.with_columns(pl.lit("new").alias("state"))
@@ -168,10 +173,16 @@ class Similar:
 def similar_findings(
     finding: Mapping[str, Any], journal: Journal, earlier: Sequence[SignedMonth], count: int
 ) -> tuple[Similar, ...]:
-    """The ``count`` earlier findings most alike, closest first and then latest first.
+    """The earlier findings most alike, closest first and then latest first.
 
     Alike are rule (or model) and subject. What the journal says of a finding counts; one of a
-    signed month that it says nothing of is told as undecided, when both are the same.
+    signed month that it says nothing of is given as undecided, when both are the same.
+
+    Args:
+        finding: A row of findings.
+        journal: What reviewers wrote.
+        earlier: The signed months.
+        count: How many to give at most.
     """
     rule, subject = finding["rule_id"], finding["subject_id"]
     found = {
