@@ -169,13 +169,13 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     rules = rules_of(settings, events, source) if rules is None else rules
     marked = with_marks(events, known, marks_read(rules))
     verdict = judged(rules, marked, period, settings, source)
-    taught, last = suppressions(journal, period), known.at(period.end)
-    unusual = stand_outs(events, period, settings, seed, taught, last)
+    suppressed, last = suppressions(journal, period), known.at(period.end)
+    unusual = stand_outs(events, period, settings, seed, suppressed, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
     audit = Audit(
         period=period,
         events=within(events, period),
-        findings=name_suppressions(findings, taught),
+        findings=name_suppressions(findings, suppressed),
         sender_days=unusual.sender_days,
         resource_days=unusual.resource_days,
         rule_health=verdict.health,
@@ -271,10 +271,10 @@ def stand_outs(
     period: Period,
     settings: Settings,
     seed: int | None,
-    taught: Sequence[Suppression] = (),
+    suppressed: Sequence[Suppression] = (),
     directory: Directory | None = None,
 ) -> AnomalyOutcome:
-    """What the model says, with the seed and budget of the settings and what it was taught."""
+    """What the model says, with the seed and budget of the settings and the suppressions of reviewers."""
     found = detect(
         with_catalog_context(events, directory),
         period,
@@ -282,11 +282,11 @@ def stand_outs(
         timezone=period.timezone,
         senders_a_day=settings.senders_a_day,
         senders_a_month=settings.senders_a_month,
-        mutes=[one.mute for one in taught],
+        mutes=[one.mute for one in suppressed],
         circles=directory.circles if directory else None,
     )
-    notes = [*found.model["notes"], *(f"{one.mute.sender_id}: {one.text}" for one in taught)]  # type: ignore[misc]
-    return replace(found, model={**found.model, "notes": notes}) if taught else found
+    notes = [*found.model["notes"], *(f"{one.mute.sender_id}: {one.text}" for one in suppressed)]  # type: ignore[misc]
+    return replace(found, model={**found.model, "notes": notes}) if suppressed else found
 
 
 def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SignedMonth] = ()) -> Audit:

@@ -120,9 +120,9 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
     from auditlens.triage import add_entry, decision_words, read_journal
 
     now = run_time()
-    lesson = {}
+    suppression = {}
     if made.mute_until:
-        lesson = {"family": finding["reasons"][0]["family"], "until": made.mute_until}
+        suppression = {"family": finding["reasons"][0]["family"], "until": made.mute_until}
     if history := read_journal(path).history(finding["finding_id"]):
         # The latest time decides, so a second thought within one second needs a later one.
         now = max(now, history[-1].at + timedelta(seconds=1))
@@ -138,10 +138,12 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
             "owner": made.owner,
             "rule": finding["rule_id"] or "",
             "subject": finding["subject_id"] or "",
-            **lesson,
+            **suppression,
         },
     )
-    muted = f"; {lesson['family']} is muted until {lesson['until']}" if lesson else ""
+    muted = (
+        f"; {suppression['family']} is muted until {suppression['until']}" if suppression else ""
+    )
     click.echo(
         f"{finding['finding_id']}: {decision_words(made.verdict)}, by {made.reviewer}{muted}"
     )

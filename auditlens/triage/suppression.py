@@ -50,12 +50,12 @@ def suppressions(journal: Journal, period: Period) -> tuple[Suppression, ...]:
     return tuple(sorted(found, key=lambda each: (each.decision.finding, each.decision.at)))
 
 
-def name_suppressions(findings: pl.DataFrame, taught: Sequence[Suppression]) -> pl.DataFrame:
+def name_suppressions(findings: pl.DataFrame, suppressed: Sequence[Suppression]) -> pl.DataFrame:
     """Findings whose reasons name the decision by which a family was left out."""
-    if not taught or findings.is_empty():
+    if not suppressed or findings.is_empty():
         return findings
     told = [
-        [reason_with_decision(reason, subject, last.date(), taught) for reason in reasons]
+        [reason_with_decision(reason, subject, last.date(), suppressed) for reason in reasons]
         for subject, last, reasons in findings.select(
             "subject_id", "last_at", "reasons"
         ).iter_rows()
@@ -64,16 +64,16 @@ def name_suppressions(findings: pl.DataFrame, taught: Sequence[Suppression]) -> 
 
 
 def reason_with_decision(
-    reason: Mapping[str, Any], subject: str | None, day: Any, taught: Sequence[Suppression]
+    reason: Mapping[str, Any], subject: str | None, day: Any, suppressed: Sequence[Suppression]
 ) -> Mapping[str, Any]:
-    """The reason, with the last of the lessons that it speaks of."""
+    """The reason, with the last of the suppressions that it speaks of."""
     if reason["text"] != muted_reason(reason["family"])["text"]:
         return reason
     meant = [
         one
-        for one in taught
+        for one in suppressed
         if (one.mute.sender_id, one.mute.family) == (subject, reason["family"])
     ]
-    # Days are those of the period's zone; the lesson of the day itself is preferred.
+    # Days are those of the period's zone; the suppression of the day itself is preferred.
     meant.sort(key=lambda one: (one.mute.since < day < one.mute.until, one.decision.at))
     return {**reason, "text": meant[-1].text} if meant else reason

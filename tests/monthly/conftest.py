@@ -174,7 +174,7 @@ class Office:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def shelf(self) -> dict[str, tuple]:
+    def reports(self) -> dict[str, tuple]:
         """Of each report: its files, the digest of its events and that of its findings."""
         found = {}
         for path in sorted(self.out.glob("2*")):

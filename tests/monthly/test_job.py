@@ -178,7 +178,7 @@ def test_a_second_run_is_refused_and_leaves_no_trace(reported):
 
 
 def test_a_run_that_is_asked_to_stop_says_so(reported):
-    """130, and the archive and shelf are as after any whole step."""
+    """130, and the archive and reports are as after any whole step."""
     import threading
 
     stop = threading.Event()
@@ -221,7 +221,7 @@ def test_a_folder_inside_the_archive_is_refused(reported):
 
 
 def test_a_sync_that_misses_events_holds_a_report_back_for_a_while(reported):
-    """A week of patience, then the report comes out and says that it is incomplete."""
+    """After a week the report comes out and says that it is incomplete."""
     from dataclasses import replace
 
     due = datetime(2025, 12, 4, tzinfo=UTC)
@@ -301,7 +301,7 @@ def test_only_counts_levels_titles_and_ids_leave(reported, ear, rules):
 
 @pytest.mark.parametrize("identity", ["pseudonymous", "aggregate"])
 def test_a_report_that_hides_people_is_written_once_too(reported, identity, monkeypatch):
-    """What stands on the shelf is compared in the form it was made in."""
+    """What stands there is compared in the form it was made in."""
     monkeypatch.setenv("AUDITLENS_IDENTITY_KEY", "0123456789abcdef0123456789abcdef")
     settings = {"identity": identity}
     assert reported.at(2025, 12, 5).run(settings=settings).months == ["2025-11"]

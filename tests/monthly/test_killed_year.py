@@ -127,9 +127,9 @@ def test_a_year_with_faults_ends_like_a_faultless_one(office, other, ear, days, 
         other.run()
         decide(other)
 
-    expected = office.shelf()
+    expected = office.reports()
     assert len(expected) == len(days)
-    assert other.shelf() == expected
+    assert other.reports() == expected
     assert len({found for _, _, found in expected.values()}) == len(days)
     assert {report for report, _ in ear.heard} == set(expected)
     assert len(set(ear.heard)) == len(expected)

@@ -90,7 +90,7 @@ def test_a_run_tries_a_few_times_with_pauses(outbox, receiver, environ):
 
 
 def test_a_message_waits_for_its_report(outbox, receiver, environ):
-    """It is queued before the report is put on the shelf, and sent after."""
+    """It is queued before the report is written, and sent after."""
     outbox.add("2025-10", "team", NOTICE, NOW)
     options = SendOptions(report_exists=lambda _: False)
     (sent,) = send(outbox, target("slack", receiver), environ, options)

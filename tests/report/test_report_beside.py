@@ -66,9 +66,9 @@ def test_most_unusual_months_are_told(make_audit):
 def test_months_keep_the_veil(make_audit):
     """Pseudonyms stand for the senders of months; where nobody is told apart there are none."""
     audit, people = with_months(make_audit)
-    veiled = Report(audit, identity="pseudonymous", key=KEY)
-    assert all(one.label.startswith("S-") for one in veiled.content().sender_months)
-    assert not [one for one in people if one in veiled.html()]
+    redacted = Report(audit, identity="pseudonymous", key=KEY)
+    assert all(one.label.startswith("S-") for one in redacted.content().sender_months)
+    assert not [one for one in people if one in redacted.html()]
     assert Report(audit, identity="aggregate").content().sender_months == ()
 
 

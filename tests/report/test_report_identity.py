@@ -18,7 +18,7 @@ def names_of(audit):
 
 @pytest.mark.parametrize("mode", ["pseudonymous", "aggregate"])
 def test_no_name_is_left_in_any_file(make_audit, mode):
-    """No name, address, title or id of the log stands in any form of a veiled report."""
+    """No name, address, title or id of the log stands in any form of a redacted report."""
     audit = make_audit(40, text="")
     review = Review(dispositions=(Disposition(audit.findings["finding_id"][0], "benign",
                                               reason="Ada Birch was on call"),))  # fmt: skip
@@ -31,7 +31,7 @@ def test_no_name_is_left_in_any_file(make_audit, mode):
 
 @pytest.mark.parametrize("mode", ["pseudonymous", "aggregate"])
 def test_free_text_of_reasons_is_dropped(make_audit, mode):
-    """A sentence that names somebody does not pass the veil."""
+    """A sentence that names somebody does not pass."""
     audit = make_audit(8, text="Ada Birch did it")
     report = Report(audit, identity=mode, key=KEY)
     for row in report.content().findings:
@@ -43,12 +43,12 @@ def test_free_text_of_reasons_is_dropped(make_audit, mode):
 def test_finding_ids_are_the_same_in_all_modes(make_audit):
     """Editions can be laid side by side by finding id."""
     audit = make_audit(40)
-    full, veiled, grouped = (
+    full, redacted, grouped = (
         Report(audit, identity=mode, key=KEY).content()
         for mode in ("full", "pseudonymous", "aggregate")
     )
     ids = [row.finding_id for row in full.findings]
-    assert ids == [row.finding_id for row in veiled.findings]
+    assert ids == [row.finding_id for row in redacted.findings]
     assert ids == [row.finding_id for row in grouped.findings]
 
 

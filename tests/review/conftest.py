@@ -76,10 +76,10 @@ class Desk:
         """The audit of May as the journal of this desk has it."""
         return replace(reviewed(self.run, read_journal(self.journal)), source=self.archive)
 
-    def sign(self, audit: Audit, out: str = "out", **terms) -> Seal:
+    def sign(self, audit: Audit, out: str = "out", **options) -> Seal:
         wanted = {"reviewer": "Rita Quill <rita@reviewer.example>", "despite": "first month"}
         return sign_off(
-            audit, (self.rules,), self.folder / out, SignOffOptions(**{**wanted, **terms})
+            audit, (self.rules,), self.folder / out, SignOffOptions(**{**wanted, **options})
         )
 
     def verify(self, out: str = "out", **how) -> ReportVerification:

@@ -74,13 +74,13 @@ def test_an_audit_of_an_archive_reads_what_stands_beside_it(signed):
 def test_a_veiled_report_tells_nobody_and_is_checked_at_home(signed, monkeypatch):
     """A pseudonymous report's folder holds no name of a sender and no line of the journal."""
     monkeypatch.setenv("AUDITLENS_IDENTITY_KEY", "k" * 32)
-    signed.sign(signed.audit(), out="veiled", amend="for the works council",
+    signed.sign(signed.audit(), out="redacted", amend="for the works council",
                 report=ReportOptions(identity="pseudonymous"))  # fmt: skip
     names = {one for one in signed.run.events["sender_email"].drop_nulls().unique() if one}
-    for path in (signed.folder / "veiled").iterdir():
+    for path in (signed.folder / "redacted").iterdir():
         data = path.read_bytes()
         assert not [name for name in names if name.encode() in data], path.name
-    record = json.loads((signed.folder / "veiled" / "record.json").read_bytes())
+    record = json.loads((signed.folder / "redacted" / "record.json").read_bytes())
     assert record["journal"]["text"] is None
     assert record["settings"] is None
-    assert signed.verify("veiled").differences == ()
+    assert signed.verify("redacted").differences == ()

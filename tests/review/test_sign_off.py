@@ -247,8 +247,8 @@ def test_a_part_of_the_shipped_rules_can_be_signed_and_verified(pulled):
         pulled.archive, load_rules(part), period="2026-05", settings=settings,
         now=pulled.run.run_at,
     )  # fmt: skip
-    terms = SignOffOptions("Rita Quill", despite="first month")
-    sign_off(audit, (part,), pulled.out, terms)
+    options = SignOffOptions("Rita Quill", despite="first month")
+    sign_off(audit, (part,), pulled.out, options)
     judged = verify_report(pulled.out, pulled.archive, LocalInputs(settings, pulled.journal, None))
     assert judged.differences == ()
 
@@ -266,8 +266,8 @@ def test_rules_of_ones_own_are_sealed_beside_the_others(pulled):
     audit = run_audit(pulled.archive, period="2026-05", settings=settings, now=pulled.run.run_at)
     assert "our_own_little_rule" in {rule.name for rule in audit.rules.rules}
     assert (audit.findings["rule_id"] == audit.rules["our_own_little_rule"].id).any()
-    terms = SignOffOptions("Rita Quill", despite="first month")
-    sign_off(audit, roots_read(audit.rules, settings), pulled.out, terms)
+    options = SignOffOptions("Rita Quill", despite="first month")
+    sign_off(audit, roots_read(audit.rules, settings), pulled.out, options)
 
     unknown = replace(settings, own_rules=None, rules=None)
     third_party = LocalInputs(unknown, pulled.journal, None)
