@@ -274,7 +274,7 @@ def stand_outs(
     suppressed: Sequence[Suppression] = (),
     directory: Directory | None = None,
 ) -> AnomalyOutcome:
-    """What the model says, with the seed and budget of the settings and the suppressions of reviewers."""
+    """What the model says, with seed and budget of the settings and reviewers' suppressions."""
     found = detect(
         with_catalog_context(events, directory),
         period,

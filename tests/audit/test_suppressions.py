@@ -112,6 +112,6 @@ def test_a_mute_that_says_nonsense_is_refused_with_its_line(given, word):
 def test_old_journals_keep_their_digest():
     """A journal without mutes says what it always said: signed months still hold."""
     text = "- {finding: F-AAAAAAAAAA, as: benign, by: Ana, reason: why, at: 2026-05-31T09:00:00Z}\n"
-    (said,) = parse_journal(text, Path("triage.yml")).said
+    (said,) = parse_journal(text, Path("triage.yml")).texts
     assert "family" not in said
     assert "until" not in said
