@@ -97,8 +97,7 @@ def write_shape(settings: Settings, path: Path, *, kinds: bool) -> None:
     from auditlens.canonical import json_document
     from auditlens.files import put
     from auditlens.settings import find_key
-    from auditlens.sources import SecodaSource
-    from auditlens.sources.shape import answer_shapes
+    from auditlens.sources import SecodaSource, answer_shapes
 
     key, _ = find_key(settings)
     source = SecodaSource(settings.api_url or None, key or None, api=settings.api)
@@ -160,7 +159,7 @@ def key_line(settings: Settings) -> tuple[str, Line]:
 
 def server_lines(settings: Settings, secret: str) -> list[Line]:
     """What two requests show: the first page, and the last, which has the oldest event."""
-    from auditlens.sources import SecodaSource
+    from auditlens.sources import SecodaSource, probe_source
 
     try:
         source = SecodaSource(
@@ -170,7 +169,7 @@ def server_lines(settings: Settings, secret: str) -> list[Line]:
             retry_budget=0.0,
             page_deadline=PAGE_SECONDS,
         )
-        probe = source.probe()
+        probe = probe_source(source)
     except AuditLensError as error:
         bad = Line("reachable", ok=False, found=error.message, fix=error.fix, code=error.exit_code)
         return with_unknown([bad])

@@ -17,7 +17,7 @@ from auditlens.notify.transport import SECONDS, DeliveryError, endpoint, post, s
 from auditlens.settings import Target
 from auditlens.settings.targets import OURS
 from auditlens.sources.address import Key
-from auditlens.sources.patience import parse_retry_after
+from auditlens.sources.retry import parse_retry_after
 
 PAUSES = (1.0, 4.0)
 """Seconds between the tries of one run; what fails then waits for a later run."""

@@ -23,7 +23,7 @@ from email.message import EmailMessage
 from urllib.parse import urlsplit
 
 from auditlens.errors import SourceError
-from auditlens.sources.deadline import Deadline
+from auditlens.sources.http import Deadline
 
 
 class DeliveryError(SourceError):

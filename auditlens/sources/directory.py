@@ -7,19 +7,15 @@ that cannot be read whole is not handed over in part: its place tells why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from auditlens.errors import KeyRefused, SourceError
 from auditlens.pages import Listing
-from auditlens.sources.address import Address
-from auditlens.sources.envelope import Envelope, read_envelope
-from auditlens.sources.exchange import Answer
-from auditlens.sources.patience import PageFault
-from auditlens.sources.refusals import EndpointMissingError, require_page
-
-if TYPE_CHECKING:
-    from auditlens.sources.secoda import SecodaSource
+from auditlens.sources.address import Address, Key
+from auditlens.sources.http import EndpointMissingError, HttpClient, Response, require_page
+from auditlens.sources.pagination import Envelope, read_envelope
+from auditlens.sources.retry import PageFault, RetryPolicy
 
 __all__ = ["ENDPOINTS", "SecodaDirectory"]
 
@@ -38,10 +34,20 @@ MAX_RECORDS = 1_000_000
 CEILING = 10_000
 
 
-class SecodaDirectory:
-    """What stands beside the log of ``source``; made by ``SecodaSource.directory()``."""
+class Connection(Protocol):
+    """What a log's source reads its pages with, and its directory too."""
 
-    def __init__(self, source: SecodaSource) -> None:
+    url: str | None
+    address: Address
+    secret: Key
+    exchange: HttpClient
+    patience: RetryPolicy
+
+
+class SecodaDirectory:
+    """What stands beside the log of ``source``, read with the same key."""
+
+    def __init__(self, source: Connection) -> None:
         self.source = source
         self.slashed: dict[str, str] = {}
 
@@ -116,7 +122,7 @@ class SecodaDirectory:
             )
         return envelope
 
-    def get(self, endpoint: str, number: int, query: Mapping[str, str]) -> Answer:
+    def get(self, endpoint: str, number: int, query: Mapping[str, str]) -> Response:
         """Ask for a page; where the server wants a slash at the end of the path, with it.
 
         Some servers redirect to it. What is asked then is our own address with a slash, never the
@@ -132,7 +138,7 @@ class SecodaDirectory:
         return answer
 
 
-def adds_slash(answer: Answer, address: Address, endpoint: str, query: Mapping[str, str]) -> bool:
+def adds_slash(answer: Response, address: Address, endpoint: str, query: Mapping[str, str]) -> bool:
     """Whether an answer redirects for good, to the same origin, path and query, with a slash."""
     if answer.status not in (301, 308) or endpoint.endswith("/") or not answer.location:
         return False

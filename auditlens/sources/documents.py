@@ -16,9 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from auditlens.events.lenient import NO_JSON, mended
-from auditlens.sources.forms import LISTS
+from auditlens.sources.formats import BOM, LISTS
 
-__all__ = ["LISTED", "LONG", "MAX_RECORD", "Wrong", "apart", "read_documents", "within"]
+__all__ = [
+    "BATCH",
+    "LISTED",
+    "LONG",
+    "MAX_RECORD",
+    "Numbered",
+    "Wrong",
+    "apart",
+    "line_batches",
+    "read_documents",
+    "within",
+]
 
 MAX_RECORD = 32 << 20
 """Bytes of one record: those of the largest page that a server may send."""
@@ -291,3 +302,48 @@ def readable(text: bytes) -> bool:
             continue
         return True
     return False
+
+
+BATCH = 20_000
+BATCH_BYTES = 16 << 20
+
+Numbered = tuple[list[int], list[bytes]]
+"""Line numbers from 1, and the lines at them."""
+
+
+def line_batches(parts: Iterable[bytes]) -> Iterator[Numbered]:
+    """Yield the lines that are not blank, stripped, with their numbers.
+
+    Files put one after another may have a byte order mark in the middle: at any line's start.
+    A batch holds 20,000 lines or a little more than 16 MiB. A line longer than 32 MiB loses what
+    is in the middle of it, and no reader takes the rest for a record.
+    """
+    number, size = 1, 0
+    rest: list[bytes] = []
+    numbers: list[int] = []
+    records: list[bytes] = []
+    for part in parts:
+        if b"\n" not in part:
+            if sum(map(len, rest)) <= MAX_RECORD:
+                rest.append(part)
+            continue
+        text = b"".join([*rest, part])
+        *found, last = text.split(b"\n")
+        rest, marked = [last], BOM in text
+        for line in found:
+            if record := line.removeprefix(BOM).strip() if marked else line.strip():
+                numbers.append(number)
+                records.append(record)
+            number += 1
+        size += len(part)
+        while len(records) > BATCH:
+            yield numbers[:BATCH], records[:BATCH]
+            numbers, records = numbers[BATCH:], records[BATCH:]
+        if size > BATCH_BYTES and records:
+            yield numbers, records
+            numbers, records, size = [], [], 0
+    if record := b"".join(rest).removeprefix(BOM).strip():
+        numbers.append(number)
+        records.append(record)
+    if records:
+        yield numbers, records

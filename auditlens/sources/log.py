@@ -18,7 +18,7 @@ from auditlens.coverage import Coverage, misdated_note, misdated_of
 from auditlens.events import EVENT_SCHEMA, Profile, empty_events, load_profile
 from auditlens.events.dates import dated
 from auditlens.period import run_time, zone
-from auditlens.sources.folders import LogFile, log_files
+from auditlens.sources.formats import LogFile, log_files
 from auditlens.sources.reading import Quarantine, read_file
 
 __all__ = ["Log", "read_events", "read_log"]

@@ -23,26 +23,30 @@ from auditlens.events import (
     shipped_profiles,
 )
 from auditlens.sources.documents import (
+    BATCH,
+    BATCH_BYTES,
     LISTED,
     LONG,
     MAX_RECORD,
     Wrong,
     apart,
+    line_batches,
     read_documents,
     within,
 )
-from auditlens.sources.folders import LogFile
-from auditlens.sources.forms import (
+from auditlens.sources.formats import (
     BOM,
     CSV,
     DOCUMENT,
     PARQUET,
+    DamagedError,
+    LogFile,
     begins_document,
     delimiter,
     form_of,
     header_of,
+    unpacked,
 )
-from auditlens.sources.lines import BATCH, BATCH_BYTES, line_batches
 from auditlens.sources.tables import (
     as_records,
     csv_rows,
@@ -50,7 +54,6 @@ from auditlens.sources.tables import (
     is_event_table,
     parquet_frames,
 )
-from auditlens.sources.unpack import DamagedError, unpacked
 
 __all__ = ["Quarantine", "read_file"]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -21,9 +23,44 @@ import polars as pl
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA, conform, parse_timestamps
 from auditlens.sources.documents import MAX_RECORD
-from auditlens.sources.panic import panics_only_raised
 
-__all__ = ["Rows", "as_records", "csv_rows", "event_rows", "is_event_table", "parquet_frames"]
+__all__ = [
+    "Rows",
+    "as_records",
+    "csv_rows",
+    "event_rows",
+    "is_event_table",
+    "panics_only_raised",
+    "parquet_frames",
+]
+
+STDERR = 2
+
+
+@contextmanager
+def panics_only_raised() -> Iterator[None]:
+    """Hold what is written to standard error back; drop it after a panic, else write it."""
+    try:
+        terminal = os.dup(STDERR)
+    except OSError:  # a service may run without standard error
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), STDERR)
+        panicked = False
+        try:
+            yield
+        except pl.exceptions.PanicException:
+            panicked = True
+            raise
+        finally:
+            os.dup2(terminal, STDERR)
+            os.close(terminal)
+            held.seek(0)
+            text = b"" if panicked else held.read()
+            while text:
+                text = text[os.write(STDERR, text) :]
+
 
 MARKS = frozenset({"leaf", "sender_kind", "sender_email", "sender_name", "generation"})
 LEAF = "^[0-9a-f]{64}$"

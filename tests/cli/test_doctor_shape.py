@@ -9,7 +9,7 @@ import re
 import pytest
 
 from auditlens.simulator import serve, simulate
-from auditlens.sources.shape import FREE, NAMES, shape
+from auditlens.sources.probe import FREE, NAMES, shape
 
 
 @pytest.fixture(scope="module")

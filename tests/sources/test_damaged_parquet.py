@@ -8,7 +8,7 @@ import pytest
 
 from auditlens.errors import UsageError
 from auditlens.sources import read_events
-from auditlens.sources.panic import panics_only_raised
+from auditlens.sources.tables import panics_only_raised
 
 
 @panics_only_raised()

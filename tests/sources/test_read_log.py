@@ -15,8 +15,7 @@ import zstandard
 from auditlens.errors import UsageError
 from auditlens.events import EVENT_SCHEMA
 from auditlens.sources import read_events, read_log
-from auditlens.sources.documents import MAX_RECORD
-from auditlens.sources.lines import line_batches
+from auditlens.sources.documents import MAX_RECORD, line_batches
 
 
 def record(number: int, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from auditlens.errors import KeyRefused, SourceError, UsageError
-from auditlens.sources import SecodaSource
+from auditlens.sources import SecodaSource, probe_source
 from tests.sources.scripted import CURRENT, KEY, LEGACY, Reply, envelope, good, packed
 
 
@@ -234,7 +234,7 @@ def test_probe_tells_what_answers(server, make_source):
     """Generation, count, page size and the server's clock, from one request."""
     date = {"Date": "Mon, 01 Jan 2024 00:00:00 GMT"}
     server.respond = lambda _: Reply(good().body, headers=date)
-    probe = make_source().probe()
+    probe = probe_source(make_source())
     assert (probe.endpoint, probe.count, probe.page_size, probe.exit_code) == ("current", 2, 2, 0)
     assert {check.name: check.ok for check in probe.checks}["key"]
 
@@ -243,7 +243,7 @@ def test_probe_tells_what_answers(server, make_source):
 def test_probe_reports_failures_instead_of_raising(server, make_source, status, code, bad):
     """A refused key and a sick server are outcomes of a check, found with one request."""
     server.respond = lambda _: Reply(b"", status)
-    probe = make_source().probe()
+    probe = probe_source(make_source())
     assert probe.exit_code == code
     assert [check.name for check in probe.checks if not check.ok] == [bad]
     assert len(server.asked) == 1

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from auditlens.errors import UsageError
 from auditlens.sources import SecodaSource
-from auditlens.sources.address import Key
-from auditlens.sources.redaction import redacted_logs
+from auditlens.sources.address import Key, redacted_logs
 
 KEYS = [
     "sk-4f9A/bC+dE3_xyz~07",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditlens.errors import Interrupted, SourceError, UsageError
-from auditlens.sources.patience import PageFault, Patience, parse_retry_after, read_seconds
+from auditlens.sources.retry import PageFault, RetryPolicy, parse_retry_after, read_seconds
 
 NOW = datetime(2026, 10, 5, 12, 0, 0, tzinfo=UTC)
 FORMS = {
@@ -85,8 +85,8 @@ class Script:
             raise self.faults.pop(0)
         return "page"
 
-    def patience(self, budget: float = 900.0, luck: float = 1.0) -> Patience:
-        return Patience(
+    def patience(self, budget: float = 900.0, luck: float = 1.0) -> RetryPolicy:
+        return RetryPolicy(
             budget,
             sleep=self.slept.append,
             on_wait=lambda seconds, cause: self.told.append((seconds, cause)),

@@ -19,7 +19,7 @@ __all__ = [
     "MAX_WAIT",
     "TRIES",
     "PageFault",
-    "Patience",
+    "RetryPolicy",
     "parse_http_date",
     "parse_retry_after",
     "read_seconds",
@@ -33,7 +33,7 @@ BACKOFF_MOST = 30.0
 SLICE = 0.5
 SECONDS = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 class PageFault(SourceError):
@@ -98,7 +98,7 @@ def read_seconds(given: float | None, environ: Mapping[str, str], name: str, usu
 
 
 @dataclass
-class Patience:
+class RetryPolicy:
     """Tries a call again while its fault may pass, and the budget of waiting lasts.
 
     ``budget`` is in seconds, for all calls together. ``sleep`` waits; ``on_wait`` is told each
@@ -117,7 +117,7 @@ class Patience:
         """End any wait soon; safe to call from a signal handler."""
         self.stopped = True
 
-    def run(self, call: Callable[[], Answer]) -> Answer:
+    def run(self, call: Callable[[], Response]) -> Response:
         """Call until it succeeds. Raises the last fault, with the tries made, or Interrupted."""
         import stamina
 
