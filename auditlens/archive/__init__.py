@@ -1,12 +1,11 @@
 """The archive: sealed evidence of a source's records, and the event table made from it."""
 
-from auditlens.archive.accounting import ArchiveStatus
 from auditlens.archive.archive import Archive
 from auditlens.archive.chain import Problem
-from auditlens.archive.interrupt import stop_on_signal
-from auditlens.archive.sync import SyncOutcome
+from auditlens.archive.scan import Progress
+from auditlens.archive.status import ArchiveStatus
+from auditlens.archive.sync import SyncOutcome, stop_on_signal
 from auditlens.archive.verification import Verification
-from auditlens.archive.walk import Progress
 
 __all__ = [
     "Archive",

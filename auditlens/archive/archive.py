@@ -13,8 +13,6 @@ from pathlib import Path
 import polars as pl
 
 from auditlens.actions import load_classifier
-from auditlens.archive import table as tables
-from auditlens.archive.accounting import COLUMNS, ArchiveStatus, coverage_of, quarantine, status_of
 from auditlens.archive.chain import LOG, Chain, read_chain
 from auditlens.archive.covering import (
     cover,
@@ -24,16 +22,20 @@ from auditlens.archive.covering import (
     refusal,
 )
 from auditlens.archive.manifest import ReviewerNote
-from auditlens.archive.reading import held_records, held_rows, lazy_rows, rebuild
-from auditlens.archive.rows import ORDER
-from auditlens.archive.segment import FOLDER as EVIDENCE
-from auditlens.archive.snapshots import FOLDER as DIRECTORY
-from auditlens.archive.snapshots import Sealed, parts_of, records_of_part, snapshots
+from auditlens.archive.scan import Progress
+from auditlens.archive.segment import EVIDENCE
+from auditlens.archive.snapshots import DIRECTORY, Sealed, parts_of, records_of_part, snapshots
+from auditlens.archive.status import (
+    COLUMNS,
+    ArchiveStatus,
+    coverage_of,
+    days_until_loss,
+    quarantine,
+    status_of,
+)
 from auditlens.archive.sync import Flag, SyncOutcome, Terms, pull
-from auditlens.archive.table import Table
+from auditlens.archive.table import ORDER, TABLE, Table, held_records, held_rows, lazy_rows, rebuild
 from auditlens.archive.verification import Verification, verify
-from auditlens.archive.vouching import days_until_loss
-from auditlens.archive.walk import Progress
 from auditlens.coverage import Coverage, Quarantined
 from auditlens.directory import LISTINGS, DirectoryHistory
 from auditlens.errors import IntegrityError, UsageError
@@ -67,7 +69,7 @@ class Archive:
 
     @cached_property
     def table(self) -> Table:
-        return Table(self.path / tables.FOLDER, load_classifier())
+        return Table(self.path / TABLE, load_classifier())
 
     @property
     def head(self) -> str | None:
@@ -83,7 +85,7 @@ class Archive:
         refuse_link(self.path)
         if not self.path.is_dir():
             raise UsageError(f"There is no archive at {self.path}", fix="Run 'auditlens sync'")
-        for part in (LOG, EVIDENCE, DIRECTORY, tables.FOLDER):
+        for part in (LOG, EVIDENCE, DIRECTORY, TABLE):
             if (self.path / part).is_symlink():
                 raise IntegrityError(
                     f"{self.path / part} is a symbolic link, which is not followed here",

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from auditlens.archive import segment, snapshots
 from auditlens.archive.chain import LOG, Chain, Problem, extend, read_chain, set_head
 from auditlens.archive.manifest import ChainHead, Covers, Manifest, ReviewerNote
-from auditlens.archive.snapshots import Sealed, examine_snapshots, keep
+from auditlens.archive.segment import EVIDENCE
+from auditlens.archive.snapshots import DIRECTORY, Sealed, examine_snapshots, keep
 from auditlens.errors import IntegrityError
 from auditlens.files import lock, make_folder, names, remove, sweep
 from auditlens.pages import Listing
@@ -79,7 +79,7 @@ def look_beside(folder: Path, signed: Path, chain: Chain) -> Beside:
 
 def numbered(held: Sequence[Sealed]) -> dict[int, tuple[str, str]]:
     return {
-        one.snapshot.sequence: (f"{snapshots.FOLDER}/{one.snapshot.sequence:06d}.json", one.hash)
+        one.snapshot.sequence: (f"{DIRECTORY}/{one.snapshot.sequence:06d}.json", one.hash)
         for one in held
     }
 
@@ -175,7 +175,7 @@ def keep_covered(
     with lock(folder):
         chain = read_chain(folder)
         beside = look_beside(folder, signed, chain)
-        wrong = [one for one in beside.problems if one.file.startswith(f"{snapshots.FOLDER}/")]
+        wrong = [one for one in beside.problems if one.file.startswith(f"{DIRECTORY}/")]
         if error := refusal(folder, [*wrong, *cover_problems(chain, beside, ("directory",))]):
             raise error
         # A part of the log has the workspace's name and a query.
@@ -187,13 +187,13 @@ def keep_covered(
 
 def prepare(folder: Path, chain: Chain) -> None:
     """Make the folders, and remove what killed runs left: nothing sealed refers to it."""
-    for part in (LOG, segment.FOLDER):
+    for part in (LOG, EVIDENCE):
         make_folder(folder / part)
         sweep(folder / part)
     sweep(folder)
     kept = {note.file for _, note in chain.segments}
-    for name in names(folder / segment.FOLDER):
+    for name in names(folder / EVIDENCE):
         if name not in kept and name.startswith(f"{len(chain.links) + 1:06d}-"):
-            remove(folder / segment.FOLDER / name)
+            remove(folder / EVIDENCE / name)
     if chain.outcomes:
         set_head(folder, chain)

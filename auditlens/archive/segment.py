@@ -1,23 +1,74 @@
-"""Segments: the exact bytes of records, one a line, compressed in blocks that check alone."""
+"""Segments: the exact bytes of records, one a line, compressed in blocks that check alone.
+
+A record's leaf is the SHA-256 of its exact bytes. A Merkle tree (RFC 6962) stands over the 32-byte
+leaves of a segment, with the RFC's prefixes: 0x00 before a leaf, 0x01 before a pair of nodes.
+Sealed records are found again by their place: segment and row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
-from auditlens.archive.manifest import PageNote, QuarantineNote, SegmentNote
-from auditlens.archive.merkle import root_of
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from auditlens.archive.manifest import Manifest, PageNote, QuarantineNote, SegmentNote
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import read
 
-__all__ = ["BLOCK_ROWS", "FOLDER", "Block", "Packed", "blocks", "pack", "records_at", "records_of"]
+__all__ = [
+    "BLOCK_ROWS",
+    "EVIDENCE",
+    "Block",
+    "Evidence",
+    "Packed",
+    "Places",
+    "blocks",
+    "leaves_of",
+    "pack",
+    "place_of",
+    "places_of",
+    "records_at",
+    "records_of",
+    "root_of",
+]
+
+
+def leaves_of(records: Iterable[bytes]) -> list[bytes]:
+    """SHA-256 of each record, 32 bytes each."""
+    return [sha256(record).digest() for record in records]
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """Root of the tree, 32 bytes; of no leaves, the SHA-256 of nothing."""
+    if not leaves:
+        return sha256(b"").digest()
+    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    while len(level) > 1:
+        level = next_level(level)
+    return level[0]
+
+
+def next_level(level: list[bytes]) -> list[bytes]:
+    # An odd last node moves up unchanged: this yields the RFC's split at a power of two.
+    above = [
+        sha256(b"\x01" + left + right).digest()
+        for left, right in zip(level[::2], level[1::2], strict=False)
+    ]
+    if len(level) % 2:
+        above.append(level[-1])
+    return above
+
 
 Span = tuple[datetime | None, datetime | None]
 
-FOLDER = "evidence"
+EVIDENCE = "evidence"
 BLOCK_ROWS = 256
 """Records in one block: a damaged block names its records to this precision."""
 
@@ -141,7 +192,7 @@ def lines(raw: bytes, rows: int, first: int, breaks: dict[int, int]) -> tuple[by
 
 def records_of(folder: Path, note: SegmentNote) -> tuple[bytes, ...]:
     """All records of a segment. Raises IntegrityError naming the file and the records."""
-    return records_at(folder / FOLDER / note.file, note)
+    return records_at(folder / EVIDENCE / note.file, note)
 
 
 def records_at(path: Path, note: SegmentNote) -> tuple[bytes, ...]:
@@ -161,3 +212,42 @@ def records_at(path: Path, note: SegmentNote) -> tuple[bytes, ...]:
 
 
 RESTORE = "Restore the file from a copy, then run 'auditlens verify'"
+
+
+Places = npt.NDArray[np.int64]
+
+ROW_BITS = 32
+KEPT = 8
+"""Segments whose records stay in memory, as ids return in the order they came."""
+
+
+def place_of(segment: int, row: int) -> int:
+    """One number for a row (from 0) of a segment, in the order of the archive."""
+    return segment << ROW_BITS | row
+
+
+def places_of(rows: pl.DataFrame) -> Places:
+    """The place of each row in the evidence, from its columns ``segment`` and ``row``."""
+    segments: Places = rows["segment"].to_numpy().astype(np.int64)
+    return np.asarray(segments << ROW_BITS | rows["row"].to_numpy())
+
+
+@dataclass
+class Evidence:
+    """Reads records from the segments of an archive. Raises IntegrityError for damaged ones."""
+
+    folder: Path
+    notes: dict[int, SegmentNote]
+    kept: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, segments: Iterable[tuple[Manifest, SegmentNote]]) -> Evidence:
+        return cls(folder, {manifest.sequence: note for manifest, note in segments})
+
+    def record(self, place: int) -> bytes:
+        segment, row = place >> ROW_BITS, place & (1 << ROW_BITS) - 1
+        if segment not in self.kept:
+            while len(self.kept) >= KEPT:
+                del self.kept[next(iter(self.kept))]
+            self.kept[segment] = records_of(self.folder, self.notes[segment])
+        return self.kept[segment][row]

@@ -17,19 +17,18 @@ import msgspec
 
 from auditlens.archive.chain import HEAD, LARGEST_HEAD, Problem, head_line
 from auditlens.archive.manifest import FORMAT, START, SegmentNote, opened, parsed, sealed, tool
-from auditlens.archive.merkle import leaves_of, root_of
-from auditlens.archive.segment import RESTORE, blocks, pack, records_at
+from auditlens.archive.segment import RESTORE, blocks, leaves_of, pack, records_at, root_of
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.files import make_folder, names, put, read, remove, sweep
 from auditlens.pages import Listing
 
 __all__ = [
-    "FOLDER", "Part", "Sealed", "Snapshot", "examine_snapshots", "keep", "parts_of",
+    "DIRECTORY", "Part", "Sealed", "Snapshot", "examine_snapshots", "keep", "parts_of",
     "records_of_part", "snapshot_problems", "snapshots",
 ]  # fmt: skip
 
-FOLDER = "directory"
+DIRECTORY = "directory"
 NAME = re.compile(r"([0-9]{6,12})\.json")
 
 
@@ -80,7 +79,7 @@ def keep(
             f"The archive {folder} belongs to {known}, not to {source}",
             fix="Use one archive folder for each workspace",
         )
-    place = folder / FOLDER
+    place = folder / DIRECTORY
     make_folder(place)
     tidy(place, held)
     number = len(held) + 1
@@ -134,7 +133,7 @@ def snapshots(folder: Path, until: str | None = None) -> tuple[Sealed, ...]:
     hashes = [one.hash for one in held]
     if until not in hashes:
         raise IntegrityError(
-            f"{folder / FOLDER}: the snapshot {until[:16]}… is not in the archive",
+            f"{folder / DIRECTORY}: the snapshot {until[:16]}… is not in the archive",
             fix="Name the archive the report was made from; if it is this one, it was cut",
         )
     return held[: hashes.index(until) + 1]
@@ -142,7 +141,7 @@ def snapshots(folder: Path, until: str | None = None) -> tuple[Sealed, ...]:
 
 def examine_snapshots(folder: Path) -> tuple[tuple[Sealed, ...], tuple[Problem, ...]]:
     """Read the chain of manifests and everything that is wrong with it."""
-    place = folder / FOLDER
+    place = folder / DIRECTORY
     # Head first: a run that seals while this reads can only make the chain longer than the head.
     try:
         noted = read(place / HEAD, most=LARGEST_HEAD)
@@ -155,7 +154,7 @@ def examine_snapshots(folder: Path) -> tuple[tuple[Sealed, ...], tuple[Problem, 
     previous: str | None = START
     found = sorted(int(match[1]) for name in names(place) if (match := NAME.fullmatch(name)))
     for number in range(1, max(found, default=0) + 1):
-        file = f"{FOLDER}/{number:06d}.json"
+        file = f"{DIRECTORY}/{number:06d}.json"
         one = manifest(place / f"{number:06d}.json")
         if one is None:
             problems.append(Problem(file, "", "the bytes are not those that were sealed"))
@@ -167,10 +166,10 @@ def examine_snapshots(folder: Path) -> tuple[tuple[Sealed, ...], tuple[Problem, 
         held.append(one)
     known = {head_line(one.snapshot.sequence, one.hash) for one in held}
     if noted is None and len(held) > 1:
-        problems.append(Problem(f"{FOLDER}/{HEAD}", "", "is missing"))
+        problems.append(Problem(f"{DIRECTORY}/{HEAD}", "", "is missing"))
     elif noted is not None and noted not in known:
         text = "names a snapshot that is not here: the chain was cut"
-        problems.append(Problem(f"{FOLDER}/{HEAD}", "", text))
+        problems.append(Problem(f"{DIRECTORY}/{HEAD}", "", text))
     return tuple(held), tuple(problems)
 
 
@@ -193,7 +192,7 @@ def parts_of(held: Sequence[Sealed]) -> dict[str, SegmentNote]:
 
 def records_of_part(folder: Path, note: SegmentNote) -> tuple[bytes, ...]:
     """The records of one listing. Raises IntegrityError naming the file and the records."""
-    path = folder / FOLDER / note.file
+    path = folder / DIRECTORY / note.file
     found = records_at(path, note)
     if root_of(leaves_of(found)).hex() != note.root:
         raise IntegrityError(f"{path}: the records do not lead to the sealed root", fix=RESTORE)
@@ -202,7 +201,7 @@ def records_of_part(folder: Path, note: SegmentNote) -> tuple[bytes, ...]:
 
 def snapshot_problems(folder: Path, leftovers: list[str]) -> Iterator[Problem]:
     """Check every byte of the directory's folder; files of killed runs go to ``leftovers``."""
-    place = folder / FOLDER
+    place = folder / DIRECTORY
     # A run may seal while this looks: what the listing shows beyond the chain is no fault.
     listing = names(place)
     held, problems = examine_snapshots(folder)
@@ -216,16 +215,16 @@ def snapshot_problems(folder: Path, leftovers: list[str]) -> Iterator[Problem]:
     faulty = {problem.file for problem in problems}
     for name in listing:
         number = name.partition("-")[0]
-        if name in known or f"{FOLDER}/{name}" in faulty:
+        if name in known or f"{DIRECTORY}/{name}" in faulty:
             continue
         if number.isdecimal() and int(number) > len(held) and not problems:
-            leftovers.append(f"{FOLDER}/{name}")
+            leftovers.append(f"{DIRECTORY}/{name}")
         else:
-            yield Problem(f"{FOLDER}/{name}", "", "no manifest names this file")
+            yield Problem(f"{DIRECTORY}/{name}", "", "no manifest names this file")
 
 
 def part_problems(place: Path, note: SegmentNote) -> Iterator[Problem]:
-    file = f"{FOLDER}/{note.file}"
+    file = f"{DIRECTORY}/{note.file}"
     try:
         data = read(place / note.file)
     except (FileNotFoundError, IntegrityError):

@@ -1,35 +1,78 @@
-"""Sync: bring the archive up to its source, and say whether it is complete."""
+"""Sync: bring the archive up to its source, and say whether it is complete.
+
+The first signal asks it to stop with grace, the second insists.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Literal, Protocol
 
 from auditlens.archive.chain import Chain, read_chain
+from auditlens.archive.completeness import (
+    Sightings,
+    Verdict,
+    arrived,
+    assess,
+    is_saturated,
+    stopped_early,
+)
 from auditlens.archive.covering import prepare, with_beside
-from auditlens.archive.intake import Intake
-from auditlens.archive.judgement import Verdict, arrived, is_saturated, judge, stopped_early
 from auditlens.archive.manifest import OutcomeNote
-from auditlens.archive.table import Table
-from auditlens.archive.walk import (
+from auditlens.archive.scan import (
     MAX_READS,
+    PageScan,
     Progress,
     Steps,
-    Walk,
     read_again,
-    walk,
-    walk_on,
+    scan_on,
+    scan_pages,
 )
+from auditlens.archive.table import Table
+from auditlens.archive.writer import SegmentWriter
 from auditlens.errors import AuditLensError, Interrupted, SourceError, UsageError
 from auditlens.files import lock, make_folder
 from auditlens.pages import Source
 
-__all__ = ["Flag", "SyncOutcome", "pull"]
+__all__ = ["Flag", "SyncOutcome", "pull", "stop_on_signal"]
+
+
+@contextmanager
+def stop_on_signal(*also: Callable[[], object]) -> Iterator[threading.Event]:
+    """Give a flag that Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt.
+
+    ``also`` are called when the flag is set: what else must hear of it, such as a source that
+    waits for its server.
+    The handlers that stood before are put back at the end. Outside the main thread, where
+    Python allows no handlers, the flag is given all the same and nothing sets it.
+    """
+    flag = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if flag.is_set():
+            raise KeyboardInterrupt
+        flag.set()
+        for call in also:
+            call()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
 
 STEPS = 20
 """Into so many parts the pages are divided when they are read again and again."""
@@ -117,8 +160,10 @@ def pull(
         refuse_other_source(folder, chain, source)
         prepare(folder, chain)
         index = table.refresh(chain, folder)
-        intake = Intake(folder, chain, table, index, source.name, secrets.token_hex(8), terms.now())
-        done = run(source, intake, terms)
+        writer = SegmentWriter(
+            folder, chain, table, index, source.name, secrets.token_hex(8), terms.now()
+        )
+        done = run(source, writer, terms)
         if wrong:
             raise wrong
         return done
@@ -133,48 +178,48 @@ def refuse_other_source(folder: Path, chain: Chain, source: Source) -> None:
         )
 
 
-def run(source: Source, intake: Intake, terms: Terms) -> tuple[Chain, OutcomeNote]:
-    """Walk until the archive is complete or trying again does not help; seal the outcome."""
-    until = terms.until(intake.chain)
-    found = Walk(began=terms.now())
+def run(source: Source, writer: SegmentWriter, terms: Terms) -> tuple[Chain, OutcomeNote]:
+    """PageScan until the archive is complete or trying again does not help; seal the outcome."""
+    until = terms.until(writer.chain)
+    found = PageScan(began=terms.now())
     try:
-        walk(source, intake, terms.steps, found, until)
-        verdict = None if found.whole else verified(source, intake, terms, found)
+        scan_pages(source, writer, terms.steps, found, until)
+        verdict = None if found.whole else verified(source, writer, terms, found)
         if not found.whole and (verdict is None or verdict.outcome == "incomplete"):
-            walk_on(source, intake, terms.steps, found)
+            scan_on(source, writer, terms.steps, found)
             verdict = None
         if verdict is None:
-            verdict = verified(source, intake, terms, found)
-        intake.seal(terms.now(), force=True)
+            verdict = verified(source, writer, terms, found)
+        writer.seal(terms.now(), force=True)
     except (SourceError, Interrupted) as error:
-        save_what_was_read(intake, terms, found, error)
+        save_what_was_read(writer, terms, found, error)
         raise
-    note = outcome_note(intake, found, verdict, walked=True)
-    intake.conclude(terms.now(), note)
-    return intake.chain, note
+    note = outcome_note(writer, found, verdict, walked=True)
+    writer.conclude(terms.now(), note)
+    return writer.chain, note
 
 
-def verified(source: Source, intake: Intake, terms: Terms, found: Walk) -> Verdict:
+def verified(source: Source, writer: SegmentWriter, terms: Terms, found: PageScan) -> Verdict:
     """Read pages again until a moment is proven: each page that was read before the last new one.
 
     A short walk is done then, whatever it shows. A whole one goes on, over all pages, as often
     as MAX_READS allows.
     """
-    gone = intake.chain.gone or ()
-    found.settle(intake)
+    gone = writer.chain.gone or ()
+    found.settle(writer)
     number, left = 1, found.again
     if found.count is None or is_saturated(found):
         left = 0
     found.planned = len(found.numbers) + left
     if left and found.moves()[0]:
         # Where events arrived between all pages, these overlap.
-        verdict = judge(found, intake.ledger, intake.watermark, gone)
+        verdict = assess(found, writer.seen_index, writer.watermark, gone)
         left = 0 if verdict.outcome == "complete" else left
     while True:
         for _ in range(left):
-            number = read_again(source, intake, terms.steps, found, number)
-        found.settle(intake)
-        verdict = judge(found, intake.ledger, intake.watermark, gone)
+            number = read_again(source, writer, terms.steps, found, number)
+        found.settle(writer)
+        verdict = assess(found, writer.seen_index, writer.watermark, gone)
         settled = verdict.outcome != "incomplete" or not found.whole
         if settled or len(found.numbers) >= MAX_READS * found.pages:
             break
@@ -182,31 +227,35 @@ def verified(source: Source, intake: Intake, terms: Terms, found: Walk) -> Verdi
     rose = found.moves()[0]
     if verdict.outcome != "complete" or not rose or len(found.numbers) > found.planned:
         return verdict
-    unmet = rose - arrived(found, found.sightings())
+    unmet = rose - arrived(found, Sightings.of(found.taken, found.ends))
     if unmet <= 0:
         return verdict
     # What arrived since the first page was read stands at the top.
     pages = -(-unmet // max(1, found.taken[0].keys.size))
     found.tops = min(max(MAX_TOPS, found.pages // STEPS), pages)
     for top in range(1, found.tops + 1):
-        read_again(source, intake, terms.steps, found, top)
-    found.settle(intake)
-    return judge(found, intake.ledger, intake.watermark, gone)
+        read_again(source, writer, terms.steps, found, top)
+    found.settle(writer)
+    return assess(found, writer.seen_index, writer.watermark, gone)
 
 
-def save_what_was_read(intake: Intake, terms: Terms, found: Walk, error: AuditLensError) -> None:
+def save_what_was_read(
+    writer: SegmentWriter, terms: Terms, found: PageScan, error: AuditLensError
+) -> None:
     """Seal what came before the error, and that the sync did not come to its end."""
     why = "stopped" if isinstance(error, Interrupted) else "the source failed"
-    verdict = stopped_early(found, intake.tally.pages, why)
+    verdict = stopped_early(found, writer.tally.pages, why)
     # When the disk is what failed, the error to show is the first one.
     with suppress(AuditLensError):
-        found.settle(intake)
-        intake.seal(terms.now(), force=True)
-        intake.conclude(terms.now(), outcome_note(intake, found, verdict, walked=False))
+        found.settle(writer)
+        writer.seal(terms.now(), force=True)
+        writer.conclude(terms.now(), outcome_note(writer, found, verdict, walked=False))
 
 
-def outcome_note(intake: Intake, found: Walk, verdict: Verdict, *, walked: bool) -> OutcomeNote:
-    tally = intake.tally
+def outcome_note(
+    writer: SegmentWriter, found: PageScan, verdict: Verdict, *, walked: bool
+) -> OutcomeNote:
+    tally = writer.tally
     return OutcomeNote(
         outcome=verdict.outcome,
         missing=verdict.missing,

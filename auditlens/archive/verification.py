@@ -1,4 +1,8 @@
-"""Verify: every byte of the archive against what was sealed, without trusting any of it."""
+"""Every byte of the archive against what was sealed, without trusting any of it.
+
+Reports are made from the table, so a hash that anyone can write anew is not enough. The chain
+vouches for the table that a sync left behind; one made since then is compared cell by cell.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,66 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.archive import segment, snapshots
-from auditlens.archive import table as tables
-from auditlens.archive.cells import cell_problems
+from auditlens.actions import load_classifier
 from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
 from auditlens.archive.covering import Beside, cover_problems, look_beside, relative, since
-from auditlens.archive.index import INDEX, Index, TableFile, index_of
 from auditlens.archive.manifest import SegmentNote
-from auditlens.archive.merkle import leaves_of, root_of
-from auditlens.archive.table import Table
+from auditlens.archive.segment import EVIDENCE, blocks, leaves_of, root_of
+from auditlens.archive.snapshots import DIRECTORY, snapshot_problems
+from auditlens.archive.table import (
+    INDEX,
+    TABLE,
+    TABLE_SCHEMA,
+    Index,
+    Table,
+    TableFile,
+    classified,
+    decoded,
+    groups,
+    index_of,
+    stamp_of,
+)
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import LOCK, names, odd, read
 from auditlens.seals import ListedKey, seal_faults, signers_of
 
-__all__ = ["Verification", "verify"]
+__all__ = ["Verification", "cell_problems", "verify"]
+
+KEY = ["segment", "leaf"]
+
+
+def cell_problems(folder: Path, chain: Chain, index: Index | None) -> Iterator[Problem]:
+    """Files of the table that hold another cell than their records lead to.
+
+    Costs a hash for a table that a sync sealed, and decoding all evidence for any other.
+    Hashes, segments and leaves are to be checked before.
+    """
+    if index is None or any(note.table == index.digest for _, note in chain.outcomes):
+        return
+    for file in index.files:
+        if not follows(folder, chain, index, file):
+            text = "cells are not what the evidence says; the evidence can rebuild it"
+            yield Problem(f"{TABLE}/{file.path}", f"1-{file.rows}", text)
+
+
+def follows(folder: Path, chain: Chain, index: Index, file: TableFile) -> bool:
+    """Whether the rows of one file are those its segments lead to."""
+    columns = list(TABLE_SCHEMA)
+    classifier = load_classifier()
+    if index.stamp != stamp_of(classifier):
+        # No reader uses a table classified in another way; it is made anew first.
+        columns = [name for name in columns if not name.startswith("action")]
+    held = Table.frame_of(folder / TABLE, file, columns)
+    wanted = set(held["segment"].unique())
+    sealed = [item for item in chain.segments if item[0].sequence in wanted]
+    made = [
+        classified(decoded(folder, group).join(held, on=KEY, how="semi"), classifier)
+        for group in groups(sealed)
+    ]
+    if not made:
+        return held.is_empty()
+    return pl.concat(made).select(columns).sort(KEY).equals(held.sort(KEY))
 
 
 @dataclass(frozen=True)
@@ -69,7 +118,7 @@ def verify(
 
     Raises UsageError when a newer AuditLens wrote the archive.
     """
-    index = folder / tables.FOLDER / INDEX
+    index = folder / TABLE / INDEX
     while True:
         before = read_or_none(index)
         found = verify_once(folder, signed, against, allowed)
@@ -82,8 +131,8 @@ def verify_once(
     folder: Path, signed: Path, against: Sequence[str], allowed: Sequence[ListedKey] | None
 ) -> Verification:
     # A run may seal while this looks: what the listing shows beyond the chain is no fault.
-    listing = names(folder / segment.FOLDER)
-    index_data = read_or_none(folder / tables.FOLDER / INDEX)
+    listing = names(folder / EVIDENCE)
+    index_data = read_or_none(folder / TABLE / INDEX)
     chain, found = examine(folder)
     problems = list(found)
     leaves: Leaves = {}
@@ -98,7 +147,7 @@ def verify_once(
     leftovers: list[str] = []
     problems.extend(extra_segments(chain, listing, leftovers))
     problems.extend(extra_entries(folder))
-    problems.extend(snapshots.snapshot_problems(folder, leftovers))
+    problems.extend(snapshot_problems(folder, leftovers))
     problems.extend(table_problems(folder, chain, index_data, leaves, leftovers))
     if index_data is not None and not problems:
         problems.extend(cell_problems(folder, chain, index_of(index_data)))
@@ -178,7 +227,7 @@ def sign_off_problems(
 
     Who signed a month is added to ``told``, where everything that its seal binds holds.
     """
-    directory = f"{snapshots.FOLDER}/"
+    directory = f"{DIRECTORY}/"
     for problem in beside.problems:
         # Those of the directory are among the problems of its folder.
         if not problem.file.startswith(directory):
@@ -208,14 +257,14 @@ def read_or_none(path: Path) -> bytes | None:
 
 def segment_problems(folder: Path, note: SegmentNote, kept: list[bytes]) -> Iterator[Problem]:
     """Check one segment; the leaves of its sound records are added to ``kept``."""
-    file = f"{segment.FOLDER}/{note.file}"
-    data = read_or_none(folder / segment.FOLDER / note.file)
+    file = f"{EVIDENCE}/{note.file}"
+    data = read_or_none(folder / EVIDENCE / note.file)
     if data is None:
         yield Problem(file, f"1-{note.rows}", "is missing or cannot be read")
         return
     whole = sha256_hex(data) == note.sha256
     damaged = False
-    for block in segment.blocks(note, data):
+    for block in blocks(note, data):
         if block.records is None:
             damaged = True
             yield Problem(file, f"{block.first + 1}-{block.last + 1}", block.fault)
@@ -240,14 +289,14 @@ def extra_segments(
             continue
         number = name.partition("-")[0]
         if number.isdecimal() and int(number) > after:
-            leftovers.append(f"{segment.FOLDER}/{name}")
+            leftovers.append(f"{EVIDENCE}/{name}")
         else:
-            yield Problem(f"{segment.FOLDER}/{name}", "", "no manifest names this file")
+            yield Problem(f"{EVIDENCE}/{name}", "", "no manifest names this file")
 
 
 def extra_entries(folder: Path) -> Iterator[Problem]:
     for name in names(folder):
-        if name not in (LOG, segment.FOLDER, snapshots.FOLDER, tables.FOLDER, HEAD, LOCK):
+        if name not in (LOG, EVIDENCE, DIRECTORY, TABLE, HEAD, LOCK):
             yield Problem(name, "", "does not belong in an archive")
     yield from lock_problems(folder, LOCK)
 
@@ -269,7 +318,7 @@ def table_problems(
     leftovers: list[str],
 ) -> Iterator[Problem]:
     """Check the table against its index, and its rows against the evidence."""
-    place = f"{tables.FOLDER}/{INDEX}"
+    place = f"{TABLE}/{INDEX}"
     if index_data is None:
         # Made from the evidence at any time; only files without an index are a riddle.
         yield from extra_files(folder, None, leftovers)
@@ -286,7 +335,7 @@ def table_problems(
         frame = checked(folder, file)
         if frame is None:
             text = "is missing or not what the index says; the evidence can rebuild it"
-            yield Problem(f"{tables.FOLDER}/{file.path}", f"1-{file.rows}", text)
+            yield Problem(f"{TABLE}/{file.path}", f"1-{file.rows}", text)
         else:
             frames.append(frame)
     if len(frames) == len(index.files):
@@ -297,7 +346,7 @@ def table_problems(
 def checked(folder: Path, file: TableFile) -> pl.DataFrame | None:
     """Leaf and segment of each row, or None when the file is not what the index says."""
     try:
-        return Table.frame_of(folder / tables.FOLDER, file, ["leaf", "segment"])
+        return Table.frame_of(folder / TABLE, file, ["leaf", "segment"])
     except IntegrityError:
         return None
 
@@ -324,7 +373,7 @@ LEAVES: dict[str, pl.DataType] = {"leaf": pl.Binary(), "segment": pl.Int32()}
 
 def extra_files(folder: Path, index: Index | None, leftovers: list[str]) -> Iterator[Problem]:
     """Files in the table that the index neither names nor announced."""
-    table = folder / tables.FOLDER
+    table = folder / TABLE
     known = {file.path for file in index.files} if index else set()
     loose = {file.path: file.sha256 for file in index.loose} if index else {}
     for month in names(table):
@@ -337,6 +386,6 @@ def extra_files(folder: Path, index: Index | None, leftovers: list[str]) -> Iter
                 continue
             data = read_or_none(table / path)
             if data is not None and sha256_hex(data) == loose.get(path):
-                leftovers.append(f"{tables.FOLDER}/{path}")
+                leftovers.append(f"{TABLE}/{path}")
             else:
-                yield Problem(f"{tables.FOLDER}/{path}", "", "the index does not name this file")
+                yield Problem(f"{TABLE}/{path}", "", "the index does not name this file")

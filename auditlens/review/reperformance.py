@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from auditlens.archive import Archive, table
+from auditlens.archive import Archive
 from auditlens.archive.chain import HEAD, LOG, Chain, head_line, read_chain
-from auditlens.archive.index import INDEX, index_of
-from auditlens.archive.segment import FOLDER
+from auditlens.archive.segment import EVIDENCE
+from auditlens.archive.table import INDEX, TABLE, index_of
 from auditlens.audit import Audit, run_audit
 from auditlens.canonical import sha256_hex
 from auditlens.directory import DirectoryHistory
@@ -67,31 +67,31 @@ def copy_chain(source: Path, folder: Path, part: Chain) -> None:
 
     The table comes too where it holds nothing later; else it is made anew from them.
     """
-    for name in (LOG, FOLDER):
+    for name in (LOG, EVIDENCE):
         (folder / name).mkdir(parents=True, mode=0o700)
     for link in part.links:
         name = f"{link.manifest.sequence:06d}.json"
         shutil.copyfile(source / LOG / name, folder / LOG / name)
     for _, note in part.segments:
-        link_or_copy(source / FOLDER / note.file, folder / FOLDER / note.file)
+        link_or_copy(source / EVIDENCE / note.file, folder / EVIDENCE / note.file)
     (folder / HEAD).write_bytes(head_line(len(part.links), part.head))
     copy_table(source, folder, part)
 
 
 def copy_table(source: Path, folder: Path, part: Chain) -> None:
     """Bring the event table over, if it was made from these manifests alone."""
-    place = source / table.FOLDER
+    place = source / TABLE
     try:
         data = read(place / INDEX)
         index = index_of(data)
         if index is None or not index.follows(part):
             return
         for file in index.files:
-            (folder / table.FOLDER / file.path).parent.mkdir(parents=True, exist_ok=True)
-            link_or_copy(place / file.path, folder / table.FOLDER / file.path)
+            (folder / TABLE / file.path).parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(place / file.path, folder / TABLE / file.path)
     except (OSError, AuditLensError):
         return
-    put(folder / table.FOLDER / INDEX, data)
+    put(folder / TABLE / INDEX, data)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -7,8 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from conftest import Workspace
 
-from auditlens.archive import Archive
-from auditlens.archive import intake as intake_module
+from auditlens.archive import Archive, writer
 from auditlens.errors import LockHeld
 
 
@@ -17,7 +16,7 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-intake_module.BATCH_ROWS = 20
+writer.BATCH_ROWS = 20
 folder, seed = sys.argv[1:]
 workspace = Workspace(size=20)
 workspace.arrive(600 + 40 * (int(seed) + 1))

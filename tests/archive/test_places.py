@@ -10,7 +10,7 @@ import pytest
 
 from auditlens.archive import Archive
 from auditlens.archive.chain import read_chain
-from auditlens.archive.evidence import Evidence, places_of
+from auditlens.archive.segment import Evidence, places_of
 from auditlens.errors import IntegrityError
 
 

@@ -1,11 +1,14 @@
 """Verify finds every change of every file, and names the place."""
 
+import json
 import os
 import random
 import shutil
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
+import zstandard
 
 from auditlens.archive import Archive
 from auditlens.archive import archive as archive_module
@@ -266,14 +269,31 @@ def test_missing_archive_is_a_usage_error(tmp_path):
         Archive(tmp_path / "none").events()
 
 
-def test_inclusion_path_leads_to_the_root():
-    """Each leaf of trees of any size is proven by its path."""
-    from auditlens.archive.merkle import leaves_of, path_to, root_of, root_with
+def test_the_sealed_root_is_the_tree_of_rfc_6962(archive):
+    """The root of a segment is what the RFC's own recursive definition gives for its records."""
 
-    for size in range(1, 20):
-        leaves = leaves_of(str(n).encode() for n in range(size))
-        for place, leaf in enumerate(leaves):
-            assert root_with(leaf, path_to(leaves, place)) == root_of(leaves)
+    def tree(leaves: list[bytes]) -> bytes:
+        if len(leaves) == 1:
+            return sha256(b"\x00" + leaves[0]).digest()
+        split = 1 << (len(leaves) - 1).bit_length() - 1
+        return sha256(b"\x01" + tree(leaves[:split]) + tree(leaves[split:])).digest()
+
+    roots = 0
+    for path in sorted((archive.path / "log").glob("*.json")):
+        note = json.loads(path.read_bytes()).get("segment") or {}
+        if "root" not in note:
+            continue
+        data = (
+            zstandard.ZstdDecompressor()
+            .stream_reader(
+                (archive.path / "evidence" / note["file"]).read_bytes(), read_across_frames=True
+            )
+            .read()
+        )
+        leaves = [sha256(line).digest() for line in data.splitlines()]
+        assert tree(leaves).hex() == note["root"]
+        roots += 1
+    assert roots
 
 
 def test_html_of_an_archive_is_escaped(archive, tmp_path):

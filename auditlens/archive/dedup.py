@@ -1,4 +1,4 @@
-"""What the archive holds, by id and content, small enough to keep in memory during a sync."""
+"""The index of what was seen: ids and contents held, small enough for memory during a sync."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from auditlens.archive.evidence import Places, places_of
+from auditlens.archive.segment import Places, places_of
 from auditlens.events.content import content_hash
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "NEW",
     "UNTIMED",
     "Keys",
-    "Ledger",
-    "Met",
+    "SeenIndex",
+    "SeenKeys",
     "Times",
     "halves",
     "keys_of",
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 NEW, KNOWN, CHANGED = 0, 1, 2
-"""What the ledger says of a record: not held, held with this content, held with another."""
+"""What the seen_index says of a record: not held, held with this content, held with another."""
 
 UNTIMED = int(np.iinfo(np.int64).min)
 """The time of a record that has none, or none that it can have happened at."""
@@ -65,7 +65,7 @@ def times_of(moments: pl.Series, dated: pl.Series | None = None) -> Times:
 
 
 @dataclass
-class Runs:
+class SortedRuns:
     """Columns in a few sorted runs: cheap to add to, cheap to look up, compact to keep.
 
     Each run is sorted by its first column. A run is merged with the one before it when that is
@@ -91,7 +91,7 @@ def in_order(columns: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...
 
 
 @dataclass
-class Ledger:
+class SeenIndex:
     """Ids, places, exact bytes and times of all records held; grows while pages come in.
 
     A record counts as held when 128 bits of the SHA-256 of its bytes are, or its id's 64-bit key
@@ -99,8 +99,8 @@ class Ledger:
     other bytes.
     """
 
-    ids: Runs = field(default_factory=Runs)
-    leaves: Runs = field(default_factory=Runs)
+    ids: SortedRuns = field(default_factory=SortedRuns)
+    leaves: SortedRuns = field(default_factory=SortedRuns)
 
     @classmethod
     def of(
@@ -108,21 +108,21 @@ class Ledger:
         held: pl.DataFrame,
         quarantined: Mapping[str, int] | None = None,
         dated: pl.Series | None = None,
-    ) -> Ledger:
+    ) -> SeenIndex:
         """From ``id``, ``created_at``, ``leaf`` and place of all rows; places of refused leaves.
 
         ``dated`` says of each row whether it belongs to its date (default: all do).
         """
-        ledger = cls()
+        seen_index = cls()
         keys, times = keys_of(held["id"]), times_of(held["created_at"], dated)
-        ledger.hold(keys, places_of(held), times)
-        ledger.meet(held["leaf"].to_list(), keys, times)
+        seen_index.hold(keys, places_of(held), times)
+        seen_index.meet(held["leaf"].to_list(), keys, times)
         refused = quarantined or {}
         keys = keys_of(pl.Series(list(refused), dtype=pl.String))
         times = np.full(len(refused), UNTIMED)
-        ledger.hold(keys, np.array(list(refused.values()), np.int64), times)
-        ledger.meet([bytes.fromhex(leaf) for leaf in refused], keys, times)
-        return ledger
+        seen_index.hold(keys, np.array(list(refused.values()), np.int64), times)
+        seen_index.meet([bytes.fromhex(leaf) for leaf in refused], keys, times)
+        return seen_index
 
     def find(self, leaves: Sequence[bytes]) -> tuple[npt.NDArray[np.bool_], Keys, Times]:
         """Of each record: whether it is held byte for byte, and then its id key and time."""
@@ -204,10 +204,10 @@ def standing(run: Keys, keys: Keys, places: npt.NDArray[np.intp]) -> npt.NDArray
 
 
 @dataclass
-class Met:
+class SeenKeys:
     """64-bit keys met so far; ``count`` is how many different ones."""
 
-    runs: Runs = field(default_factory=Runs)
+    runs: SortedRuns = field(default_factory=SortedRuns)
     count: int = 0
 
     def add(self, keys: Keys) -> int:

@@ -1,4 +1,4 @@
-"""Pages come in, records are told apart, and what is new is sealed in batches."""
+"""Writes segments: pages come in, records are told apart, and what is new is sealed in batches."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from auditlens.archive import chain as log
-from auditlens.archive.chain import Chain
-from auditlens.archive.evidence import Evidence, place_of
-from auditlens.archive.index import Index
-from auditlens.archive.ledger import (
+from auditlens.archive.chain import Chain, extend, set_head
+from auditlens.archive.dedup import (
     CHANGED,
     KNOWN,
     NEW,
     UNTIMED,
     Keys,
-    Ledger,
-    Met,
+    SeenIndex,
+    SeenKeys,
     Times,
     keys_of,
     micros,
@@ -30,23 +27,21 @@ from auditlens.archive.ledger import (
     times_of,
 )
 from auditlens.archive.manifest import OutcomeNote, PageNote, QuarantineNote, SegmentNote
-from auditlens.archive.merkle import leaves_of
-from auditlens.archive.rows import CHUNK_ROWS, dated_rows
-from auditlens.archive.segment import FOLDER, pack
-from auditlens.archive.table import Table
+from auditlens.archive.segment import EVIDENCE, Evidence, leaves_of, pack, place_of
+from auditlens.archive.table import CHUNK_ROWS, Index, Table, dated_rows
 from auditlens.events.dates import EARLIEST, latest
 from auditlens.events.decode import Rejected, decode_records
 from auditlens.files import put
 from auditlens.pages import Page
 
-__all__ = ["Intake", "Taken", "Tally"]
+__all__ = ["PageResult", "SegmentWriter", "Tally"]
 
 BATCH_ROWS = 5000
 BATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Taken:
+class PageResult:
     """What one page held: a key and a time (µs) for each record, and what was known of it."""
 
     keys: Keys
@@ -64,9 +59,9 @@ class Taken:
         return self.known and newest is not None and newest < until
 
     @property
-    def again(self) -> Taken:
+    def again(self) -> PageResult:
         """The same records, when they come once more."""
-        return Taken(self.keys, self.times, np.full(self.keys.size, KNOWN, np.int8))
+        return PageResult(self.keys, self.times, np.full(self.keys.size, KNOWN, np.int8))
 
     @property
     def newest(self) -> datetime | None:
@@ -86,7 +81,7 @@ class Waiting:
     page: Page
     leaves: list[bytes]
     key: int
-    before: Taken | None
+    before: PageResult | None
 
 
 @dataclass
@@ -113,7 +108,7 @@ class Batch:
     since: float = field(default_factory=time.monotonic)
 
 
-class Intake:
+class SegmentWriter:
     """Takes pages for the holder of the lock. The chain never names what is not on disk."""
 
     def __init__(
@@ -137,14 +132,14 @@ class Intake:
         held = table.held(index)
         own = dated_rows(held, chain.segments)
         self.held_since: datetime | None = held.filter(own)["created_at"].min()  # type: ignore[assignment]
-        self.ledger = Ledger.of(held, quarantined, own)
+        self.seen_index = SeenIndex.of(held, quarantined, own)
         self.tally = Tally()
         self.batch = Batch()
         self.pending: list[pl.DataFrame] = []
         self.waiting: list[Waiting] = []
-        self.read = Met()
+        self.read = SeenKeys()
         self.stored: list[Keys] = []
-        self.pages: dict[int, Taken] = {}
+        self.pages: dict[int, PageResult] = {}
 
     def queue(self, page: Page) -> Waiting:
         """Queue a page without telling its records apart.
@@ -165,7 +160,7 @@ class Intake:
         rows = sum(len(one.leaves) for one in self.waiting) + len(self.batch.records)
         return rows >= BATCH_ROWS or time.monotonic() - self.batch.since > BATCH_SECONDS
 
-    def settle(self) -> list[Taken]:
+    def settle(self) -> list[PageResult]:
         """Tell the records of the queued pages apart; what is new waits to be sealed."""
         waiting, self.waiting = self.waiting, []
         records = [record for one in waiting if one.before is None for record in one.page.records]
@@ -176,7 +171,7 @@ class Intake:
             part = slice(start, start + len(one.leaves))
             start = part.stop
             taken = (
-                Taken(whole.keys[part], whole.times[part], whole.states[part])
+                PageResult(whole.keys[part], whole.times[part], whole.states[part])
                 if one.before is None
                 else one.before.again
             )
@@ -187,19 +182,19 @@ class Intake:
             self.batch.pages.append(page_note(one.page, new))
         return found
 
-    def told_apart(self, records: list[bytes], leaves: list[bytes]) -> Taken:
+    def told_apart(self, records: list[bytes], leaves: list[bytes]) -> PageResult:
         """Look records up; decode, and add to the batch, those not held byte for byte."""
-        held, keys, times = self.ledger.find(leaves)
+        held, keys, times = self.seen_index.find(leaves)
         states = np.full(len(records), KNOWN, np.int8)
         rows = np.flatnonzero(~held)
         if rows.size:
             picked = rows.tolist()
             some = self.decoded([records[row] for row in picked], [leaves[row] for row in picked])
             keys[rows], times[rows], states[rows] = some.keys, some.times, some.states
-        return Taken(keys, times, states)
+        return PageResult(keys, times, states)
 
-    def decoded(self, records: list[bytes], leaves: list[bytes]) -> Taken:
-        """Decode records, ask the ledger, and put those that are new into the batch."""
+    def decoded(self, records: list[bytes], leaves: list[bytes]) -> PageResult:
+        """Decode records, ask the seen_index, and put those that are new into the batch."""
         result = decode_records(records, source=self.source, leaves=leaves)
         refused = {item.index: item for item in result.rejected}
         kept = np.delete(np.arange(len(records)), list(refused))
@@ -210,11 +205,11 @@ class Intake:
         if refused:
             bad = [leaves[row] for row in refused]
             keys[list(refused)] = keys_of(pl.Series([leaf.hex() for leaf in bad]))
-        states = self.ledger.states(keys, records.__getitem__, self.record)
-        self.ledger.meet(leaves, keys, times)
+        states = self.seen_index.states(keys, records.__getitem__, self.record)
+        self.seen_index.meet(leaves, keys, times)
         batch, new = self.batch, states != KNOWN
         rows = len(batch.records) + np.cumsum(new) - 1
-        self.ledger.hold(keys[new], place_of(self.segment, 0) + rows[new], times[new])
+        self.seen_index.hold(keys[new], place_of(self.segment, 0) + rows[new], times[new])
         for row in sorted(refused):
             if new[row]:
                 self.quarantine(refused[row], int(rows[row]), leaves[row])
@@ -226,7 +221,7 @@ class Intake:
         batch.records.extend(records)
         batch.leaves.extend(leaves)
         batch.rows.append(events)
-        return Taken(keys, times, states)
+        return PageResult(keys, times, states)
 
     @property
     def segment(self) -> int:
@@ -244,7 +239,7 @@ class Intake:
         self.batch.quarantined.append(note)
         self.tally.quarantined += 1
 
-    def count(self, taken: Taken) -> int:
+    def count(self, taken: PageResult) -> int:
         """Add a page to the tally, and return how many of its records were stored.
 
         What this sync itself stored is not 'seen' when it is read again.
@@ -285,7 +280,7 @@ class Intake:
             pages=tuple(batch.pages),
             quarantined=tuple(batch.quarantined),
         )
-        put(self.folder / FOLDER / name, packed.data, exclusive=True)
+        put(self.folder / EVIDENCE / name, packed.data, exclusive=True)
         self.extend(at, note)
         self.evidence.notes[number] = note
         self.batch = Batch()
@@ -294,7 +289,7 @@ class Intake:
             self.tabulate()
 
     def extend(self, at: datetime, note: SegmentNote | OutcomeNote) -> None:
-        self.chain = log.extend(
+        self.chain = extend(
             self.folder, self.chain, pull=self.pull, at=at, source=self.source, note=note
         )
 
@@ -309,7 +304,7 @@ class Intake:
         """Seal the outcome and bring table and head up to it."""
         self.tabulate()
         self.extend(at, replace(note, table=self.index.digest))
-        log.set_head(self.folder, self.chain)
+        set_head(self.folder, self.chain)
         self.table.tidy(self.index)
 
 

@@ -1,4 +1,4 @@
-"""One walk over the source's pages, newest first, and what it showed.
+"""One scan of the source's pages, newest first, and what it showed.
 
 Pages shift while they are read. Events that arrive push records on to the next page: they are
 read twice and told apart by id. Events that are removed pull records back over the edge of a
@@ -17,13 +17,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from auditlens.archive.intake import Intake, Taken
-from auditlens.archive.ledger import KNOWN, NEW, UNTIMED, Met, halves, micros
-from auditlens.archive.proof import Sightings
+from auditlens.archive.dedup import KNOWN, NEW, UNTIMED, SeenKeys, halves, micros
+from auditlens.archive.writer import PageResult, SegmentWriter
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.pages import Page, Source
 
-__all__ = ["MAX_READS", "Progress", "Steps", "Walk", "read_again", "walk", "walk_on"]
+__all__ = ["MAX_READS", "PageScan", "Progress", "Steps", "read_again", "scan_on", "scan_pages"]
 
 MAX_REPEATS = 3
 MAX_PUSHED = 100
@@ -59,7 +58,7 @@ class Progress:
 
 
 @dataclass
-class Walk:
+class PageScan:
     """What the pages of one sync showed. ``whole``: they were read to the last page.
 
     ``numbers``, ``counts`` and ``ends`` have one entry a request: which page, the source's count
@@ -90,15 +89,15 @@ class Walk:
     repeats: int = 0
     began: datetime | None = None
     server_time: datetime | None = None
-    met: Met = field(default_factory=Met)
+    met: SeenKeys = field(default_factory=SeenKeys)
     numbers: list[int] = field(default_factory=list)
     counts: list[int | None] = field(default_factory=list)
     ends: list[bool] = field(default_factory=list)
-    taken: list[Taken] = field(default_factory=list)
+    taken: list[PageResult] = field(default_factory=list)
 
-    def ask(self, source: Source, intake: Intake, number: int) -> Page:
+    def ask(self, source: Source, writer: SegmentWriter, number: int) -> Page:
         """Read the next page and queue it."""
-        page, leaves = self.ask_aside(source, intake, number)
+        page, leaves = self.ask_aside(source, writer, number)
         self.depth = max(self.depth, number)
         # A page that came before has no leaves, and nothing fresh.
         fresh = bool(self.met.add(halves(leaves)[0]))
@@ -108,10 +107,12 @@ class Walk:
             self.beyond_count |= fresh and self.met.count > self.highest_count + slack
         return page
 
-    def ask_aside(self, source: Source, intake: Intake, number: int) -> tuple[Page, list[bytes]]:
+    def ask_aside(
+        self, source: Source, writer: SegmentWriter, number: int
+    ) -> tuple[Page, list[bytes]]:
         """Read a page out of turn and queue it; the leaves of its records if it is a new one."""
         page = source.page(number)
-        leaves = intake.queue(page).leaves
+        leaves = writer.queue(page).leaves
         self.numbers.append(number)
         self.counts.append(page.count)
         self.ends.append(page.last)
@@ -119,22 +120,18 @@ class Walk:
             self.highest_count = max(self.highest_count, page.count)
         return page, leaves
 
-    def settle(self, intake: Intake) -> Taken | None:
+    def settle(self, writer: SegmentWriter) -> PageResult | None:
         """Let the queued pages be told apart; returns the last of them, if any."""
-        settled = intake.settle()
+        settled = writer.settle()
         for number, taken in enumerate(settled, len(self.taken)):
             if (taken.states == NEW).any():
                 self.latest_new = number
         self.taken.extend(settled)
         return settled[-1] if settled else None
 
-    def note_reached(self, taken: Taken) -> None:
+    def note_reached(self, taken: PageResult) -> None:
         if taken.oldest:
             self.reached = min(self.reached or taken.oldest, taken.oldest)
-
-    def sightings(self) -> Sightings:
-        """What is known of each record that was met; everything queued must be settled."""
-        return Sightings.of(self.taken, self.ends)
 
     @property
     def pages(self) -> int:
@@ -174,41 +171,48 @@ class Steps:
     progress: Callable[[Progress], None]
 
 
-def walk(source: Source, intake: Intake, steps: Steps, found: Walk, until: datetime | None) -> None:
-    """Read pages into ``intake`` and note them in ``found``, newest first.
+def scan_pages(
+    source: Source, writer: SegmentWriter, steps: Steps, found: PageScan, until: datetime | None
+) -> None:
+    """Read pages into ``writer`` and note them in ``found``, newest first.
 
     Ends at the last page, or, when ``until`` is given, at a page that is known as a whole and
     older than that. Raises SourceError when paging does not end, Interrupted when asked to stop.
     """
-    page = found.ask(source, intake, 1)
-    taken = begin(source, intake, found, page)
-    go_on(source, intake, steps, found, page, taken, until)
+    page = found.ask(source, writer, 1)
+    taken = begin(source, writer, found, page)
+    go_on(source, writer, steps, found, page, taken, until)
 
 
-def walk_on(source: Source, intake: Intake, steps: Steps, found: Walk) -> None:
+def scan_on(source: Source, writer: SegmentWriter, steps: Steps, found: PageScan) -> None:
     """Go on from where a short walk ended, to the last page."""
-    page = found.ask(source, intake, found.short_of + 1)
-    taken = found.settle(intake)
+    page = found.ask(source, writer, found.short_of + 1)
+    taken = found.settle(writer)
     assert taken is not None
     found.note_reached(taken)
-    go_on(source, intake, steps, found, page, taken, None)
+    go_on(source, writer, steps, found, page, taken, None)
 
 
 def go_on(
-    source: Source, intake: Intake, steps: Steps, found: Walk, page: Page, taken: Taken,
+    source: Source,
+    writer: SegmentWriter,
+    steps: Steps,
+    found: PageScan,
+    page: Page,
+    taken: PageResult,
     until: datetime | None,
-) -> None:  # fmt: skip
+) -> None:
     """Read on from ``page``, which holds ``taken``."""
     while True:
         # A total may stop at a ceiling; only the source's word or an empty page is the end.
         ended = page.last or not page.records
         # Where each page decides whether to go on it is looked into at once; else in batches.
-        if ended or until or intake.due:
+        if ended or until or writer.due:
             known = len(found.taken)
-            taken = found.settle(intake) or taken
+            taken = found.settle(writer) or taken
             for each in found.taken[known:]:
                 found.note_reached(each)
-        after_page(intake, steps, page, found)
+        after_page(writer, steps, page, found)
         found.first_end = len(found.numbers) - 1
         if ended:
             found.whole = True
@@ -217,10 +221,10 @@ def go_on(
             found.short_of = page.number
             return
         stay_bounded(found, page)
-        page = found.ask(source, intake, page.number + 1)
+        page = found.ask(source, writer, page.number + 1)
 
 
-def stay_bounded(found: Walk, page: Page) -> None:
+def stay_bounded(found: PageScan, page: Page) -> None:
     """Raise SourceError when a listing repeats itself or does not end."""
     # Events that arrive push records on: so many pages bring what was read before.
     pushed = found.moves()[0] // max(1, len(page.records)) if found.repeats >= MAX_REPEATS else 0
@@ -233,19 +237,21 @@ def stay_bounded(found: Walk, page: Page) -> None:
         raise SourceError(f"The source's listing did not end after {MAX_PAGES:,} pages")
 
 
-def read_again(source: Source, intake: Intake, steps: Steps, found: Walk, number: int) -> int:
+def read_again(
+    source: Source, writer: SegmentWriter, steps: Steps, found: PageScan, number: int
+) -> int:
     """Read page ``number`` once more; returns the one to read next: after the last, the first."""
-    page, _ = found.ask_aside(source, intake, number)
-    if intake.due:
-        found.settle(intake)
-    after_page(intake, steps, page, found, again=True)
+    page, _ = found.ask_aside(source, writer, number)
+    if writer.due:
+        found.settle(writer)
+    after_page(writer, steps, page, found, again=True)
     # A listing that grows without end while it is read again is begun anew.
     return 1 if page.last or not page.records or number > 2 * found.depth else number + 1
 
 
-def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
+def begin(source: Source, writer: SegmentWriter, found: PageScan, page: Page) -> PageResult:
     """Take the first page, and right after it the last, whose events expire soonest."""
-    taken = found.settle(intake)
+    taken = found.settle(writer)
     assert taken is not None
     found.note_reached(taken)
     found.endpoint, found.count, found.server_time = page.endpoint, page.count, page.server_time
@@ -253,9 +259,9 @@ def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
     ends = [taken]
     last = last_number(page)
     if last > 1:
-        _, leaves = found.ask_aside(source, intake, last)
+        _, leaves = found.ask_aside(source, writer, last)
         found.met.add(halves(leaves)[0])
-        tail = found.settle(intake)
+        tail = found.settle(writer)
         assert tail is not None
         found.tail_first = True
         ends.append(tail)
@@ -266,7 +272,7 @@ def begin(source: Source, intake: Intake, found: Walk, page: Page) -> Taken:
     elif not page.last:
         timed = taken.times[taken.times > UNTIMED]
         found.newest_first = not (timed.size and timed[0] < timed[-1])
-    refuse_foreign(intake, ends)
+    refuse_foreign(writer, ends)
     return taken
 
 
@@ -279,28 +285,28 @@ def last_number(page: Page) -> int:
     return -(-page.count // len(page.records)) if page.count is not None else 0
 
 
-def refuse_foreign(intake: Intake, ends: list[Taken]) -> None:
+def refuse_foreign(writer: SegmentWriter, ends: list[PageResult]) -> None:
     """Raise UsageError when the pages cover a span held completely but none of it is known."""
-    if intake.watermark is None or intake.held_since is None:
+    if writer.watermark is None or writer.held_since is None:
         return
-    first, last = micros(intake.held_since), micros(intake.watermark)
+    first, last = micros(writer.held_since), micros(writer.watermark)
     states = np.concatenate(
         [taken.states[(taken.times >= first) & (taken.times <= last)] for taken in ends]
     )
     if states.size >= FOREIGN_ROWS and KNOWN not in states:
         raise UsageError(
             f"This looks like another workspace: of {states.size} events from a time that the "
-            f"archive {intake.folder} holds, it knows none",
+            f"archive {writer.folder} holds, it knows none",
             fix="Use one archive folder for each workspace",
         )
 
 
 def after_page(
-    intake: Intake, steps: Steps, page: Page, found: Walk, *, again: bool = False
+    writer: SegmentWriter, steps: Steps, page: Page, found: PageScan, *, again: bool = False
 ) -> None:
     """Save what is due, say where the walk stands, and stop if asked to."""
-    intake.seal(steps.now())
-    tally = intake.tally
+    writer.seal(steps.now())
+    tally = writer.tally
     steps.progress(
         Progress(page.number, page.total_pages, tally.new, tally.seen, found.reached, again)
     )
