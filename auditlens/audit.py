@@ -41,7 +41,7 @@ from auditlens.rules import (
     log_sources,
     rule_roots,
 )
-from auditlens.seals import SIGNED_FOLDER, read_sign_offs
+from auditlens.seals import read_sign_offs, signed_folder
 from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log
 from auditlens.triage import (
@@ -320,7 +320,7 @@ def signed_before(source: Given, journal: Journal, period: Period) -> tuple[Sign
     """
     if journal.path is None:
         return ()
-    folder = journal.path.parent / SIGNED_FOLDER
+    folder = signed_folder(journal.path)
     if isinstance(source, Archive) and folder.absolute() == source.signed.absolute():
         source.refuse_uncovered("signed")
     return months_before(read_sign_offs(folder), period)

@@ -43,8 +43,7 @@ from auditlens.events import EVENT_SCHEMA
 from auditlens.files import lock, refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period
-from auditlens.seals import SIGNED_FOLDER, ListedKey, fingerprint
-from auditlens.settings import beside
+from auditlens.seals import ListedKey, fingerprint, signed_folder
 
 __all__ = ["Archive"]
 
@@ -65,7 +64,7 @@ class Archive:
 
     def __init__(self, path: Path | str, *, signed: Path | str | None = None) -> None:
         self.path = Path(path)
-        self.signed = beside(self.path, SIGNED_FOLDER) if signed is None else Path(signed)
+        self.signed = signed_folder(self.path.absolute()) if signed is None else Path(signed)
 
     @cached_property
     def table(self) -> Table:

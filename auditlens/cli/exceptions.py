@@ -294,10 +294,10 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
 
     from auditlens.findings import FINDING_SCHEMA
     from auditlens.provenance import run_time
-    from auditlens.seals import SIGNED_FOLDER, read_sign_offs
+    from auditlens.seals import read_sign_offs, signed_folder
     from auditlens.triage import exceptions_used, signed_findings, unmatched
 
-    sign_offs = read_sign_offs(settings.journal_path.parent / SIGNED_FOLDER)
+    sign_offs = read_sign_offs(signed_folder(settings.journal_path))
     frames = [signed_findings(seal) for seal in sign_offs.standing]
     found = pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *frames])
     used = exceptions_used(found, journal, today=run_time().date())
@@ -319,7 +319,7 @@ def try_on(
     """Run the trial month by month and print each as it comes."""
     from auditlens.cli.terminal import visible
     from auditlens.review import past_months, try_exception
-    from auditlens.seals import SIGNED_FOLDER, read_sign_offs
+    from auditlens.seals import read_sign_offs, signed_folder
     from auditlens.triage import FindingException, unmatched
 
     archive = opened(settings)
@@ -327,7 +327,7 @@ def try_on(
     asked = FindingException("X-new", match, "", "", "", now, now.date())
     for _, told in unmatched([asked], {rule.id: rule.name for rule in rules.rules}):
         raise UsageError(told[0].upper() + told[1:], fix="'auditlens rules list' has their names")
-    sign_offs = read_sign_offs(settings.journal_path.parent / SIGNED_FOLDER)
+    sign_offs = read_sign_offs(signed_folder(settings.journal_path))
     trials = []
     for period in past_months(archive, settings, months, now):
         trial = try_exception(

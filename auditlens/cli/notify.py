@@ -87,15 +87,13 @@ def tested(settings: Settings) -> list[Sent]:
 
 
 def sent(settings: Settings, *, at_once: bool) -> list[Sent]:
+    from auditlens.monthly import ReportStore
     from auditlens.notify import Outbox, SendOptions, send_waiting
     from auditlens.provenance import run_time
-    from auditlens.report import MANIFEST
 
     folder = settings.outbox_path
     if not folder.is_dir():
         return []
-    reports = settings.reports_path
-    options = SendOptions(
-        at_once=at_once, report_exists=lambda name: (reports / name / MANIFEST).is_file()
-    )
+    store = ReportStore(settings.reports_path)
+    options = SendOptions(at_once=at_once, report_exists=store.holds)
     return list(send_waiting(Outbox(folder), settings.notify, os.environ, run_time, options))

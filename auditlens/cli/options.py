@@ -132,14 +132,14 @@ def settings_of(*, needs: Collection[str] = (), **given: Any) -> Settings:
 def opened(settings: Settings, *, must_exist: bool = True) -> Archive:
     """Open the archive the settings name. Raises UsageError when there is none."""
     from auditlens.archive import Archive
-    from auditlens.seals import SIGNED_FOLDER
+    from auditlens.seals import signed_folder
 
     if must_exist and not settings.archive.is_dir():
         raise UsageError(
             f"There is no archive at {settings.archive}",
             fix="Run 'auditlens sync' first, or name log files to read",
         )
-    return Archive(settings.archive, signed=settings.journal_path.parent / SIGNED_FOLDER)
+    return Archive(settings.archive, signed=signed_folder(settings.journal_path))
 
 
 def log_of(files: tuple[Path, ...], profile: str, settings: Settings) -> Archive | Log:

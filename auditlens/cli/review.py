@@ -17,12 +17,12 @@ SHOWN = 5
 
 def signed_now(audit: Audit) -> SignedMonth | None:
     """What was signed of this very period, if it was."""
-    from auditlens.seals import SIGNED_FOLDER, read_sign_offs
+    from auditlens.seals import read_sign_offs, signed_folder
     from auditlens.triage import signed_month
 
     if audit.journal.path is None:
         return None
-    seals = read_sign_offs(audit.journal.path.parent / SIGNED_FOLDER).of(audit.period.label)
+    seals = read_sign_offs(signed_folder(audit.journal.path)).of(audit.period.label)
     return signed_month(seals[-1]) if seals else None
 
 

@@ -32,10 +32,10 @@ from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period, zone
 from auditlens.population import draw_population
 from auditlens.provenance import run_time
-from auditlens.report import MANIFEST, write_folder
+from auditlens.report import write_folder
 from auditlens.review import ReportOptions, make_record, report_files
 from auditlens.rules import roots_read
-from auditlens.seals import SIGNED_FOLDER
+from auditlens.seals import signed_folder
 from auditlens.settings import Settings, require_trusted
 from auditlens.triage import read_journal
 
@@ -74,9 +74,7 @@ class Job:
 
     @cached_property
     def archive(self) -> Archive:
-        return Archive(
-            self.settings.archive, signed=self.settings.journal_path.parent / SIGNED_FOLDER
-        )
+        return Archive(self.settings.archive, signed=signed_folder(self.settings.journal_path))
 
     @property
     def store(self) -> ReportStore:
@@ -323,9 +321,7 @@ def notify(job: Job, run: LastRun) -> None:
     job.go_on()
     if not job.outbox.folder.is_dir():
         return
-    options = replace(
-        job.send_options, report_exists=lambda name: (job.out / name / MANIFEST).is_file()
-    )
+    options = replace(job.send_options, report_exists=job.store.holds)
     for sent in send_waiting(job.outbox, job.settings.notify, job.environ, job.now, options):
         about = f"{sent.message.report} to {sent.message.target}"
         if sent.problem:

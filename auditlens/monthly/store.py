@@ -83,12 +83,16 @@ class ReportStore:
         latest: dict[str, StoredReport] = {}
         for path in sorted(self.folder.iterdir()):
             match = NAME.fullmatch(path.name)
-            if match is None or not (path / MANIFEST).is_file():
+            if match is None or not self.holds(path.name):
                 continue
             report = StoredReport(match[1], int(match[2] or 0), path)
             if report.month not in latest or latest[report.month].amendment < report.amendment:
                 latest[report.month] = report
         return latest
+
+    def holds(self, name: str) -> bool:
+        """Whether a report of this name, ``2026-10`` or ``2026-10.a1``, was written."""
+        return (self.folder / name / MANIFEST).is_file()
 
     def path_of(self, month: str, amendment: int) -> Path:
         """Where a report of a month belongs."""

@@ -26,7 +26,7 @@ from auditlens.report import MANIFEST
 from auditlens.review.folder import Difference, ReportFolder
 from auditlens.review.record import FOLDERS, RECORD, Record, make_record, report_files
 from auditlens.rules import RuleSet, load_rules, rule_roots
-from auditlens.seals import SIGNED_FOLDER, Seal, canonical, read_sign_offs
+from auditlens.seals import Seal, canonical, read_sign_offs, signed_folder
 from auditlens.settings import Settings
 from auditlens.sources import Log
 from auditlens.triage import (
@@ -136,9 +136,7 @@ class LocalInputs:
 
     def earlier(self, record: Record) -> tuple[SignedMonth, ...]:
         wanted = record.data["earlier_seals"]
-        months = months_before(
-            read_sign_offs(self.journal_path.parent / SIGNED_FOLDER), record.period
-        )
+        months = months_before(read_sign_offs(signed_folder(self.journal_path)), record.period)
         if [month.seal for month in months] != wanted:
             raise UsageError(
                 "The signed months this report was compared with are not here",

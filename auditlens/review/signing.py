@@ -30,7 +30,6 @@ from auditlens.review.record import RECORD, ReportOptions, json_data, make_recor
 from auditlens.seals import (
     ENDINGS,
     FORMAT,
-    SIGNED_FOLDER,
     Ed25519Key,
     Seal,
     SignOffChain,
@@ -42,6 +41,7 @@ from auditlens.seals import (
     parse_seal,
     read_sign_offs,
     seal_hash,
+    signed_folder,
 )
 from auditlens.triage import findings_bytes, read_journal
 
@@ -186,7 +186,7 @@ def sign_off(audit: Audit, roots: Sequence[Path], out: Path, options: SignOffOpt
     )
     found = obstacles(audit, options.reviewer, options.level)
     refuse_obstacles(found, options)
-    folder = audit.journal.path.absolute().parent / SIGNED_FOLDER
+    folder = signed_folder(audit.journal.path.absolute())
     make_folder(folder)
     with ExitStack() as stack:
         store = locked(audit, folder, stack)

@@ -22,11 +22,11 @@ from auditlens.review.record import FOLDERS, Record, rule_texts
 from auditlens.review.reperformance import VERSIONS, LocalInputs, compare_files, reperform
 from auditlens.seals import (
     ENDINGS,
-    SIGNED_FOLDER,
     ListedKey,
     Seal,
     Signer,
     read_sign_offs,
+    signed_folder,
     signers_of,
 )
 from auditlens.shipped import rules_folder
@@ -147,7 +147,7 @@ def compare_beside(
     """Journal and sign-offs, as far as they are here. A draft's journal may still change."""
     path = originals.journal_path
     held = folder.record.data["journal"]
-    if path.exists() or os.path.lexists(path.parent / SIGNED_FOLDER):
+    if path.exists() or os.path.lexists(signed_folder(path)):
         found, notes = compare_journal(folder.record, path, folder.finding_ids)
     else:
         told = "no journal beside the archive: the one in the report was used"
@@ -367,7 +367,7 @@ def ends_line(text: str) -> bool:
 
 def compare_sign_offs(folder: ReportFolder, journal: Path) -> tuple[list[Difference], list[str]]:
     """The seal beside the journal against the one in the report folder, and the whole chain."""
-    beside = journal.parent / SIGNED_FOLDER
+    beside = signed_folder(journal)
     seal = folder.seal
     if seal is None or not os.path.lexists(beside):
         note = "no signed/ folder beside the archive: the seal stands alone"

@@ -4,7 +4,6 @@ from auditlens.seals.chain import (
     FINDINGS,
     FIX,
     FORMAT,
-    SIGNED_FOLDER,
     Seal,
     SignOffChain,
     canonical,
@@ -13,6 +12,7 @@ from auditlens.seals.chain import (
     read_sign_offs,
     seal_faults,
     seal_hash,
+    signed_folder,
 )
 from auditlens.seals.keys import (
     ENDINGS,
@@ -38,7 +38,6 @@ __all__ = [
     "FINDINGS",
     "FIX",
     "FORMAT",
-    "SIGNED_FOLDER",
     "Ed25519Key",
     "ListedKey",
     "Seal",
@@ -58,6 +57,7 @@ __all__ = [
     "same_person",
     "seal_faults",
     "seal_hash",
+    "signed_folder",
     "signers_of",
     "ssh_line",
 ]

@@ -114,10 +114,12 @@ def parse_seal(path: Path) -> Seal:
     return seal
 
 
-SIGNED_FOLDER = "signed"
-"""The folder of the seals, beside the journal."""
-
 MISSING = "is missing"
+
+
+def signed_folder(beside: Path) -> Path:
+    """The folder of the seals: ``signed/`` beside a journal or an archive."""
+    return beside.parent / "signed"
 
 
 @dataclass(frozen=True)
