@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,9 @@ def read_case(document: Document, data: Mapping[str, Any], test: Any, number: in
         raise document.error("a test is a mapping", *where)
     check_keys(document, test, CASE_KEYS, *where)
     if test.get("expect") not in EXPECTED:
-        raise document.error("'expect' is match, no_match or learning", *where)
+        near = get_close_matches(str(test.get("expect")), EXPECTED, n=1)
+        fix = f"Did you mean '{near[0]}'?" if near else ""
+        raise document.error("'expect' is match, no_match or learning", *where, fix=fix)
     findings = of_kind(document, test, "findings", int, "a whole number", where)
     metric = of_kind(document, test, "metric", int | float, "a number", where)
     group = of_kind(document, test, "group", dict, "a mapping of fields to values", where)

@@ -4,7 +4,7 @@ import random
 
 import polars as pl
 import pytest
-from documents import BASE, episodes, log, rules_of
+from documents import BASE, EVER, episodes, log, rules_of
 from sigma_oracle import database
 
 from auditlens.rules import evaluate
@@ -155,6 +155,21 @@ def test_a_chain_counts_bursts_and_rests_on_their_events():
     assert found["title"].to_list() == ["Chain"]
     assert found["event_count"].to_list() == [6]
     assert episodes(rules, log(at(0), at(1), at(2))).height == 0
+
+
+def test_what_is_built_on_rules_that_match_nothing_finds_nothing():
+    """A chain, an absence and a behaviour over nothing: no hit, no episode, nothing learning."""
+    one = correlation(type="event_count", rules=["base"], group_by="sender.id", timespan="10m",
+                      condition={"gte": 1})  # fmt: skip
+    chain = correlation(name="chain", title="Chain", type="temporal", rules=["burst", "base"],
+                        timespan="1d", condition="burst and not base", generate=True)  # fmt: skip
+    habit = "title: New\nname: new\nbehaviour: {type: first_seen, rules: [burst], field: event}\n"
+    rules = rules_of(BASE, one, chain, habit)
+    events = log(at(0, event="q"), at(1, event="q"))
+    assert rules.match(events).height == 0
+    outcome = evaluate(rules, events, EVER)
+    assert outcome.episodes.height == 0
+    assert outcome.health.select("hits", "findings", "learning").sum().row(0) == (0, 0, 0)
 
 
 def test_base_rules_are_reported_only_with_generate():

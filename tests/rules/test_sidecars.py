@@ -4,7 +4,7 @@ import pytest
 
 from auditlens import load_rules
 from auditlens.errors import DocumentErrors
-from auditlens.rules import read_cases, run_case, run_tests
+from auditlens.rules import check_rules, read_cases, run_case, run_tests
 
 RULES = """
 title: Mark gone
@@ -135,6 +135,20 @@ def test_a_faulty_test_is_refused_with_its_line(tmp_path, test, message):
     with pytest.raises(DocumentErrors, match=message) as caught:
         read_cases(path)
     assert [error.line for error in caught.value.errors] == [3]
+
+
+def test_every_faulty_test_of_a_file_is_told(tmp_path):
+    """Test by test, with what was meant; 'rules check' tells them as well."""
+    (tmp_path / "rules.yml").write_text(RULES, encoding="utf-8")
+    path = tmp_path / "rules.test.yml"
+    path.write_text("tests:\n  - {expect: macth}\n  - {expect: match}\n  - {expct: match}\n")
+    with pytest.raises(DocumentErrors) as caught:
+        read_cases(path)
+    assert [error.line for error in caught.value.errors] == [2, 4]
+    assert [error.fix for error in caught.value.errors] == [
+        "Did you mean 'match'?", "Did you mean 'expect'?"]  # fmt: skip
+    told = [one for one in check_rules(tmp_path).problems if one.code == "invalid-test"]
+    assert {(one.path.name, one.line) for one in told} == {(path.name, 2), (path.name, 4)}
 
 
 def test_a_faulty_test_file_is_one_failed_test(tmp_path):
