@@ -237,7 +237,7 @@ def matched_lines(rule: Rule, rules: RuleSet, done: Evaluation) -> Iterator[str]
     if isinstance(rule.body, Correlation):
         yield from window_lines(rule.body, rules, done)
     elif isinstance(rule.body, Behaviour):
-        waiting = done.learning.get(rule.id, 0)
+        waiting = done.learning[rule.id]
         yield f"  {rule.body.type}: {waiting} of {done.examined[rule.id]} still learning"
 
 

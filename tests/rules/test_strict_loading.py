@@ -205,6 +205,28 @@ def test_a_broken_behaviour_is_refused(block, message):
     assert found.startswith("test.yml:2:")
 
 
+@pytest.mark.parametrize(("number", "taken"), [
+    (0, False), (1, True), (1_000_000, True), (1_000_001, False), ("true", False)])  # fmt: skip
+def test_counts_of_a_behaviour_have_bounds(number, taken):
+    """From one to a million."""
+    text = f"title: Odd\nbehaviour: {{type: deviation, rules: [base], at-least: {number}}}\n"
+    if taken:
+        assert len(rules_of(BASE, text)) == 2
+    else:
+        assert "whole number from 1" in refusal(BASE, text)[0]
+
+
+@pytest.mark.parametrize(("number", "taken"), [(0, True), (100, True), (-1, False), (101, False)])
+def test_percentiles_have_bounds(number, taken):
+    """From 0 to 100, both included."""
+    text = WINDOW.replace("event_count", "value_percentile").replace(
+        "gte: 3", f"gte: 3\n        field: f\n        percentile: {number}")  # fmt: skip
+    if taken:
+        assert len(rules_of(BASE, text)) == 2
+    else:
+        assert "between 0 and 100" in refusal(BASE, text)[0]
+
+
 def test_a_folder_reports_every_broken_rule(tmp_path):
     """Three broken files and a good one: three places."""
     for n, text in enumerate(["title: [", RULE.replace("f: x", "f: 1_0"), "just text\n", RULE]):
