@@ -202,7 +202,7 @@ def walk(audit: Audit, path: Path, reviewer: str) -> None:
 
 
 def can_mute(finding: dict[str, Any]) -> bool:
-    """Whether a decision can teach the model: it must be about a sender's anomaly."""
+    """Whether a decision can suppress a score: it must be about a sender's anomaly."""
     from auditlens.triage import SUPPRESSIBLE
 
     return finding["rule_id"] in SUPPRESSIBLE and bool(finding["subject_id"])
@@ -223,7 +223,7 @@ def ask(text: str, default: str | None = None) -> str:
 
 
 def one_key(*, mutes: bool) -> str:
-    """The key pressed; ``m`` is offered where a decision can teach the model."""
+    """The key pressed; ``m`` is offered where a decision can suppress a score."""
     click.echo(MENU.format(mute=MUTE if mutes else ""), err=True)
     offered = {*KEYS, "s", "q"} - (set() if mutes else {"m"})
     while (key := click.getchar().lower()) not in offered:

@@ -22,6 +22,7 @@ from auditlens.sources.address import is_loopback
 FILE_NAME = "last-run.json"
 FORMAT = "auditlens.last-run/1"
 LARGEST = 1 << 24
+SECONDS = 10.0
 
 
 @dataclass
@@ -90,9 +91,6 @@ def compared_before(folder: Path) -> Mapping[str, str]:
         held = json.loads(read(folder / FILE_NAME, most=LARGEST))
         return {str(month): str(digest) for month, digest in held["compared"].items()}
     return {}
-
-
-SECONDS = 10.0
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -23,6 +23,8 @@ from auditlens.triage import resolved
 
 LISTED = 20
 """So many findings are named, the strongest first; the others are counted."""
+SEVERITY = {"critical": "critical", "high": "error", "medium": "warning"}
+FAILED = frozenset({"error", "errors", "failed", "failure", "invalid", "invalid event"})
 
 
 def notice_of(audit: Audit, report: str, target: Target) -> dict[str, Any] | None:
@@ -105,10 +107,6 @@ def trial_notice() -> dict[str, Any]:
         "head": "",
         "listed": [],
     }
-
-
-SEVERITY = {"critical": "critical", "high": "error", "medium": "warning"}
-FAILED = frozenset({"error", "errors", "failed", "failure", "invalid", "invalid event"})
 
 
 def notice_subject(notice: Mapping[str, Any]) -> str:

@@ -25,6 +25,13 @@ from urllib.parse import urlsplit
 from auditlens.errors import SourceError
 from auditlens.sources.http import Deadline
 
+IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+SHARED = ipaddress.IPv4Network("100.64.0.0/10")
+SECONDS = 20.0
+MOST = 1 << 16
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
 
 class DeliveryError(SourceError):
     """A receiver did not take a message; ``retry_after`` is the wait in seconds it asked for.
@@ -37,11 +44,6 @@ class DeliveryError(SourceError):
     def __init__(self, message: str, *, fix: str = "", retry_after: int | None = None) -> None:
         super().__init__(message, fix=fix)
         self.retry_after = retry_after
-
-
-IP = ipaddress.IPv4Address | ipaddress.IPv6Address
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-SHARED = ipaddress.IPv4Network("100.64.0.0/10")
 
 
 def address_kind(text: str) -> str:
@@ -103,10 +105,6 @@ def connect(
         else:
             return made
     raise DeliveryError(f"no connection ({problem})", fix="It is tried again")
-
-
-SECONDS = 20.0
-MOST = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -211,9 +209,6 @@ def delivery_error(error: Exception | None, watch: Deadline, seconds: float) -> 
             fix="Name your organisation's certificate file in SSL_CERT_FILE",
         )
     return DeliveryError(f"no whole answer ({type(error).__name__})", fix="It is tried again")
-
-
-PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class Mailbox(smtplib.SMTP):

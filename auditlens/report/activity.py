@@ -26,6 +26,16 @@ CLASSES = {
 """The six series of the timeline and the action groups each holds; the rest is Other."""
 
 CLASS_OF = {group: name for name, groups in CLASSES.items() for group in groups}
+ACCESS_GROUPS = ("permission", "share")
+PRIVILEGED_GROUPS = ("permission", "admin")
+SAMPLE = 25
+METHOD = (
+    "Order the population by SHA-256 of the seed followed by the event id, and take the first rows."
+)
+PROFILES_SHOWN = 30
+ACTIONS_SHOWN = 4
+FINDINGS_SHOWN = 3
+MONTHS_SHOWN = 3
 
 
 def local_day(inputs: ReportInputs) -> pl.Expr:
@@ -169,14 +179,6 @@ def busiest_subjects(events: pl.DataFrame, kind: str, flagged: Counter[str]) -> 
     )
 
 
-ACCESS_GROUPS = ("permission", "share")
-PRIVILEGED_GROUPS = ("permission", "admin")
-SAMPLE = 25
-METHOD = (
-    "Order the population by SHA-256 of the seed followed by the event id, and take the first rows."
-)
-
-
 def build_access(inputs: ReportInputs) -> Access:
     """The population of permission, sharing and admin events, with a seeded sample."""
     groups = sorted({*ACCESS_GROUPS, *PRIVILEGED_GROUPS})
@@ -216,11 +218,6 @@ def draw_sample(found: pl.DataFrame, seed: str) -> tuple[AccessRow, ...]:
 
 def draw_order(seed: str, event_id: str) -> str:
     return sha256_hex(f"{seed}{event_id}")
-
-
-PROFILES_SHOWN = 30
-ACTIONS_SHOWN = 4
-FINDINGS_SHOWN = 3
 
 
 def build_profiles(inputs: ReportInputs) -> tuple[Profile, ...]:
@@ -296,9 +293,6 @@ def commonest(part: pl.DataFrame) -> tuple[str, ...]:
         .head(ACTIONS_SHOWN)
     )
     return tuple(counted["action"].to_list())
-
-
-MONTHS_SHOWN = 3
 
 
 def sender_month_rows(inputs: ReportInputs) -> tuple[SenderMonth, ...]:

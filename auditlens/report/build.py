@@ -55,6 +55,51 @@ from auditlens.report.model import (
 )
 from auditlens.report.text import capital, count, local, percent
 
+TO_DECIDE = 5
+RESOLVED_SHOWN = 25
+URGENT = ("critical", "high")
+TRUST = {
+    "complete": ("good", "Complete"),
+    "incomplete": ("bad", "Incomplete"),
+    "saturated": ("warn", "Cannot be confirmed"),
+    "unprovable": ("warn", "Cannot be proven"),
+}
+BLIND = {
+    "outcome": "The source records no outcome: an attempt that failed looks like one that worked.",
+    "address": (
+        "The source records no address, device or session: where an act came from cannot be told."
+    ),
+}
+OTHER_SOURCE = (
+    "Outcome, address and device are not assessed, whether or not this source records them.",
+)
+LIMITS = (
+    "A log shows that a control operated. It does not show design, approval or intent.",
+    "How far back the source keeps its log is not known; what was never pulled is not here.",
+    "One bulk act may be recorded once or once a resource: counts of acts are a lower bound.",
+    "Rank and percentile say how unusual a day is among the days compared, not how likely harm is.",
+    "A sender or resource without a history has no baseline; peers stand in for it.",
+)
+INTERNAL = ("usual_leaps",)
+"""Settings that a run works out anew and that say nothing to a reader."""
+LISTED = 3
+"""Up to how many members of a list the model's settings spell out."""
+ROLES = ("preparer", "reviewer", "approver")
+STATEMENTS = {
+    "preparer": "Drawn up by the tool from the inputs named in the appendix.",
+    "reviewer": "I examined the findings and the completeness page and decided each finding.",
+    "approver": "I accept the review and the exceptions it lists.",
+}
+GLOSSARY = (
+    ("sender", "Who acted: a person, a key's owner, the system, an automation."),
+    ("finding", "What a rule or the model flagged: one episode, with its reasons and events."),
+    ("rule", "A written condition over events; every rule is listed, hit or not."),
+    ("baseline", "What is usual for a sender or resource, or for its peers."),
+    ("exception", "A finding accepted until a date; it stays listed."),
+    ("disposition", "What a reviewer decided about a finding."),
+    ("coverage", "What was pulled, what is missing, and how that is known."),
+)
+
 
 def build_content(inputs: ReportInputs, *, limit: int, hashes: Mapping[str, str]) -> Content:
     """Everything the report says. ``limit`` caps the findings a page shows, never the data.
@@ -91,17 +136,6 @@ def build_content(inputs: ReportInputs, *, limit: int, hashes: Mapping[str, str]
         sign_off=signed,
         appendix=build_appendix(inputs, hashes),
     )
-
-
-TO_DECIDE = 5
-RESOLVED_SHOWN = 25
-URGENT = ("critical", "high")
-TRUST = {
-    "complete": ("good", "Complete"),
-    "incomplete": ("bad", "Incomplete"),
-    "saturated": ("warn", "Cannot be confirmed"),
-    "unprovable": ("warn", "Cannot be proven"),
-}
 
 
 def build_cover(inputs: ReportInputs) -> Cover:
@@ -350,44 +384,6 @@ def build_change(inputs: ReportInputs, rows: tuple[FindingRow, ...], events: int
     )
 
 
-BLIND = {
-    "outcome": "The source records no outcome: an attempt that failed looks like one that worked.",
-    "address": (
-        "The source records no address, device or session: where an act came from cannot be told."
-    ),
-}
-OTHER_SOURCE = (
-    "Outcome, address and device are not assessed, whether or not this source records them.",
-)
-LIMITS = (
-    "A log shows that a control operated. It does not show design, approval or intent.",
-    "How far back the source keeps its log is not known; what was never pulled is not here.",
-    "One bulk act may be recorded once or once a resource: counts of acts are a lower bound.",
-    "Rank and percentile say how unusual a day is among the days compared, not how likely harm is.",
-    "A sender or resource without a history has no baseline; peers stand in for it.",
-)
-INTERNAL = ("usual_leaps",)
-"""Settings that a run works out anew and that say nothing to a reader."""
-LISTED = 3
-"""Up to how many members of a list the model's settings spell out."""
-
-ROLES = ("preparer", "reviewer", "approver")
-STATEMENTS = {
-    "preparer": "Drawn up by the tool from the inputs named in the appendix.",
-    "reviewer": "I examined the findings and the completeness page and decided each finding.",
-    "approver": "I accept the review and the exceptions it lists.",
-}
-GLOSSARY = (
-    ("sender", "Who acted: a person, a key's owner, the system, an automation."),
-    ("finding", "What a rule or the model flagged: one episode, with its reasons and events."),
-    ("rule", "A written condition over events; every rule is listed, hit or not."),
-    ("baseline", "What is usual for a sender or resource, or for its peers."),
-    ("exception", "A finding accepted until a date; it stays listed."),
-    ("disposition", "What a reviewer decided about a finding."),
-    ("coverage", "What was pulled, what is missing, and how that is known."),
-)
-
-
 def build_method(inputs: ReportInputs) -> Method:
     """How the model was fitted, and what the log cannot show."""
     settings = tuple(
@@ -406,9 +402,9 @@ def build_method(inputs: ReportInputs) -> Method:
 
 def blind_spots(inputs: ReportInputs) -> tuple[str, ...]:
     """What this source is known not to record, or that nobody looked."""
-    if not inputs.recorded.known:
+    if not inputs.capabilities.known:
         return OTHER_SOURCE
-    return tuple(said for one, said in BLIND.items() if one not in inputs.recorded.shares)
+    return tuple(said for one, said in BLIND.items() if one not in inputs.capabilities.shares)
 
 
 def model_rows(key: str, value: Any) -> list[tuple[str, str]]:

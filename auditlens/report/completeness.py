@@ -46,6 +46,38 @@ NEVER = {
 }
 NOT_ASSESSED = "The report does not read it from this source."
 BLANK = ("", "unknown", "None")
+COLLECTION_FILE = "collection.json"
+FORMAT = "auditlens.collection/1"
+EVIDENCE_NAMES = {
+    "E01": "Completeness",
+    "E02": "Integrity",
+    "E03": "Span and retention",
+    "E04": "Field sufficiency",
+    "E05": "Time basis",
+    "E06": "Review operation",
+    "E07": "Detection coverage",
+    "E08": "Exceptions",
+    "E09": "Disposition",
+    "E10": "Privileged activity",
+    "E11": "Access changes",
+    "E12": "Sender behaviour",
+    "E13": "Data movement and deletion",
+    "E14": "Change population",
+    "E15": "Collection failures",
+    "E16": "Privacy record",
+    "E17": "Provenance",
+    "E18": "Use of the audit log itself",
+}
+State = tuple[str, str]
+NOT_READ = "The source does not record who read its audit log."
+UNKNOWN_READ = "Whether this source records who read its audit log is not assessed."
+POPULATIONS = {
+    "E10": (("permission", "admin"), "privileged act"),
+    "E11": (("permission", "share"), "access change"),
+    "E13": (("export", "share", "delete"), "export, share or deletion"),
+    "E14": (("write", "admin"), "change"),
+}
+PLURALS = {"export, share or deletion": "exports, shares and deletions"}
 
 
 def build_completeness(
@@ -141,10 +173,10 @@ def field_fill(inputs: ReportInputs) -> tuple[FieldFill, ...]:
     for question, column in QUESTIONS:
         rate = fill_percent(events, column)
         rows.append(FieldFill(question, column, rate, state_of(rate, events), ""))
-    shares = inputs.recorded.shares
+    shares = inputs.capabilities.shares
     for attribute, (question, why) in NEVER.items():
         if attribute not in shares:
-            known = inputs.recorded.known
+            known = inputs.capabilities.known
             state, note = ("not recorded", why) if known else ("not assessed", NOT_ASSESSED)
             rows.append(FieldFill(question, "", None, state, note))
         elif attribute == "outcome":
@@ -170,10 +202,6 @@ def fill_percent(events: pl.DataFrame, column: str) -> float:
     # Rounded down, so that 100 means every row.
     share = 1000 * int(filled.sum()) // max(events.height, 1)
     return share / 10
-
-
-COLLECTION_FILE = "collection.json"
-FORMAT = "auditlens.collection/1"
 
 
 @dataclass(frozen=True)
@@ -211,39 +239,6 @@ def build_collection(inputs: ReportInputs) -> Collection:
     )
 
 
-EVIDENCE_NAMES = {
-    "E01": "Completeness",
-    "E02": "Integrity",
-    "E03": "Span and retention",
-    "E04": "Field sufficiency",
-    "E05": "Time basis",
-    "E06": "Review operation",
-    "E07": "Detection coverage",
-    "E08": "Exceptions",
-    "E09": "Disposition",
-    "E10": "Privileged activity",
-    "E11": "Access changes",
-    "E12": "Sender behaviour",
-    "E13": "Data movement and deletion",
-    "E14": "Change population",
-    "E15": "Collection failures",
-    "E16": "Privacy record",
-    "E17": "Provenance",
-    "E18": "Use of the audit log itself",
-}
-State = tuple[str, str]
-NOT_READ = "The source does not record who read its audit log."
-UNKNOWN_READ = "Whether this source records who read its audit log is not assessed."
-
-POPULATIONS = {
-    "E10": (("permission", "admin"), "privileged act"),
-    "E11": (("permission", "share"), "access change"),
-    "E13": (("export", "share", "delete"), "export, share or deletion"),
-    "E14": (("write", "admin"), "change"),
-}
-PLURALS = {"export, share or deletion": "exports, shares and deletions"}
-
-
 def evidence_states(
     inputs: ReportInputs,
     rules: tuple[RuleRow, ...],
@@ -268,7 +263,7 @@ def evidence_states(
         "E15": collection_state(inputs),
         "E16": privacy_state(inputs),
         "E17": ("present", "Versions, digests, seed and command are in the appendix."),
-        "E18": ("absent", NOT_READ if inputs.recorded.catalog else UNKNOWN_READ),
+        "E18": ("absent", NOT_READ if inputs.capabilities.catalog else UNKNOWN_READ),
     }
     states |= {one: population_state(inputs, *what) for one, what in POPULATIONS.items()}
     return tuple(Evidence(one, name, *states[one]) for one, name in EVIDENCE_NAMES.items())

@@ -23,6 +23,31 @@ from auditlens.report.frameworks import NOT_ASSESSED
 from auditlens.report.model import Clause, Content, Evidence, FindingRow, Framework, Reason, RuleRow
 from auditlens.report.text import json_text, spreadsheet_cell
 
+CONTROLS_FILE = "controls.csv"
+"""The file that has every clause whole."""
+FAMILY = uuid.UUID("6f9c1f58-6a0b-5a5e-9c5f-3f1d6f0f6a11")
+OCSF_VERSION = "1.8.0"
+SEVERITY = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
+RULE, LEARNING = {"type": "Rule", "type_id": 1}, {"type": "Learning (ML/DL)", "type_id": 4}
+NEW, IN_PROGRESS, SUPPRESSED, RESOLVED = (
+    {"status_id": 1, "status": "New"},
+    {"status_id": 2, "status": "In Progress"},
+    {"status_id": 3, "status": "Suppressed"},
+    {"status_id": 4, "status": "Resolved"},
+)
+CLAUSE_STATUS = {
+    "supported": (1, 1),
+    "supported with exceptions": (2, 2),
+    "partly assessable": (2, 1),
+    "gap": (3, 3),
+    "not assessed": (0, 2),
+    "not assessable from this log": (0, 1),
+}
+"""Status to OCSF ``compliance.status_id`` (0 unknown, 1 pass, 2 warning, 3 fail), severity."""
+OSCAL_VERSION = "1.2.3"
+CATALOG = "nist-800-53-r5"
+NO_PLAN = "No assessment plan exists. The report states what was examined and how."
+
 
 def as_json(content: Content | Collection) -> bytes:
     """The whole of it (of a content every finding), sorted keys, two spaces."""
@@ -74,10 +99,6 @@ def as_parquet(findings: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     findings.write_parquet(buffer, compression="zstd", statistics=False)
     return buffer.getvalue()
-
-
-CONTROLS_FILE = "controls.csv"
-"""The file that has every clause whole."""
 
 
 def table_files(content: Content) -> dict[str, bytes]:
@@ -132,33 +153,10 @@ def as_table(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> bytes:
     return buffer.getvalue().encode()
 
 
-FAMILY = uuid.UUID("6f9c1f58-6a0b-5a5e-9c5f-3f1d6f0f6a11")
-
-
 def stable_id(content: Content, *parts: str) -> str:
     """UUID version 5 of the run and ``parts``; the run is named by its input's hash."""
     run = uuid.uuid5(FAMILY, f"{content.cover.input_digest}/{content.cover.run_id}")
     return str(uuid.uuid5(run, "/".join(parts)))
-
-
-OCSF_VERSION = "1.8.0"
-SEVERITY = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
-RULE, LEARNING = {"type": "Rule", "type_id": 1}, {"type": "Learning (ML/DL)", "type_id": 4}
-NEW, IN_PROGRESS, SUPPRESSED, RESOLVED = (
-    {"status_id": 1, "status": "New"},
-    {"status_id": 2, "status": "In Progress"},
-    {"status_id": 3, "status": "Suppressed"},
-    {"status_id": 4, "status": "Resolved"},
-)
-CLAUSE_STATUS = {
-    "supported": (1, 1),
-    "supported with exceptions": (2, 2),
-    "partly assessable": (2, 1),
-    "gap": (3, 3),
-    "not assessed": (0, 2),
-    "not assessable from this log": (0, 1),
-}
-"""Status to OCSF ``compliance.status_id`` (0 unknown, 1 pass, 2 warning, 3 fail), severity."""
 
 
 def ocsf_events(content: Content) -> Iterator[dict[str, Any]]:
@@ -318,11 +316,6 @@ def ocsf_compliance(content: Content, table: Framework, clause: Clause) -> dict[
         },
         "unmapped": {"open_findings": clause.open},
     }
-
-
-OSCAL_VERSION = "1.2.3"
-CATALOG = "nist-800-53-r5"
-NO_PLAN = "No assessment plan exists. The report states what was examined and how."
 
 
 def oscal_results(content: Content) -> dict[str, Any]:

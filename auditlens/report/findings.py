@@ -46,6 +46,23 @@ MODEL_TITLES = {
 """The group of each model; its findings carry titles of their own."""
 
 CONFIDENCE = {"rule": "condition met", "anomaly": "ranked by the model"}
+PLAIN_TEXT = (
+    "finding_id",
+    "kind",
+    "rule_id",
+    "title",
+    "level",
+    "subject_kind",
+    "subject_id",
+    "subject_label",
+    "exception_id",
+)
+AS_THEY_ARE = ("first_at", "last_at", "detected_at", "event_count", "score_rank")
+HEALTH_ORDER = ("failed", "partial", "hit", "quiet", "idle", "off", "elsewhere")
+RULES_FILE = "rules.csv"
+"""The file that has every rule whole."""
+RAN = ("partial", "hit", "quiet", "idle")
+"""The health of rules that ran; ``idle`` had no event of their kind to examine."""
 
 
 def finding_rows(inputs: ReportInputs) -> tuple[FindingRow, ...]:
@@ -94,20 +111,6 @@ def finding_row(
         decided_at=decision.decided_at,
         decision_reason=decision.reason,
     )
-
-
-PLAIN_TEXT = (
-    "finding_id",
-    "kind",
-    "rule_id",
-    "title",
-    "level",
-    "subject_kind",
-    "subject_id",
-    "subject_label",
-    "exception_id",
-)
-AS_THEY_ARE = ("first_at", "last_at", "detected_at", "event_count", "score_rank")
 
 
 def reason_row(one: Mapping[str, Any]) -> Reason:
@@ -185,13 +188,6 @@ def shown_findings(
     """The most severe ``limit`` findings, and the note that says how many there are."""
     kept = rows[:limit]
     return kept, Shown(len(rows), len(kept), PARQUET, sha256)
-
-
-HEALTH_ORDER = ("failed", "partial", "hit", "quiet", "idle", "off", "elsewhere")
-RULES_FILE = "rules.csv"
-"""The file that has every rule whole."""
-RAN = ("partial", "hit", "quiet", "idle")
-"""The health of rules that ran; ``idle`` had no event of their kind to examine."""
 
 
 def rule_rows(inputs: ReportInputs) -> tuple[RuleRow, ...]:

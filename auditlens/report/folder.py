@@ -151,7 +151,7 @@ def own_manifest(folder: Path) -> dict[str, Any]:
 
 
 def swap(beside: Path, folder: Path) -> None:
-    """Move ``beside`` to ``folder``; an earlier report steps aside and comes back on failure."""
+    """Replace ``folder`` by ``beside`` in one step; on failure the earlier report is put back."""
     if not folder.exists():
         beside.rename(folder)
     else:

@@ -153,7 +153,7 @@ def framework_tables(
     held = days_held(inputs)
     return tuple(
         framework_table(
-            for_source(load_pack(name), inputs.recorded),
+            for_source(load_pack(name), inputs.capabilities),
             states,
             open_controls,
             held,

@@ -34,6 +34,7 @@ from auditlens.rules import Samples, Scope, samples_of
 from auditlens.triage import SAME, SignedMonth, decision_words, resolved
 
 STRONGEST_FIRST = tuple(reversed(LEVELS))
+CATALOG = frozenset({"legacy", "current"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class ReportInputs:
     review: Review
     edition: str
     identity: str
-    recorded: SourceCapabilities
+    capabilities: SourceCapabilities
     past: Mapping[str, tuple[str, ...]]
     sender_months: pl.DataFrame
     samples: Mapping[str, Samples]
@@ -148,7 +149,7 @@ def report_inputs(
         review=review if identity == "full" else without_free_text(review),
         edition=edition,
         identity=identity,
-        recorded=source_capabilities(audit.events),
+        capabilities=source_capabilities(audit.events),
         past=earlier_months(audit.findings, getattr(audit, "earlier", ())),
         sender_months=redacted_months(audit.sender_days, identity, names),
         samples=samples_of(audit.rules.rules) if samples is None else samples,
@@ -210,9 +211,6 @@ def file_name(source: str) -> str:
     if PurePosixPath(source).is_absolute() or PureWindowsPath(source).is_absolute():
         return PureWindowsPath(PurePosixPath(source).name).name
     return source
-
-
-CATALOG = frozenset({"legacy", "current"})
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+SCHEMA_VERSION = "auditlens.report/4"
+
 
 @dataclass(frozen=True)
 class Disposition:
@@ -452,9 +454,6 @@ class RuleSummary:
     skipped: tuple[str, ...]
     digest: str
     file: str
-
-
-SCHEMA_VERSION = "auditlens.report/4"
 
 
 @dataclass(frozen=True)

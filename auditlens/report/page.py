@@ -33,6 +33,23 @@ FEW = 5
 """Rows of activity, profiles and samples on a page without findings."""
 OPEN_UP_TO = 25
 """Groups of findings stand open on the page while there are no more findings than this."""
+TONES = {
+    "good": ("present", "supported", "active", "complete", "hit", "quiet", "idle"),
+    "warn": (
+        "partial",
+        "partly assessable",
+        "supported with exceptions",
+        "not assessed",
+        "off",
+        "unprovable",
+    ),
+    "bad": ("failed", "gap", "incomplete"),
+}
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 960, 190, 52, 4, 22, 22
+HEAT_STEPS = 5
+SHEET = "report.css"
+LARGEST = 1_000_000
+"""Bytes of all files together; the shipped templates have 40,000."""
 
 
 def render_page(
@@ -177,18 +194,6 @@ def by(rows: Iterable[Any], attribute: str) -> list[tuple[Any, list[Any]]]:
     return list(found.items())
 
 
-TONES = {
-    "good": ("present", "supported", "active", "complete", "hit", "quiet", "idle"),
-    "warn": (
-        "partial",
-        "partly assessable",
-        "supported with exceptions",
-        "not assessed",
-        "off",
-        "unprovable",
-    ),
-    "bad": ("failed", "gap", "incomplete"),
-}
 TONE_OF = {word: tone for tone, words in TONES.items() for word in words}
 
 
@@ -228,10 +233,6 @@ def stretch(first: datetime | None, last: datetime | None, timezone: str) -> str
 def policy_hash(text: str) -> str:
     """The source expression a content security policy names ``text`` by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 960, 190, 52, 4, 22, 22
-HEAT_STEPS = 5
 
 
 class Drawn(str):
@@ -372,11 +373,6 @@ def spark_path(counts: Sequence[int]) -> Drawn:
     peak = max(counts, default=0)
     steps = (f"V{peak - count}h{sum(1 for _ in run)}" for count, run in groupby(counts))
     return Drawn(f"M0 {peak}{''.join(steps)}V{peak}z")
-
-
-SHEET = "report.css"
-LARGEST = 1_000_000
-"""Bytes of all files together; the shipped templates have 40,000."""
 
 
 def read_templates(folder: Path) -> dict[str, str]:

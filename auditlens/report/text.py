@@ -16,6 +16,9 @@ import msgspec
 
 from auditlens.visible import visible
 
+FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
+UNSAFE_JSON = re.compile("[<>&\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """``1 event``, ``1,204 events``."""
@@ -40,10 +43,6 @@ def figure(value: float | None) -> float | None:
 def local(at: datetime, zone: ZoneInfo) -> str:
     """Wall-clock text of ``at`` in ``zone``: ``2026-10-01 00:00``."""
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-
-
-FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
-UNSAFE_JSON = re.compile("[<>&\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def mixed_scripts(text: str) -> bool:

@@ -38,6 +38,9 @@ from auditlens.triage import (
     read_journal,
 )
 
+VERSIONS = (*LIBRARIES, "python")
+SHOWN = 60
+
 
 @contextmanager
 def archive_at(archive: Archive, head: str) -> Iterator[Archive]:
@@ -100,10 +103,6 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-VERSIONS = (*LIBRARIES, "python")
-SHOWN = 60
 
 
 class LocalInputs:

@@ -49,6 +49,7 @@ SIGN_LEVEL = "medium"
 """Findings of this level and above must be decided before a month is signed."""
 
 NAMED = 5
+STATEMENT = "I examined the findings and the completeness page and decided each finding."
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,6 @@ def subject_names(audit: Audit, finding: dict[str, str | None]) -> set[str]:
 def is_named(written: str, names: set[str]) -> bool:
     """Whether a written name, ``Name <address>``, names the same person, whatever its case."""
     return any(part in names for part in (folded(written), *name_and_address(written)) if part)
-
-
-STATEMENT = "I examined the findings and the completeness page and decided each finding."
 
 
 @dataclass(frozen=True)

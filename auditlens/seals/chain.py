@@ -29,6 +29,7 @@ FINDINGS = ".findings.json"
 KINDS = frozenset({"ed25519", "ssh"})
 """Kinds of keys; a seal that names another was made by no version of ours."""
 FIX = "Restore the file from a copy; a signed month changes only by an amendment"
+MISSING = "is missing"
 
 
 def canonical(data: Mapping[str, Any]) -> bytes:
@@ -112,9 +113,6 @@ def parse_seal(path: Path) -> Seal:
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
         raise IntegrityError(f"{path}: the bytes are not those that were signed", fix=FIX) from None
     return seal
-
-
-MISSING = "is missing"
 
 
 def signed_folder(beside: Path) -> Path:

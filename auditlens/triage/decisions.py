@@ -31,6 +31,16 @@ EXCEPTION_SCHEMA: dict[str, pl.DataType] = {
     "hidden": pl.Int64(),
 }
 """One row an exception; ``status`` is active, ending (within 14 days) or ended."""
+FALSE_ALARMS = 5
+"""So many findings of one rule decided benign call for tuning it."""
+HINT_DAYS = 90
+COUNTED = {"true_positive": True, "accepted_risk": True, "benign": False}
+PRECISION_SCHEMA = {
+    "rule_id": pl.String(),
+    "decided": pl.Int64(),
+    "false_alarms": pl.Int64(),
+    "precision": pl.Float64(),
+}
 
 
 def decision_words(verdict: str) -> str:
@@ -124,19 +134,6 @@ def unmatched(
             hint = f"; did you mean '{near[0]}'?" if near else ""
             found.append((one.id, f"no rule is called '{rule}'{hint}"))
     return tuple(found)
-
-
-FALSE_ALARMS = 5
-"""So many findings of one rule decided benign call for tuning it."""
-
-HINT_DAYS = 90
-COUNTED = {"true_positive": True, "accepted_risk": True, "benign": False}
-PRECISION_SCHEMA = {
-    "rule_id": pl.String(),
-    "decided": pl.Int64(),
-    "false_alarms": pl.Int64(),
-    "precision": pl.Float64(),
-}
 
 
 @dataclass(frozen=True)

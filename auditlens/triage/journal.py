@@ -35,11 +35,15 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 MATCHES = ("rule", "sender", "resource", "family")
 WILD = re.compile(r"[*%?.\s]+|any|all|every|everything", re.IGNORECASE)
 SUPPRESSIBLE = ("sender-day", "identity")
-"""The models whose scores a decision can teach: those of senders."""
+"""The models whose scores a decision can suppress: those of senders."""
 
 WHOLE_FAMILIES = frozenset({"rule", "none"})
 TEXT_LIMIT = 2000
 EXAMPLE = "- {finding: F-ABCDEFGH23, as: benign, by: you, reason: why, at: 2026-11-02T09:30:00Z}"
+DATE_KEYS = frozenset({"at", "until"})
+GENERAL_FIX = f"Put the line right or take it out; an entry looks like {EXAMPLE}"
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+HEADER = "# Triage journal: one line an entry, only ever added to. See the how-to on triage.\n"
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Disposition:
 
     ``rule`` and ``subject`` repeat what the finding was about, so that a later month can tell
     what was decided before without running the earlier one again. With ``family`` and ``until``
-    it also teaches: that family of features is left out of the subject's score on the days after
+    it also suppresses: that family of features is left out of the subject's score on the days after
     the decision, up to and with ``until``.
     """
 
@@ -103,7 +107,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class EntryReader:
-    """One entry being read, which knows where it stands."""
+    """One YAML entry with its place in the file, for the messages of its faults."""
 
     document: Document
     number: int
@@ -305,8 +309,6 @@ def read_match(entry: EntryReader) -> dict[str, str]:
 
 
 Kind = TypeVar("Kind", Disposition, FindingException, Acknowledgement)
-DATE_KEYS = frozenset({"at", "until"})
-GENERAL_FIX = f"Put the line right or take it out; an entry looks like {EXAMPLE}"
 
 
 @dataclass(frozen=True)
@@ -450,10 +452,6 @@ def duplicate_ids(exceptions: list[FindingException], path: Path) -> Iterable[Do
                 fix="Give this one an id of its own",
             )
         first.setdefault(one.id, one)
-
-
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-HEADER = "# Triage journal: one line an entry, only ever added to. See the how-to on triage.\n"
 
 
 def add_entry(path: Path, entry: Mapping[str, str]) -> Journal:

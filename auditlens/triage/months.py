@@ -35,6 +35,8 @@ MONTH_SCHEMA = {
     "subject_id": pl.String(),
     "subject_label": pl.String(),
 }
+BOTH, SUBJECT, RULE = "same rule and subject", "same subject", "same rule"
+CLOSENESS = {BOTH: 0, SUBJECT: 1, RULE: 2}
 
 
 @dataclass(frozen=True)
@@ -152,10 +154,6 @@ def months_before(sign_offs: SignOffChain, period: Period) -> tuple[SignedMonth,
     return tuple(
         signed_month(seal) for seal in sign_offs.standing if seal.period.end <= period.start
     )
-
-
-BOTH, SUBJECT, RULE = "same rule and subject", "same subject", "same rule"
-CLOSENESS = {BOTH: 0, SUBJECT: 1, RULE: 2}
 
 
 @dataclass(frozen=True)
