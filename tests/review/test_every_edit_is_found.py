@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,6 +166,23 @@ def test_a_forgery_without_a_seal_is_found_by_doing_it_again(pulled, field):
     )
     first = str(pulled.verify().differences[0])
     assert first.startswith(f"findings.json: {content['findings'][0]['finding_id']}: {field} is ")
+
+
+@pytest.mark.parametrize(
+    "digest", ["archive_head", "input", "rules", "settings", "journal", "findings"]
+)
+def test_each_digest_of_a_seal_is_held_against_the_run_done_again(signed, digest):
+    """A seal that names another log, rule, setting, journal or finding is told by its name."""
+    # No forged seal gets past the sign-offs and the archive's log, so the comparison is asked
+    # itself: it must hold for a log that was sealed anew as a whole.
+    from auditlens.review.reperformance import compare_digests
+    from auditlens.seals import parse_seal
+
+    seal, audit = parse_seal(signed.out / "seal.json"), signed.audit()
+    usual = {one.place for one in compare_digests(seal, audit)}
+    forged = replace(seal, data={**seal.data, "digests": {**seal.digests, digest: "00" * 32}})
+    told = {one.place for one in compare_digests(forged, audit)}
+    assert told - usual == {digest.replace("_", " ")}
 
 
 def test_a_noted_seal_betrays_a_whole_new_one(signed):
