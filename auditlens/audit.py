@@ -16,7 +16,6 @@ import polars as pl
 
 from auditlens.anomalies import AnomalyOutcome, detect
 from auditlens.archive import Archive
-from auditlens.cells import cell_table
 from auditlens.coverage import Coverage
 from auditlens.directory import (
     MARKS,
@@ -28,10 +27,17 @@ from auditlens.directory import (
 from auditlens.events import Profile, shipped_profiles
 from auditlens.explanation import Explanation, explain_finding
 from auditlens.findings import LEVELS, build_findings
-from auditlens.period import Period
+from auditlens.loading import (
+    EventSource,
+    history,
+    load_events,
+    load_population,
+    open_source,
+    within,
+)
+from auditlens.period import Period, run_time
 from auditlens.plots import Plots
-from auditlens.population import Given, draw_events, draw_population, history, log_given, within
-from auditlens.provenance import describe_run, run_time
+from auditlens.provenance import describe_run
 from auditlens.rules import (
     RuleOutcome,
     RuleSet,
@@ -44,6 +50,7 @@ from auditlens.rules import (
 from auditlens.seals import read_sign_offs, signed_folder
 from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log
+from auditlens.text import cell_table
 from auditlens.triage import (
     EXCEPTION_SCHEMA,
     Journal,
@@ -98,14 +105,14 @@ class Audit:
     earlier: tuple[SignedMonth, ...] = ()
     directory: Directory | None = None
     scopes: tuple[Scope, ...] = ()
-    source: Given | None = field(default=None, repr=False, compare=False)
+    source: EventSource | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def past(self) -> pl.DataFrame:
         """The events of the period and of the history before it, read again at first use."""
         if self.source is None:
             return self.events
-        return draw_events(self.source, self.period, self.settings, self.run_at)
+        return load_events(self.source, self.period, self.settings, self.run_at)
 
     @property
     def unjudged(self) -> tuple[Scope, ...]:
@@ -160,17 +167,17 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     rules) and IntegrityError (archive, sign-off).
     """
     settings, run_at = settings or Settings(), run_time(now)
-    source = log_given(source, settings, run_at)
+    source = open_source(source, settings, run_at)
     period = period_of(period, settings)
     journal = journal_of(source, settings, journal)
-    earlier = signed_before(source, journal, period) if earlier is None else tuple(earlier)
-    events, coverage = draw_population(source, period, settings, run_at, journal.acknowledged)
-    known = known_before(source, period, settings, directory)
+    earlier = prior_sign_offs(source, journal, period) if earlier is None else tuple(earlier)
+    events, coverage = load_population(source, period, settings, run_at, journal.acknowledged)
+    known = directory_history(source, period, settings, directory)
     rules = rules_of(settings, events, source) if rules is None else rules
-    marked = with_marks(events, known, marks_read(rules))
-    verdict = judged(rules, marked, period, settings, source)
+    marked = with_marks(events, known, directory_fields(rules))
+    verdict = judge(rules, marked, period, settings, source)
     suppressed, last = suppressions(journal, period), known.at(period.end)
-    unusual = stand_outs(events, period, settings, seed, suppressed, last)
+    unusual = detect_anomalies(events, period, settings, seed, suppressed, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
     audit = Audit(
         period=period,
@@ -189,21 +196,21 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
         directory=last,
         source=source,
     )
-    return reviewed(audit, journal, earlier)
+    return apply_review(audit, journal, earlier)
 
 
-def rules_of(settings: Settings, events: pl.DataFrame, source: Given) -> RuleSet:
+def rules_of(settings: Settings, events: pl.DataFrame, source: EventSource) -> RuleSet:
     """The rules of the settings; without them the shipped ones of the log's products."""
     roots = rule_roots(settings, products=products(events, source))
     return load_rules(roots, placeholders=settings.placeholders, skip_broken=settings.skip_broken)
 
 
-def judged(
+def judge(
     rules: RuleSet,
     events: pl.DataFrame,
     period: Period,
     settings: Settings,
-    source: Given,
+    source: EventSource,
 ) -> RuleOutcome:
     """What the rules say of the events, each of its own log source."""
     return evaluate(
@@ -216,7 +223,7 @@ def judged(
     )
 
 
-def profiles_of(source: Given) -> tuple[Profile, ...]:
+def profiles_of(source: EventSource) -> tuple[Profile, ...]:
     """The profile that a log's files were read by, where one was given."""
     return (source.profile,) if isinstance(source, Log) and source.profile else ()
 
@@ -227,8 +234,8 @@ def period_of(period: Period | str, settings: Settings) -> Period:
     return Period.parse(period, timezone=settings.timezone)
 
 
-def known_before(
-    source: Given,
+def directory_history(
+    source: EventSource,
     period: Period,
     settings: Settings,
     given: DirectoryHistory | None,
@@ -240,7 +247,7 @@ def known_before(
     return (given or DirectoryHistory()).before(period.end)
 
 
-def marks_read(rules: RuleSet) -> frozenset[str]:
+def directory_fields(rules: RuleSet) -> frozenset[str]:
     """The columns of the directory that some enabled rule reads."""
     fields = {name.replace(".", "_") for rule in rules.rules for name in rule.fields}
     return frozenset(MARKS) & fields
@@ -266,7 +273,7 @@ def sealed_by(directory: Directory | None) -> dict[str, str]:
     return {"directory_at": at, "directory_head": directory.digest}
 
 
-def stand_outs(
+def detect_anomalies(
     events: pl.DataFrame,
     period: Period,
     settings: Settings,
@@ -289,7 +296,7 @@ def stand_outs(
     return replace(found, model={**found.model, "notes": notes}) if suppressed else found
 
 
-def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SignedMonth] = ()) -> Audit:
+def apply_review(audit: Audit, journal: Journal, earlier: Sequence[SignedMonth] = ()) -> Audit:
     """The audit with decisions and exceptions of a journal, and states against signed months."""
     names = {rule.id: rule.name for rule in audit.rules.rules}
     findings = mark_states(apply_journal(audit.findings, journal, rule_names=names), earlier)
@@ -303,7 +310,9 @@ def reviewed(audit: Audit, journal: Journal, earlier: Sequence[SignedMonth] = ()
     )
 
 
-def journal_of(source: Given, settings: Settings, given: Journal | Path | str | None) -> Journal:
+def journal_of(
+    source: EventSource, settings: Settings, given: Journal | Path | str | None
+) -> Journal:
     """The journal given, else the one in the settings, else the one beside the archive."""
     if isinstance(given, Journal):
         return given
@@ -313,7 +322,9 @@ def journal_of(source: Given, settings: Settings, given: Journal | Path | str | 
     return Journal() if path is None else read_journal(path)
 
 
-def signed_before(source: Given, journal: Journal, period: Period) -> tuple[SignedMonth, ...]:
+def prior_sign_offs(
+    source: EventSource, journal: Journal, period: Period
+) -> tuple[SignedMonth, ...]:
     """The signed months before the period, from the folder beside the journal.
 
     Raises IntegrityError when they are not those that the archive's head covers.
@@ -326,7 +337,7 @@ def signed_before(source: Given, journal: Journal, period: Period) -> tuple[Sign
     return months_before(read_sign_offs(folder), period)
 
 
-def products(events: pl.DataFrame, source: Given) -> tuple[str, ...]:
+def products(events: pl.DataFrame, source: EventSource) -> tuple[str, ...]:
     """The shipped folders of rules that are about the log: those of its products.
 
     An archive is Secoda's, and so is taken to be a frame that names no generation.

@@ -17,9 +17,9 @@ from auditlens.anomalies import (
     hour_grid,
     sender_timeline,
 )
-from auditlens.cells import cell_table
 from auditlens.plots import Audited, finding_of
 from auditlens.rules import Rule, RuleSet
+from auditlens.text import cell_table
 from auditlens.triage import Disposition, FindingException, Journal, decision_words
 
 __all__ = ["Explanation", "RuleTold", "explain_finding"]

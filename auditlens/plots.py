@@ -15,7 +15,7 @@ import polars as pl
 from auditlens.anomalies import baseline_bands, hour_grid, sender_timeline
 from auditlens.errors import UsageError
 from auditlens.period import Period
-from auditlens.visible import visible
+from auditlens.text import visible
 
 __all__ = ["Audited", "Plots", "finding_of"]
 

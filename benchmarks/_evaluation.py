@@ -117,9 +117,8 @@ def clean_table(seeds: Sequence[int]) -> str:
 
 
 def quiet_workspace(seed: int, *, traps: bool) -> Any:
-    from auditlens.actions import classify
     from auditlens.anomalies import detect
-    from auditlens.events import conform
+    from auditlens.events import classify, conform
     from auditlens.period import Period
     from auditlens.simulator import simulate
 
@@ -130,10 +129,9 @@ def quiet_workspace(seed: int, *, traps: bool) -> Any:
 def reasons_and_detectors(seed: int) -> str:
     import polars as pl
 
-    from auditlens.actions import classify
     from auditlens.anomalies import MODELS, day_tables, encode_events, fit_days
     from auditlens.evaluate import measure_fidelity
-    from auditlens.events import conform
+    from auditlens.events import classify, conform
     from auditlens.simulator import simulate
     from benchmarks._peers import credit_beside_shap, peer_table
 

@@ -29,7 +29,6 @@ def prior() -> None:
     """Fit the models that come with AuditLens; the same versions give the same bytes."""
     import polars as pl
 
-    from auditlens.actions import classify
     from auditlens.anomalies import (
         MODELS,
         day_tables,
@@ -38,7 +37,7 @@ def prior() -> None:
         prior_folder,
         save_model,
     )
-    from auditlens.events import conform
+    from auditlens.events import classify, conform
     from auditlens.simulator import simulate
 
     # A seed of its own: neither a design seed nor one whose results are reported.
@@ -132,8 +131,7 @@ def speed(log: str, period: str) -> None:
 
 def month(log: str) -> None:
     """Write a month and a half of a workspace of 780 people, about a million events."""
-    from auditlens.actions import classify
-    from auditlens.events import conform
+    from auditlens.events import classify, conform
     from auditlens.simulator import simulate
 
     workspace = simulate(1, people=780, resources=13_000, days=45, events_per_day=45.0)
@@ -142,8 +140,7 @@ def month(log: str) -> None:
 
 def year(log: str) -> None:
     """Write a year of a workspace of 200 people, about a million events."""
-    from auditlens.actions import classify
-    from auditlens.events import conform
+    from auditlens.events import classify, conform
     from auditlens.simulator import simulate
 
     workspace = simulate(1, people=200, resources=5000, days=365, events_per_day=19.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from auditlens.actions import ACTION_GROUPS
 from auditlens.anomalies._arrays import Ints, distinct_before, sums_before, sums_by_group
 from auditlens.anomalies.encode import MISSING, EncodedEvents
+from auditlens.events import ACTION_GROUPS
 
 __all__ = [
     "REMOVED_FOR", "SESSION_PAUSE", "day_counts", "day_pairs", "foreign_folders", "pair_counts",

@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from auditlens.actions import ACTION_GROUPS
 from auditlens.anomalies._arrays import Ints
 from auditlens.errors import UsageError
+from auditlens.events import ACTION_GROUPS
 
 __all__ = [
     "MISSING", "SENDER_SCHEMA", "EncodedEvents", "History", "encode_events", "removed_accounts",

@@ -17,7 +17,7 @@ from auditlens.anomalies._arrays import Floats
 from auditlens.anomalies.baselines import WINDOW
 from auditlens.anomalies.catalogue import Feature, ModelSpec
 from auditlens.anomalies.model import DayModel
-from auditlens.finding_columns import FINDING_SCHEMA, MAX_EVIDENCE
+from auditlens.findings import FINDING_SCHEMA, MAX_EVIDENCE
 
 __all__ = [
     "FLAGGED_SCHEMA", "NO_DRIVER", "Baselines", "flagged_rows", "muted_reason", "reasons_of",

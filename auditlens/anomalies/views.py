@@ -7,11 +7,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from auditlens.actions import ACTION_GROUPS
 from auditlens.anomalies.baselines import WINDOW
 from auditlens.anomalies.counts import day_counts
 from auditlens.anomalies.encode import encode_events
 from auditlens.errors import UsageError
+from auditlens.events import ACTION_GROUPS
 
 __all__ = [
     "BAND_COUNTS", "MONTH_COLUMNS", "MONTH_COUNTS", "baseline_bands", "hour_grid",

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.actions import load_classifier
 from auditlens.archive.chain import LOG, Chain, read_chain
 from auditlens.archive.covering import (
     cover,
@@ -39,7 +38,7 @@ from auditlens.archive.verification import Verification, verify
 from auditlens.coverage import Coverage, Quarantined
 from auditlens.directory import LISTINGS, DirectoryHistory
 from auditlens.errors import IntegrityError, UsageError
-from auditlens.events import EVENT_SCHEMA
+from auditlens.events import EVENT_SCHEMA, load_classifier
 from auditlens.files import lock, refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period

@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from auditlens.actions import Classifier, classify
 from auditlens.archive.chain import Chain, read_chain
 from auditlens.archive.dedup import KNOWN, SeenIndex, keys_of
 from auditlens.archive.manifest import (
@@ -32,7 +31,7 @@ from auditlens.archive.manifest import (
 from auditlens.archive.segment import EVIDENCE, Evidence, places_of, records_of
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, LockHeld, SourceError, UsageError
-from auditlens.events import EVENT_SCHEMA
+from auditlens.events import EVENT_SCHEMA, Classifier, classify
 from auditlens.events.dates import dated
 from auditlens.events.decode import decode_records
 from auditlens.files import lock, make_folder, names, put, read, remove, sweep

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.actions import load_classifier
 from auditlens.archive.chain import HEAD, LOG, Chain, Problem, examine
 from auditlens.archive.covering import Beside, cover_problems, look_beside, relative, since
 from auditlens.archive.manifest import SegmentNote
@@ -33,6 +32,7 @@ from auditlens.archive.table import (
 )
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
+from auditlens.events import load_classifier
 from auditlens.files import LOCK, names, odd, read
 from auditlens.seals import ListedKey, seal_faults, signers_of
 

@@ -62,12 +62,12 @@ def backtest(files: tuple[Path, ...], since: Any, rules_path: Path | None, archi
 def marked_events(log: Archive | Log, rules: RuleSet) -> DataFrame:
     """All events; those of an archive with what its directory knew of them at their time."""
     from auditlens.archive import Archive
-    from auditlens.audit import marks_read
+    from auditlens.audit import directory_fields
     from auditlens.directory import with_marks
-    from auditlens.population import dated_events
-    from auditlens.provenance import run_time
+    from auditlens.loading import dated_events
+    from auditlens.period import run_time
 
     events = dated_events(log, run_time())
     if not isinstance(log, Archive):
         return events
-    return with_marks(events, log.directory(), marks_read(rules))
+    return with_marks(events, log.directory(), directory_fields(rules))

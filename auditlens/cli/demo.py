@@ -35,7 +35,7 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
     from auditlens.audit import run_audit
     from auditlens.cli.check import print_findings
     from auditlens.cli.terminal import note, progress
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
     from auditlens.review import ReportOptions, write_report
     from auditlens.rules import roots_read
     from auditlens.simulator import demo_workspace, serve

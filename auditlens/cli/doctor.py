@@ -221,7 +221,7 @@ def oldest_line(source: SecodaSource, probe: Probe) -> Line:
     """When the oldest event happened that the server still lists."""
     from auditlens.cli.terminal import moment
     from auditlens.events.decode import decode_records
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     if not probe.count or not probe.page_size:
         told = "the log is empty" if probe.count == 0 else "the server gives no count to find it by"
@@ -239,7 +239,7 @@ def oldest_line(source: SecodaSource, probe: Probe) -> Line:
 
 def archive_line(settings: Settings) -> Line:
     from auditlens.archive import Archive
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     if not settings.archive.is_dir():
         found = f"none yet at {near(settings.archive)}; 'auditlens sync' makes it"

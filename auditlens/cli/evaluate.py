@@ -88,8 +88,8 @@ def evaluate(
 def switched(path: Path, seeds: tuple[int, ...]) -> list[SwapResult]:
     """Measure one stream. Raises UsageError when it is too short for a switch."""
     from auditlens.evaluate import measure_swaps, swap_identities
-    from auditlens.population import dated_events
-    from auditlens.provenance import run_time
+    from auditlens.loading import dated_events
+    from auditlens.period import run_time
     from auditlens.sources import read_log
 
     events = dated_events(read_log(path), run_time())

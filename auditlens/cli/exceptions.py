@@ -119,7 +119,7 @@ def add(
     """
     from datetime import timedelta
 
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
     from auditlens.triage import add_entry, entry_line, exception_id
 
     settings = settings_of(archive=archive, journal=journal)
@@ -164,7 +164,7 @@ def check(
     Exit code 1 when one ends within 14 days, has ended, or names a rule that is not loaded.
     """
     from auditlens.cli.terminal import visible
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     settings = settings_of(archive=archive, journal=journal)
     if any(scope.values()):
@@ -257,7 +257,7 @@ def acknowledge(
     They stay counted, but no longer make every run exit 3. RECORD is an id of 'exceptions
     unread', or of 'check --json' where files are read.
     """
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
     from auditlens.triage import add_entry
 
     settings = settings_of(archive=archive, journal=journal)
@@ -293,7 +293,7 @@ def register(settings: Settings, rules_path: Path | None, journal: Journal) -> l
     import polars as pl
 
     from auditlens.findings import FINDING_SCHEMA
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
     from auditlens.seals import read_sign_offs, signed_folder
     from auditlens.triage import exceptions_used, signed_findings, unmatched
 

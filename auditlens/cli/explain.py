@@ -79,7 +79,7 @@ def sealed(options: dict[str, Any]) -> Archive:
 
 def tell_records(records: list[dict[str, Any]]) -> None:
     """Each record with the file that seals it; signs that steer a terminal are spelt out."""
-    from auditlens.visible import visible
+    from auditlens.text import visible
 
     for one in records:
         click.echo(f"\n{one['file']}, record {one['row']:,}, SHA-256 {one['sha256']}")

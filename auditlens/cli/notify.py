@@ -70,7 +70,7 @@ def tested(settings: Settings) -> list[Sent]:
         idempotency_id,
         trial_notice,
     )
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     now = run_time()
     done = []
@@ -89,7 +89,7 @@ def tested(settings: Settings) -> list[Sent]:
 def sent(settings: Settings, *, at_once: bool) -> list[Sent]:
     from auditlens.monthly import ReportStore
     from auditlens.notify import Outbox, SendOptions, send_waiting
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     folder = settings.outbox_path
     if not folder.is_dir():

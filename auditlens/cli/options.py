@@ -164,8 +164,7 @@ def rules_of(settings: Settings, rules_path: Path | None) -> RuleSet | None:
 
 def period_of(text: str, settings: Settings) -> Period:
     """Read a period; ``last`` counts from the time of the run, SOURCE_DATE_EPOCH included."""
-    from auditlens.period import Period, zone
-    from auditlens.provenance import run_time
+    from auditlens.period import Period, run_time, zone
 
     today = run_time().astimezone(zone(settings.timezone)).date()
     return Period.parse(text, timezone=settings.timezone, today=today)

@@ -43,7 +43,7 @@ def add(
     name: str, key_file: Path | None, ssh_key: Path | None, archive: Path | None, as_json: bool
 ) -> None:
     """List a reviewer's key."""
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
     from auditlens.seals import SshKey, public_line
 
     if (key_file is None) == (ssh_key is None):
@@ -82,7 +82,7 @@ def list_(archive: Path | None, as_json: bool) -> None:
 @json_option
 def remove(name: str, fingerprint: str | None, archive: Path | None, as_json: bool) -> None:
     """End the listing of a reviewer's keys; earlier signatures stay valid."""
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     store = opened(settings_of(archive=archive))
     ended = store.remove_reviewer(name, fingerprint or "", run_time())

@@ -59,7 +59,7 @@ def simulate(seed: int, people: int, days: int, path: Path | None, write: Path |
 
     source: Any = path
     if path is None:
-        from auditlens.provenance import run_time
+        from auditlens.period import run_time
 
         source = make_up(
             seed,

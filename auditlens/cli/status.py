@@ -53,7 +53,7 @@ def status(archive: Path | None, as_json: bool) -> None:
 
 def status_now(store: Archive, settings: Settings) -> ArchiveStatus:
     """The status at the time of the run, by the retention that the settings know of."""
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     now = run_time()
     found = store.status(now=now)

@@ -71,7 +71,7 @@ def pull(store: Archive, source: SecodaSource, *, verbose: bool, quiet: bool) ->
     """Join source and archive, until done or told to stop."""
     from auditlens.archive import stop_on_signal
     from auditlens.cli.terminal import progress
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     if verbose:
         pages = Pages(source)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from auditlens.visible import cut
-from auditlens.visible import visible as shown
+from auditlens.text import cut
+from auditlens.text import visible as shown
 
 if TYPE_CHECKING:
     from rich.console import Console

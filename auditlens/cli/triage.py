@@ -116,7 +116,7 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
     """Write one decision and say so."""
     from datetime import timedelta
 
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
     from auditlens.triage import add_entry, decision_words, read_journal
 
     now = run_time()
@@ -151,12 +151,12 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
 
 def after(audit: Audit, path: Path) -> None:
     """What is left to do, and which rules the decisions say to tune."""
-    from auditlens.audit import reviewed
+    from auditlens.audit import apply_review
     from auditlens.cli.review import print_hints
     from auditlens.findings import is_open
     from auditlens.triage import read_journal
 
-    now = reviewed(audit, read_journal(path), audit.earlier)
+    now = apply_review(audit, read_journal(path), audit.earlier)
     click.echo(f"{now.findings.filter(is_open()).height} findings of {now.period} are still open")
     print_hints(now)
 
@@ -211,7 +211,7 @@ def can_mute(finding: dict[str, Any]) -> bool:
 def in_ninety_days() -> str:
     from datetime import timedelta
 
-    from auditlens.provenance import run_time
+    from auditlens.period import run_time
 
     return f"{(run_time() + timedelta(days=MUTE_DAYS)).date()}"
 

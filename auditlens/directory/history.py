@@ -8,8 +8,8 @@ from datetime import datetime
 
 import polars as pl
 
-from auditlens.cells import cell_table
 from auditlens.directory.frames import LISTINGS, read_listing
+from auditlens.text import cell_table
 
 __all__ = ["Directory", "DirectoryHistory"]
 

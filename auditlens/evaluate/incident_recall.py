@@ -13,10 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from auditlens.actions import classify
 from auditlens.anomalies import daily_places, unusual_month
 from auditlens.audit import run_audit
-from auditlens.events import conform
+from auditlens.events import classify, conform
 from auditlens.period import Period
 from auditlens.simulator import Workspace, simulate
 

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from auditlens.documents import Document, read_documents
 from auditlens.errors import UsageError
 from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS
 from auditlens.events.lenient import MAX_DEPTH, NO_JSON, mended, within_limits
-from auditlens.shipped import rules_folder
+from auditlens.resources import rules_folder
+from auditlens.yaml_documents import Document, read_documents
 
 __all__ = ["Profile", "detect_profile", "load_profile", "shipped_profiles"]
 

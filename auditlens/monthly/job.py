@@ -25,13 +25,12 @@ from auditlens.errors import (
 )
 from auditlens.files import lock
 from auditlens.findings import reaches
+from auditlens.loading import load_population
 from auditlens.monthly.monitoring import LastRun, compared_before, utc_text, write_last_run
 from auditlens.monthly.store import FINDINGS, ReportStore, StoredReport, findings_digest
 from auditlens.notify import Outbox, SendOptions, notice_of, send_waiting
 from auditlens.pages import DirectorySource, Listing, Source
-from auditlens.period import Period, zone
-from auditlens.population import draw_population
-from auditlens.provenance import run_time
+from auditlens.period import Period, run_time, zone
 from auditlens.report import write_folder
 from auditlens.review import ReportOptions, make_record, report_files
 from auditlens.rules import roots_read
@@ -266,7 +265,7 @@ def vouched_since(moment: datetime, status: ArchiveStatus) -> bool:
 def amend_if_changed(job: Job, run: LastRun, month: Period, stored: StoredReport) -> None:
     """Amend a report when other events came in since, and they change what was found."""
     digest, findings = stored.digests()
-    _, coverage = draw_population(job.archive, month, job.settings, job.now())
+    _, coverage = load_population(job.archive, month, job.settings, job.now())
     drawn = coverage.input_digest
     if drawn in (digest, run.compared.get(stored.month)):
         return

@@ -12,13 +12,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentErrors, UsageError
 from auditlens.events.profile import RECORDED
 from auditlens.report.completeness import EVIDENCE_NAMES
 from auditlens.report.inputs import ReportInputs, SourceCapabilities
 from auditlens.report.model import Clause, Evidence, FindingRow, Framework
-from auditlens.shipped import reports_folder
+from auditlens.resources import reports_folder
+from auditlens.yaml_documents import Document, read_documents
 
 STATUSES = (
     "supported",

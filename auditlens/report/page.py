@@ -23,8 +23,8 @@ from auditlens.errors import UsageError
 from auditlens.files import read_text
 from auditlens.report.findings import IDS_LISTED, REASONS_LISTED
 from auditlens.report.model import Activity, Content
-from auditlens.shipped import reports_folder
-from auditlens.visible import cut, visible
+from auditlens.resources import reports_folder
+from auditlens.text import cut, visible
 
 DASH = "\N{EN DASH}"
 SORTED_FROM = 8

@@ -21,7 +21,6 @@ import polars as pl
 
 from auditlens.audit import Audit
 from auditlens.canonical import json_document, json_line, sha256_hex
-from auditlens.documents import MAX_BYTES
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.files import read_text
 from auditlens.period import Period
@@ -34,11 +33,12 @@ from auditlens.report import (
     review_of,
     write_folder,
 )
+from auditlens.resources import rules_folder
 from auditlens.rules import Samples, rule_files, samples_of
 from auditlens.seals import canonical
 from auditlens.settings import Settings
-from auditlens.shipped import rules_folder
 from auditlens.triage import MONTH_SCHEMA, Journal, SignedMonth, parse_journal
+from auditlens.yaml_documents import MAX_BYTES
 
 RECORD = "record.json"
 FAULTS = (

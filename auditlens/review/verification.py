@@ -13,10 +13,10 @@ from typing import Any
 from auditlens.archive import Archive
 from auditlens.archive.chain import HEAD, Chain, Problem, examine
 from auditlens.canonical import sha256_hex
-from auditlens.documents import MAX_BYTES
 from auditlens.errors import AuditLensError, UsageError
 from auditlens.files import read, read_text
 from auditlens.provenance import describe_run
+from auditlens.resources import rules_folder
 from auditlens.review.folder import SEAL, Difference, ReportFolder, open_folder
 from auditlens.review.record import FOLDERS, Record, rule_texts
 from auditlens.review.reperformance import VERSIONS, LocalInputs, compare_files, reperform
@@ -29,7 +29,6 @@ from auditlens.seals import (
     signed_folder,
     signers_of,
 )
-from auditlens.shipped import rules_folder
 from auditlens.sources import Log
 from auditlens.triage import (
     HEADER,
@@ -39,6 +38,7 @@ from auditlens.triage import (
     parse_journal,
     signed_findings,
 )
+from auditlens.yaml_documents import MAX_BYTES
 
 
 @dataclass(frozen=True)

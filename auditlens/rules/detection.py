@@ -12,7 +12,6 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from auditlens.documents import Document
 from auditlens.errors import DocumentError
 from auditlens.rules.condition import (
     And,
@@ -36,6 +35,7 @@ from auditlens.rules.condition import (
     check_regex,
     join,
 )
+from auditlens.yaml_documents import Document
 
 __all__ = [
     "Refused",

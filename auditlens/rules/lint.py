@@ -18,10 +18,9 @@ from typing import Any
 
 import polars as pl
 
-from auditlens.actions import ACTION_GROUPS, load_classifier
 from auditlens.directory import MARKS
-from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError, DocumentErrors
+from auditlens.events import ACTION_GROUPS, load_classifier
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.rules.condition import Keyword, Match, Number, Text, leaves
 from auditlens.rules.coverage import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
@@ -32,6 +31,7 @@ from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
 from auditlens.rules.ruleset import RuleSet, load_rules
 from auditlens.rules.sidecar import read_cases, sidecar_path
+from auditlens.yaml_documents import Document, read_documents
 
 __all__ = ["CheckOutcome", "Problem", "check_rules"]
 

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from auditlens.canonical import json_line, sha256_hex
-from auditlens.documents import Document
 from auditlens.errors import DocumentError, DocumentErrors
 from auditlens.rules.condition import Node, Or
 from auditlens.rules.detection import (
@@ -28,6 +27,7 @@ from auditlens.rules.detection import (
 from auditlens.rules.logsource import LogSource
 from auditlens.rules.rule import REASON_WORDS, Behaviour, Correlation, Detection, Rule, Threshold
 from auditlens.settings import LEVELS
+from auditlens.yaml_documents import Document
 
 __all__ = [
     "DATE_KEYS",

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.documents import Document, read_documents
 from auditlens.errors import DocumentError, UsageError
+from auditlens.resources import rules_folder
 from auditlens.rules.condition import And, join
 from auditlens.rules.engine import match_frame
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS, Faults, Filter, parse_rule
 from auditlens.rules.rule import Behaviour, Detection, Rule, internal_ids
 from auditlens.settings import Settings
-from auditlens.shipped import rules_folder
+from auditlens.yaml_documents import Document, read_documents
 
 __all__ = [
     "RuleSet",

@@ -13,14 +13,14 @@ from typing import Any
 
 import polars as pl
 
-from auditlens.actions import Classifier, classify
 from auditlens.canonical import sha256_hex
-from auditlens.documents import Document, read_documents
+from auditlens.events import Classifier, classify
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.files import read
 from auditlens.period import Period
 from auditlens.rules.parse import Faults, check_keys, span_seconds
 from auditlens.rules.rule import Rule
+from auditlens.yaml_documents import Document, read_documents
 
 __all__ = [
     "NO_SAMPLES",

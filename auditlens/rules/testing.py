@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from auditlens.actions import load_classifier
 from auditlens.errors import DocumentErrors
+from auditlens.events import load_classifier
 from auditlens.period import Period
 from auditlens.rules.behaviours import Calendar
 from auditlens.rules.condition import And, Bound, Match, Moment, Node, Not, Or, leaves

@@ -13,9 +13,8 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from auditlens.actions import classify
 from auditlens.coverage import Coverage, misdated_note, misdated_of
-from auditlens.events import EVENT_SCHEMA, Profile, empty_events, load_profile
+from auditlens.events import EVENT_SCHEMA, Profile, classify, empty_events, load_profile
 from auditlens.events.dates import dated
 from auditlens.period import run_time, zone
 from auditlens.sources.formats import LogFile, log_files

@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 from auditlens.anomalies import FAMILIES
 from auditlens.canonical import sha256_hex
-from auditlens.documents import Document, parse_documents, read_documents
 from auditlens.errors import DocumentError, DocumentErrors, UsageError
 from auditlens.files import read_text
+from auditlens.yaml_documents import Document, parse_documents, read_documents
 
 VERDICTS = ("true_positive", "benign", "accepted_risk", "duplicate", "needs_work")
 """What a reviewer may decide. A finding that needs work stays open."""

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from auditlens.anomalies import Mute, muted_reason
-from auditlens.finding_columns import FINDING_SCHEMA
+from auditlens.findings import FINDING_SCHEMA
 from auditlens.period import Period
 from auditlens.triage.journal import Disposition, Journal
 

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from auditlens.actions import ACTION_GROUPS, classify
 from auditlens.anomalies import (
     FeatureState,
     add_days,
@@ -27,7 +26,7 @@ from auditlens.anomalies import (
     load_state,
 )
 from auditlens.errors import SourceError, UsageError
-from auditlens.events import conform
+from auditlens.events import ACTION_GROUPS, classify, conform
 from auditlens.simulator import simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from auditlens import actions
 from auditlens.archive import archive as archive_module
 from auditlens.errors import SourceError
+from auditlens.events import load_classifier
 from auditlens.pages import Page
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -122,7 +122,7 @@ def _classifier_once(monkeypatch):
 
 @functools.cache
 def cached_classifier():
-    return actions.load_classifier()
+    return load_classifier()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from auditlens.archive import archive as archive_module
 from auditlens.archive.chain import examine
 from auditlens.archive.manifest import FORMAT, sealed
 from auditlens.errors import IntegrityError, UsageError
+from auditlens.events import load_classifier
 
 
 @pytest.fixture
@@ -205,11 +206,10 @@ def test_hostile_table_is_never_parsed(archive, monkeypatch):
 
 def test_another_classifier_rebuilds_the_table(archive, monkeypatch, tmp_path):
     """Actions in the table are never those of an older classifier."""
-    from auditlens import actions
 
     own = tmp_path / "actions.yml"
     own.write_text("actions:\n  - action: seen\n    group: read\n    what: viewed\n")
-    monkeypatch.setattr(archive_module, "load_classifier", lambda: actions.load_classifier(own))
+    monkeypatch.setattr(archive_module, "load_classifier", lambda: load_classifier(own))
     events = Archive(archive.path).events()
     assert set(events["action"].unique()) == {None, "seen"}
 

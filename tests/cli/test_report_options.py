@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from auditlens.errors import UsageError
+from auditlens.resources import rules_folder
 from auditlens.rules import load_rules, roots_read
 from auditlens.settings import Settings
-from auditlens.shipped import rules_folder
 
 PERIOD = "2026-06"
 

@@ -13,9 +13,8 @@ import pytest
 
 import auditlens
 from auditlens import errors
-from auditlens.actions import ACTION_GROUPS
 from auditlens.coverage import OUTCOMES
-from auditlens.events import EVENT_SCHEMA, SENDER_KINDS
+from auditlens.events import ACTION_GROUPS, EVENT_SCHEMA, SENDER_KINDS
 from auditlens.findings import FINDING_SCHEMA
 from auditlens.settings import NAMES, OTHER_VARIABLES, Settings
 

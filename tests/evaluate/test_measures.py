@@ -170,10 +170,9 @@ def test_planted_incidents_are_found_in_a_simulated_workspace():
 @pytest.mark.slow
 def test_reasons_name_what_was_pushed():
     """The planted feature and family are among the first three nearly always."""
-    from auditlens.actions import classify
     from auditlens.anomalies import MODELS, day_tables, encode_events, fit_days
     from auditlens.evaluate import measure_fidelity
-    from auditlens.events import conform
+    from auditlens.events import classify, conform
     from auditlens.simulator import simulate
 
     workspace = simulate(31, people=100, resources=2000)

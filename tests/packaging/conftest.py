@@ -87,7 +87,7 @@ class Environment:
 
     def rules_folder(self) -> Path:
         """Where this environment's copy finds its rules."""
-        code = "from auditlens.shipped import rules_folder; print(rules_folder())"
+        code = "from auditlens.resources import rules_folder; print(rules_folder())"
         return Path(run(self.python, "-c", code, cwd=self.folder).stdout.strip())
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from auditlens.shipped import reports_folder
+from auditlens.resources import reports_folder
 
 CSS = (reports_folder() / "templates" / "report.css").read_text(encoding="utf-8")
 LIGHT, DARK = (

@@ -15,7 +15,7 @@ import pytest
 
 from auditlens.errors import UsageError
 from auditlens.report import Report, as_ndjson, pack_names, schema_text
-from auditlens.shipped import reports_folder
+from auditlens.resources import reports_folder
 
 FORMS = ("ndjson", "ocsf", "oscal")
 OSCAL_SCHEMA_SHA256 = "384324105c7a817af0f65b120a963146caa0e0d55d969cf0daf60e063b87a206"

@@ -7,7 +7,7 @@ import pytest
 
 from auditlens.errors import UsageError
 from auditlens.report import Report, page
-from auditlens.shipped import reports_folder
+from auditlens.resources import reports_folder
 
 FOLDER = reports_folder() / "templates"
 TEMPLATES = sorted(FOLDER.rglob("*.html"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditlens.report import json_text, mixed_scripts, spreadsheet_cell
-from auditlens.visible import CAP, cut, visible
+from auditlens.text import CAP, cut, visible
 
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 

@@ -11,6 +11,7 @@ import pytest
 
 from auditlens.archive import Archive
 from auditlens.audit import Audit, reviewed, run_audit
+from auditlens.resources import rules_folder
 from auditlens.review import (
     LocalInputs,
     ReportVerification,
@@ -21,7 +22,6 @@ from auditlens.review import (
 from auditlens.rules import load_rules
 from auditlens.seals import Seal
 from auditlens.settings import Settings
-from auditlens.shipped import rules_folder
 from auditlens.simulator import serve, simulate
 from auditlens.sources import SecodaSource
 from auditlens.triage import add_entry, read_journal

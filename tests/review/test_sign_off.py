@@ -237,9 +237,9 @@ def test_a_month_that_is_not_over_cannot_be_signed(pulled):
 
 def test_a_part_of_the_shipped_rules_can_be_signed_and_verified(pulled):
     """The record names the folder, and those who verify find it in their own copy."""
+    from auditlens.resources import rules_folder
     from auditlens.review import LocalInputs, verify_report
     from auditlens.rules import load_rules
-    from auditlens.shipped import rules_folder
 
     part = rules_folder() / "secoda" / "exposure"
     settings = replace(pulled.settings, rules=part)
@@ -255,9 +255,9 @@ def test_a_part_of_the_shipped_rules_can_be_signed_and_verified(pulled):
 
 def test_rules_of_ones_own_are_sealed_beside_the_others(pulled):
     """Both are in the record; a change is found; who has the report alone can verify it."""
+    from auditlens.resources import rules_folder
     from auditlens.review import LocalInputs, compare_rules, open_folder, verify_report
     from auditlens.rules import draft_rule, roots_read, rule_roots
-    from auditlens.shipped import rules_folder
 
     path, _ = draft_rule("our_own_little_rule", pulled.folder / "ours")
     settings = replace(

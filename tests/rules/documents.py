@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.documents import parse_documents
 from auditlens.events.columns import EVENT_SCHEMA
 from auditlens.period import Period
 from auditlens.rules import DATE_KEYS, STRICT_KEYS, evaluate, load_documents
+from auditlens.yaml_documents import parse_documents
 
 KEYS = {"date_keys": DATE_KEYS, "strict_keys": STRICT_KEYS}
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday

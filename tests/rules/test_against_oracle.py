@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 from sigma_oracle import database, rows_matched
 
-from auditlens.documents import parse_documents
 from auditlens.rules import load_documents, prefilter
+from auditlens.yaml_documents import parse_documents
 
 EXPLAINED = {
     "cidr": "the oracle compares text prefixes, so '10.0.0.x' and '10.1' are 'in' 10.0.0.0/8",

@@ -7,10 +7,10 @@ import jsonschema_rs
 from documents import BASE, rules_of
 
 from auditlens.errors import DocumentErrors
+from auditlens.resources import rules_folder
 
 # The keys the loader itself reads: what the schema is compared with.
 from auditlens.rules.parse import FORMS
-from auditlens.shipped import rules_folder
 
 VALUES = {
     "field": ["f", ["f", "g"], [], ["a", "b", "c", "d"], 5, ""],

@@ -12,11 +12,11 @@ from documents import BASE, rules_of
 from sigma.modifiers import modifier_mapping
 
 from auditlens.cli import auditlens
-from auditlens.documents import parse_documents
 from auditlens.errors import AuditLensError, DocumentError, DocumentErrors
 from auditlens.events import decode_records, load_profile
+from auditlens.resources import rules_folder
 from auditlens.rules import check_rules, load_rules
-from auditlens.shipped import rules_folder
+from auditlens.yaml_documents import parse_documents
 
 VALUES = {
     "text": "'abc'", "number text": "'5'", "network": "'10.0.0.0/8'", "pattern": "'a.*b'",

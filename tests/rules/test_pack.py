@@ -12,8 +12,7 @@ from uuid import UUID
 import polars as pl
 import pytest
 
-from auditlens.actions import classify
-from auditlens.events import decode_records
+from auditlens.events import classify, decode_records
 from auditlens.period import Period
 from auditlens.report import load_pack, pack_names
 from auditlens.rules import (

@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from auditlens.actions import classify, load_classifier
 from auditlens.errors import UsageError
-from auditlens.events import conform
+from auditlens.events import classify, conform, load_classifier
 from auditlens.simulator import (
     INCIDENT_KINDS,
     KINDS,

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auditlens.cli import auditlens
-from auditlens.shipped import rules_folder
+from auditlens.resources import rules_folder
 from auditlens.simulator import simulate
 from auditlens.triage import read_journal
 

@@ -11,24 +11,23 @@ from typing import Any
 
 import polars as pl
 
-from auditlens.actions import classify
 from auditlens.archive import Archive
 from auditlens.coverage import Coverage, misdated_note, misdated_of
 from auditlens.errors import UsageError
-from auditlens.events import conform
+from auditlens.events import classify, conform
 from auditlens.events.dates import FIRST, LAST, dated
 from auditlens.period import Period
 from auditlens.settings import Settings
 from auditlens.sources import Log, read_log
 
 __all__ = [
-    "Given",
+    "EventSource",
     "dated_events",
-    "draw_events",
-    "draw_population",
     "history",
     "input_digest",
-    "log_given",
+    "load_events",
+    "load_population",
+    "open_source",
     "within",
 ]
 
@@ -43,11 +42,11 @@ ALL = Period(FIRST, LAST, "all")
 FRAME = "The events came as a frame, so nothing can say what the server held."
 
 
-Given = Archive | Log | pl.DataFrame
+EventSource = Archive | Log | pl.DataFrame
 """What an audit reads its events from."""
 
 
-def log_given(source: object, settings: Settings, run_at: datetime) -> Given:
+def open_source(source: object, settings: Settings, run_at: datetime) -> EventSource:
     """The log behind whatever a caller hands over.
 
     Args:
@@ -71,10 +70,10 @@ def log_given(source: object, settings: Settings, run_at: datetime) -> Given:
         return read_log(source, timezone=settings.timezone, now=run_at)
     if isinstance(source, list | tuple) and all(isinstance(one, str | Path) for one in source):
         return read_log(source, timezone=settings.timezone, now=run_at)
-    return table_given(source)
+    return polars_frame(source)
 
 
-def table_given(source: object) -> pl.DataFrame:
+def polars_frame(source: object) -> pl.DataFrame:
     """A table of any library as a Polars frame."""
     import narwhals as nw
 
@@ -97,8 +96,8 @@ def table_given(source: object) -> pl.DataFrame:
     return whole.select(name for name in table.columns)
 
 
-def draw_population(
-    source: Given,
+def load_population(
+    source: EventSource,
     period: Period,
     settings: Settings,
     run_at: datetime,
@@ -112,10 +111,10 @@ def draw_population(
     a frame without the needed columns.
     """
     if isinstance(source, pl.DataFrame):
-        source = classified(conform(source))
-        events = drawn(source.filter(dated(run_at)), history(period, settings))
+        source = with_actions(conform(source))
+        events = cut_to(source.filter(dated(run_at)), history(period, settings))
     else:
-        events = draw_events(source, period, settings, run_at)
+        events = load_events(source, period, settings, run_at)
     if isinstance(source, Archive):
         coverage = source.coverage(period, acknowledged)
     elif isinstance(source, Log):
@@ -136,12 +135,12 @@ def draw_population(
         coverage,
         events_in_period=held.height,
         unclassified=held["action"].null_count(),
-        **how_classified(held),
+        **classification_counts(held),
         input_digest=input_digest(events),
     )
 
 
-def how_classified(events: pl.DataFrame) -> dict[str, Any]:
+def classification_counts(events: pl.DataFrame) -> dict[str, Any]:
     """How many events each basis named, and the kinds that only their verb names, or nothing."""
     basis = pl.col("action_basis").fill_null("unknown")
     bases = events.group_by(basis).len().sort("action_basis")
@@ -158,27 +157,27 @@ def how_classified(events: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def draw_events(
-    source: Given, period: Period, settings: Settings, run_at: datetime
+def load_events(
+    source: EventSource, period: Period, settings: Settings, run_at: datetime
 ) -> pl.DataFrame:
     """The events of the period and of the history before it, classified and sorted."""
     window = history(period, settings)
     if isinstance(source, Archive):
-        return drawn(source.events(window), window)
-    return drawn(dated_events(source, run_at), window)
+        return cut_to(source.events(window), window)
+    return cut_to(dated_events(source, run_at), window)
 
 
-def drawn(events: pl.DataFrame, window: Period) -> pl.DataFrame:
+def cut_to(events: pl.DataFrame, window: Period) -> pl.DataFrame:
     return within(events, window).sort("created_at", "id", "leaf")
 
 
-def dated_events(source: Given, run_at: datetime) -> pl.DataFrame:
+def dated_events(source: EventSource, run_at: datetime) -> pl.DataFrame:
     """All events that belong to their date, classified; a frame was pulled at ``run_at``."""
     if isinstance(source, Archive):
         return source.events(ALL)
     if isinstance(source, Log):
         return source.events.filter(dated(source.read_at))
-    return classified(conform(source)).filter(dated(run_at))
+    return with_actions(conform(source)).filter(dated(run_at))
 
 
 def history(period: Period, settings: Settings) -> Period:
@@ -194,7 +193,7 @@ def within(events: pl.DataFrame, period: Period) -> pl.DataFrame:
     return events.filter((moment >= period.start) & (moment < period.end))
 
 
-def classified(events: pl.DataFrame) -> pl.DataFrame:
+def with_actions(events: pl.DataFrame) -> pl.DataFrame:
     """Classify a frame that brought no actions of its own."""
     if events["action"].null_count() == events.height:
         return classify(events)

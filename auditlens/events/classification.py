@@ -15,9 +15,9 @@ from typing import Any
 import polars as pl
 
 from auditlens.canonical import sha256_hex
-from auditlens.documents import Document, read_documents
 from auditlens.errors import UsageError
-from auditlens.shipped import rules_folder
+from auditlens.resources import rules_folder
+from auditlens.yaml_documents import Document, read_documents
 
 __all__ = ["ACTION_BASES", "ACTION_GROUPS", "Classifier", "classify", "load_classifier"]
 

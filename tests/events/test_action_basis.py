@@ -5,8 +5,7 @@ from functools import cache
 import polars as pl
 import pytest
 
-from auditlens.actions import ACTION_BASES, classify, load_classifier
-from auditlens.events import decode_records
+from auditlens.events import ACTION_BASES, classify, decode_records, load_classifier
 from auditlens.events.columns import EVENT_SCHEMA
 
 SENSITIVE = {"permission", "admin", "auth", "share", "export"}

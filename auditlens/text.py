@@ -1,15 +1,18 @@
-"""Text from outside as a person may see it: nothing hidden, nothing endless.
+"""Text from outside as a person may see it: on a page, a terminal, in a notebook's cell.
 
 The stored text is never altered. Control, direction and invisible characters become visible
-escapes, and long fields are cut with a count of what was cut.
+escapes, long fields are cut with a count of what was cut, and HTML is escaped.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
 
-__all__ = ["CAP", "cut", "visible"]
+__all__ = ["CAP", "cell_table", "cut", "visible"]
 
 CAP = 400
 """How many characters of one field a page shows."""
@@ -76,3 +79,33 @@ def clings(text: str, at: int) -> bool:
         or 0x1F3FB <= ord(after) <= 0x1F3FF
         or 0x1F1E6 <= ord(after) <= 0x1F1FF
     )
+
+
+def cell_table(title: str, rows: Iterable[tuple[str, object]]) -> str:
+    """What an object looks like as the last line of a notebook cell.
+
+    Args:
+        title: The caption.
+        rows: Name and value of each line. Whole numbers get thousands told apart, times are given
+            in UTC to the minute, None is a dash.
+
+    Returns:
+        An HTML table in which every text is escaped: none of it is markup.
+    """
+    lines = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(cell_text(value))}</td></tr>"
+        for name, value in rows
+    )
+    caption = f"<caption style='text-align:left'><b>{html.escape(title)}</b></caption>"
+    return f"<table>{caption}{lines}</table>"
+
+
+def cell_text(value: object) -> str:
+    if value is None:
+        return "\N{EN DASH}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)

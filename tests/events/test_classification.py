@@ -7,9 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from auditlens.actions import ACTION_GROUPS, classify, load_classifier
 from auditlens.errors import DocumentError
-from auditlens.events import EVENT_SCHEMA
+from auditlens.events import ACTION_GROUPS, EVENT_SCHEMA, classify, load_classifier
 
 KINDS = [
     # Literal tokens and labels that the vendor's documentation and screenshots show
