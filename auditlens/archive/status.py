@@ -31,6 +31,8 @@ __all__ = [
 
 ASSUMED = timedelta(days=90)
 """How long the source is taken to keep events, until the archive shows otherwise."""
+LONGEST = timedelta(days=3653)
+"""An older event shows nothing of what a source keeps: its date is that of a clock never set."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def vouched(chain: Chain, oldest_held: datetime | None) -> tuple[Span, ...]:
     for manifest, note in chain.outcomes:
         if not note.advances:
             continue
-        start, end = reach(manifest, note, oldest_held), until(manifest, note)
+        start, end = reach(manifest, note, oldest_held, first=not spans), until(manifest, note)
         if end <= start:
             continue
         if spans and start <= spans[-1].end:
@@ -62,11 +64,19 @@ def until(manifest: Manifest, note: OutcomeNote) -> datetime:
     return min(manifest.at, note.vouched_until or manifest.at)
 
 
-def reach(manifest: Manifest, note: OutcomeNote, oldest_held: datetime | None) -> datetime:
-    """How far back a sync can vouch: it read, or relied on, all the source still lists."""
+def reach(
+    manifest: Manifest, note: OutcomeNote, oldest_held: datetime | None, *, first: bool
+) -> datetime:
+    """How far back a sync can vouch: it read, or relied on, all the source still lists.
+
+    Beside an event of a clock never set, the source may have dropped what came after that date:
+    only the ``first`` sync, before which nothing can have been missed, vouches back to it.
+    """
     if note.outcome == "saturated":
         return note.reached or manifest.at
     oldest = note.server_oldest or note.reached
+    if oldest and manifest.at - oldest > LONGEST and not first:
+        oldest = None
     kept = manifest.at - keeps(manifest, note, oldest_held)
     return min(oldest, kept) if oldest else kept
 
@@ -76,6 +86,8 @@ def keeps(manifest: Manifest, note: OutcomeNote, oldest_held: datetime | None) -
     if note.server_oldest is None:
         return ASSUMED
     age = manifest.at - note.server_oldest
+    if age > LONGEST:
+        return ASSUMED
     dropped = oldest_held is not None and oldest_held < note.server_oldest - timedelta(days=1)
     return age if dropped else max(ASSUMED, age)
 
@@ -98,7 +110,7 @@ def days_until_loss(chain: Chain, oldest_held: datetime | None, now: datetime) -
 
 
 def gap_days(spans: Sequence[Span], period: Period) -> tuple[tuple[date, date], ...]:
-    """SortedRuns of days of the period, first and last, that no sync can vouch for."""
+    """Runs of days of the period, first and last, that no sync can vouch for."""
     local = zone(period.timezone)
     found: list[tuple[date, date]] = []
     for day in period.days:

@@ -7,6 +7,7 @@ from auditlens.monthly.job import (
     due_at,
     ended_months,
     first_whole_month,
+    log_begins,
     pull_directory,
     run_job,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "due_at",
     "ended_months",
     "first_whole_month",
+    "log_begins",
     "pull_directory",
     "run_job",
     "schedule_files",

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import polars as pl
+
 from auditlens.archive import Archive, ArchiveStatus
 from auditlens.archive.sync import Flag
 from auditlens.audit import Audit, run_audit
@@ -23,6 +25,7 @@ from auditlens.errors import (
     SourceError,
     UsageError,
 )
+from auditlens.events.dates import dated
 from auditlens.files import lock
 from auditlens.findings import reaches
 from auditlens.loading import load_population
@@ -40,8 +43,8 @@ from auditlens.triage import read_journal
 
 INCOMPLETE_WAIT = timedelta(days=7)
 """How long a report that is due waits for a sync that is known to miss events."""
-
-
+LONG_SILENCE = timedelta(days=731)
+"""A log that is silent for so long begins anew after it."""
 FAILED = "the sync failed"
 
 
@@ -198,7 +201,7 @@ def report(job: Job, run: LastRun) -> None:
     status = job.archive.status(job.now())
     count_unread(job, run)
     held = job.store.latest()
-    for month in months_due(job, status, tuple(held)):
+    for month in months_due(job, run, status, tuple(held)):
         job.go_on()
         label = month.label
         failed = run.outcome == "failed"
@@ -227,15 +230,57 @@ def count_unread(job: Job, run: LastRun) -> None:
         run.worsen(3, text)
 
 
-def months_due(job: Job, status: ArchiveStatus, reported: tuple[str, ...]) -> Iterator[Period]:
-    """The months to look at: those asked for, else all since the first report or whole month."""
+def months_due(
+    job: Job, run: LastRun, status: ArchiveStatus, reported: tuple[str, ...]
+) -> Iterator[Period]:
+    """The months to look at: those asked for, else all since the first report or whole month.
+
+    Months whose events stand alone, long before all others, are told and left to be asked for.
+    """
+    zone = job.settings.timezone
     if job.period != "last":
-        yield Period.parse(job.period, timezone=job.settings.timezone)
-    elif reported or status.first_at is not None:
-        assert reported or status.first_at is not None
-        zone = job.settings.timezone
-        first = reported[0] if reported else first_whole_month(status.first_at, zone)  # type: ignore[arg-type]
-        yield from ended_months(first, job.now(), zone)
+        yield Period.parse(job.period, timezone=zone)
+    elif reported:
+        yield from ended_months(reported[0], job.now(), zone)
+    elif status.first_at is not None:
+        begins, alone = log_begins(job.archive.scan(), job.now(), zone)
+        for label in alone:
+            reason = f"its events stand alone, years before all others: run --period {label}"
+            run.waiting[label] = reason
+            job.tell(f"{label} waits: {reason}")
+        yield from ended_months(first_whole_month(begins or status.first_at, zone), job.now(), zone)
+
+
+def log_begins(
+    events: pl.LazyFrame, now: datetime, timezone: str
+) -> tuple[datetime | None, tuple[str, ...]]:
+    """When a log begins, and the months before that hold an event all the same.
+
+    One event with the date of a clock never set would make hundreds of empty months due: where
+    the log is silent for more than two years, it begins after that silence.
+
+    Args:
+        events: ``created_at`` (Datetime, UTC); more columns do not matter.
+        now: Our clock (UTC). What is dated later than a day after it does not count.
+        timezone: The zone of the months.
+
+    Returns:
+        The first event after the last such silence (None: no event), and the months before.
+    """
+    at = pl.col("created_at")
+    months = (
+        events.filter(dated(now))
+        .group_by(at.dt.convert_time_zone(timezone).dt.strftime("%Y-%m").alias("month"))
+        .agg(first=at.min(), last=at.max())
+        .sort("first")
+        .with_columns(silent=(pl.col("first") - pl.col("last").shift()) > LONG_SILENCE)
+        .collect()
+    )
+    begins = max(months["silent"].arg_true(), default=0)
+    return (
+        months["first"][begins] if months.height else None,
+        tuple(months["month"][:begins]),
+    )
 
 
 def not_yet(job: Job, month: Period, status: ArchiveStatus) -> str:

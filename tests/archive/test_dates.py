@@ -222,3 +222,20 @@ def test_a_sync_that_fails_takes_nothing_from_a_proven_month(tmp_path):
     after = archive.coverage(OCTOBER)
     assert (after.outcome, after.statement) == (before.outcome, before.statement)
     assert archive.status(later).complete_until == NOW
+
+
+@pytest.mark.parametrize("unset", ["1970-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "2001-01-01"])
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_the_date_of_a_clock_never_set_shows_no_long_retention(tmp_path, unset, size):
+    """It lies in the past like any other, yet hides no events the source has dropped since."""
+    begun = datetime(2026, 5, 1, tzinfo=UTC)
+    old = [f"{begun - timedelta(days=day):%Y-%m-%d}T10:00:00Z" for day in range(20)]
+    archive = Archive(tmp_path / "archive")
+    archive.sync(Fixed([*old, unset], size=size), now=lambda: begun)
+    assert archive.status(begun).days_until_loss == 90
+    new = [f"{NOW - timedelta(days=day):%Y-%m-%d}T10:00:00Z" for day in range(1, 80)]
+    assert archive.sync(Fixed([*new, unset], size=size), now=lambda: NOW).outcome == "complete"
+    gaps = archive.coverage(Period.parse("2026-07")).gaps
+    assert [(str(first), str(last)) for first, last in gaps] == [("2026-07-01", "2026-07-31")]
+    assert archive.coverage(Period.parse("2026-04")).outcome == "complete"
+    assert archive.coverage(OCTOBER).outcome == "complete"
