@@ -31,7 +31,7 @@ from auditlens.archive.manifest import (
 from auditlens.archive.segment import EVIDENCE, Evidence, places_of, records_of
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, LockHeld, SourceError, UsageError
-from auditlens.events import EVENT_SCHEMA, Classifier, classify
+from auditlens.events import EVENT_SCHEMA, Classifier, KnownKinds, classify
 from auditlens.events.dates import dated
 from auditlens.events.decode import decode_records
 from auditlens.files import lock, make_folder, names, put, read, remove, sweep
@@ -108,9 +108,11 @@ def decoded(archive: Path, segments: Sequence[Sealed]) -> pl.DataFrame:
     return pl.concat([result.events, places[kept]], how="horizontal")
 
 
-def classified(rows: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
+def classified(
+    rows: pl.DataFrame, classifier: Classifier, known: KnownKinds | None = None
+) -> pl.DataFrame:
     """The same rows with ``action`` and ``action_group``, columns of TABLE_SCHEMA in order."""
-    events = classify(rows.select(*EVENT_SCHEMA), classifier)
+    events = classify(rows.select(*EVENT_SCHEMA), classifier, known)
     return pl.concat([events, rows.select(*PLACE)], how="horizontal").select(*TABLE_SCHEMA)
 
 
@@ -249,6 +251,11 @@ class Table:
     def stamp(self) -> str:
         return stamp_of(self.classifier)
 
+    @cached_property
+    def kinds(self) -> KnownKinds:
+        """What kinds were found to be while rows were added."""
+        return KnownKinds()
+
     def index(self) -> Index | None:
         """The index as it stands, or None when it is missing or damaged."""
         try:
@@ -286,7 +293,7 @@ class Table:
 
     def append(self, index: Index, chain: Chain, rows: pl.DataFrame, covered: int) -> Index:
         """Add rows (TABLE_SCHEMA, any order, unclassified) that stand for all up to ``covered``."""
-        rows = classified(rows, self.classifier)
+        rows = classified(rows, self.classifier, self.kinds)
         made: dict[TableFile, bytes] = {}
         retired: list[TableFile] = []
         months = rows.select(

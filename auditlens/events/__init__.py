@@ -4,6 +4,7 @@ from auditlens.events.classification import (
     ACTION_BASES,
     ACTION_GROUPS,
     Classifier,
+    KnownKinds,
     classify,
     load_classifier,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "UNTIMED",
     "Classifier",
     "Decoded",
+    "KnownKinds",
     "Profile",
     "Rejected",
     "classify",

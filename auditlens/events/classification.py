@@ -19,7 +19,14 @@ from auditlens.errors import UsageError
 from auditlens.resources import rules_folder
 from auditlens.yaml_documents import Document, read_documents
 
-__all__ = ["ACTION_BASES", "ACTION_GROUPS", "Classifier", "classify", "load_classifier"]
+__all__ = [
+    "ACTION_BASES",
+    "ACTION_GROUPS",
+    "Classifier",
+    "KnownKinds",
+    "classify",
+    "load_classifier",
+]
 
 ACTION_GROUPS = (
     "auth", "read", "write", "export", "share", "permission", "delete", "admin", "system",
@@ -68,6 +75,8 @@ DESCRIBING = (
     r"mention\w*|definition\w*|readmes?|runbooks?|wikis?|glossar\w+|articles?|notes?|faqs?)\b"
 )
 """A phrase about a text is about that text, whatever the text is about."""
+
+MOST_KINDS = 10_000
 
 STEM = (
     r"(?i)role|permission|access|grant|privilege|polic|user|member|guest|team|group|key|token|secret|"
@@ -269,25 +278,57 @@ def check_expression(document: Document, expression: object, *where: str | int) 
         raise document.error(f"{expression!r} is no expression: {reason}", *where) from None
 
 
-def classify(frame: pl.DataFrame, classifier: Classifier | None = None) -> pl.DataFrame:
+class KnownKinds:
+    """What distinct kinds were found to be, kept from one part of a log to the next.
+
+    Compiling the patterns costs more than the few kinds they are tried on, and most parts of a
+    log bring no new one. Of more than ``MOST_KINDS`` none are kept.
+    """
+
+    def __init__(self) -> None:
+        self.answers: pl.DataFrame | None = None
+
+    def of(self, kinds: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
+        """Action, group and basis of each of ``kinds`` (KINDS, distinct), and of those known."""
+        known = self.answers
+        fresh = (
+            kinds if known is None else kinds.join(known, on=KINDS, how="anti", nulls_equal=True)
+        )
+        if known is not None and fresh.is_empty():
+            return known
+        found = fresh.with_columns(searched(KINDS))
+        found = found.with_columns(classifier.first_match(with_text=False).alias("pattern"))
+        found = by_entity(named(found, classifier), classifier)
+        asks_text = [n for n, p in enumerate(classifier.patterns) if "text" in p.conditions]
+        found = found.select(
+            *KINDS,
+            *FOUND,
+            asks_text=pl.col("pattern").is_in(asks_text).fill_null(value=False),
+        )
+        answers = found if known is None else pl.concat([known, found])
+        self.answers = answers if answers.height <= MOST_KINDS else None
+        return answers
+
+
+def classify(
+    frame: pl.DataFrame, classifier: Classifier | None = None, known: KnownKinds | None = None
+) -> pl.DataFrame:
     """Return ``frame`` (EVENT_SCHEMA) with action, group and basis filled.
 
-    The few distinct kinds are classified once, with what they were done to; text is searched only
-    in rows whose kind leaves it open. The person's own words (``content``) raise a sign-in to a
-    failed one and nothing else. What stays unclassified is null, its basis ``unknown``.
+    The few distinct kinds are classified once, with what they were done to (``known`` keeps them
+    for the next part of a log); text is searched only in rows whose kind leaves it open. The
+    person's own words (``content``) raise a sign-in to a failed one and nothing else. What stays
+    unclassified is null, its basis ``unknown``.
     """
     classifier = classifier or load_classifier()
-    kinds = frame.lazy().select(KINDS).unique().with_columns(searched(KINDS)).collect()
-    kinds = kinds.with_columns(classifier.first_match(with_text=False).alias("pattern"))
-    kinds = by_entity(named(kinds, classifier), classifier)
-    asks_text = [n for n, p in enumerate(classifier.patterns) if "text" in p.conditions]
-    kinds = kinds.with_columns(asks_text=pl.col("pattern").is_in(asks_text).fill_null(value=False))
-    rows = frame.select(KINDS).with_row_index("row").join(
-        kinds.select(*KINDS, *FOUND, "asks_text"), on=KINDS, how="left", nulls_equal=True,
-        maintain_order="left",
-    )  # fmt: skip
+    kinds = (known or KnownKinds()).of(frame.select(KINDS).unique(), classifier)
+    rows = (
+        frame.select(KINDS)
+        .with_row_index("row")
+        .join(kinds, on=KINDS, how="left", nulls_equal=True, maintain_order="left")
+    )
     found = {name: rows[name] for name in FOUND}
-    if kinds["asks_text"].any():
+    if rows["asks_text"].any():
         again = rows.filter("asks_text").select("row")
         read = frame[again["row"]].select(*KINDS, *WORDS).with_columns(searched([*KINDS, *WORDS]))
         read = read.with_columns(classifier.first_match(with_text=True).alias("pattern"))

@@ -51,11 +51,11 @@ def test_twelve_kills_at_random_moments_lose_and_double_nothing(
 
 @posix_only
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 120))
-def test_a_hundred_kills_at_random_moments_lose_and_double_nothing(
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_two_hundred_kills_at_random_moments_lose_and_double_nothing(
     workspace, auditlens, archived, tmp_path, seed
 ):
-    """Twenty archives, five kills each."""
+    """Forty archives of either generation, five kills each."""
     kill_and_resume(workspace, auditlens, archived, tmp_path / "archive", seed, kills=5)
 
 
