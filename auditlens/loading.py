@@ -14,8 +14,7 @@ import polars as pl
 from auditlens.archive import Archive
 from auditlens.coverage import Coverage, misdated_note, misdated_of
 from auditlens.errors import UsageError
-from auditlens.events import classify, conform
-from auditlens.events.dates import FIRST, LAST, dated
+from auditlens.events import FIRST_TIME, LAST_TIME, classify, conform, dated
 from auditlens.period import Period
 from auditlens.settings import Settings
 from auditlens.sources import Log, read_log
@@ -36,7 +35,7 @@ VERB_ONLY_SHOWN = 20
 DIGEST_ROWS = 100_000
 """Lines joined and hashed at a time."""
 
-ALL = Period(FIRST, LAST, "all")
+ALL = Period(FIRST_TIME, LAST_TIME, "all")
 """Every date there is."""
 
 FRAME = "The events came as a frame, so nothing can say what the server held."
@@ -183,7 +182,7 @@ def dated_events(source: EventSource, run_at: datetime) -> pl.DataFrame:
 def history(period: Period, settings: Settings) -> Period:
     """The period and the days before it that form its baselines."""
     reach = timedelta(days=settings.history_days)
-    start = FIRST if period.start - FIRST < reach else period.start - reach
+    start = FIRST_TIME if period.start - FIRST_TIME < reach else period.start - reach
     return dataclasses.replace(period, start=start)
 
 

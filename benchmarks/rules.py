@@ -17,7 +17,7 @@ from time import perf_counter, process_time
 import numpy as np
 import polars as pl
 
-from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events import EVENT_SCHEMA
 from auditlens.period import Period
 from auditlens.rules import RuleSet, evaluate, load_rules
 from benchmarks import Row

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from auditlens.archive.segment import Places, places_of
-from auditlens.events.content import content_hash
+from auditlens.events import content_hash
 
 __all__ = [
     "CHANGED",

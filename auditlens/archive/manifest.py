@@ -15,7 +15,7 @@ import msgspec
 
 from auditlens.canonical import json_compact, sha256_hex
 from auditlens.errors import UsageError
-from auditlens.events.dates import bounded
+from auditlens.events import bounded
 
 __all__ = [
     "FORMAT",

@@ -31,9 +31,14 @@ from auditlens.archive.manifest import (
 from auditlens.archive.segment import EVIDENCE, Evidence, places_of, records_of
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, LockHeld, SourceError, UsageError
-from auditlens.events import EVENT_SCHEMA, Classifier, KnownKinds, classify
-from auditlens.events.dates import dated
-from auditlens.events.decode import decode_records
+from auditlens.events import (
+    EVENT_SCHEMA,
+    Classifier,
+    KnownKinds,
+    classify,
+    dated,
+    decode_records,
+)
 from auditlens.files import lock, make_folder, names, put, read, remove, sweep
 from auditlens.period import Period
 

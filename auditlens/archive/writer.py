@@ -29,8 +29,7 @@ from auditlens.archive.dedup import (
 from auditlens.archive.manifest import OutcomeNote, PageNote, QuarantineNote, SegmentNote
 from auditlens.archive.segment import EVIDENCE, Evidence, leaves_of, pack, place_of
 from auditlens.archive.table import CHUNK_ROWS, Index, Table, dated_rows
-from auditlens.events.dates import EARLIEST, latest
-from auditlens.events.decode import Rejected, decode_records
+from auditlens.events import EARLIEST, Rejected, decode_records, latest
 from auditlens.files import put
 from auditlens.pages import Page
 

@@ -220,7 +220,7 @@ def cap_line(probe: Probe) -> Line:
 def oldest_line(source: SecodaSource, probe: Probe) -> Line:
     """When the oldest event happened that the server still lists."""
     from auditlens.cli.terminal import moment
-    from auditlens.events.decode import decode_records
+    from auditlens.events import decode_records
     from auditlens.period import run_time
 
     if not probe.count or not probe.page_size:

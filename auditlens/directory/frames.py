@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from auditlens.events.timestamps import parse_timestamps
+from auditlens.events import parse_timestamps
 
 __all__ = ["LISTINGS", "read_listing"]
 

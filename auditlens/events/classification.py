@@ -202,9 +202,17 @@ def is_sensitive(pattern: Pattern) -> bool:
 
 
 def load_classifier(path: Path | None = None) -> Classifier:
-    """Load the shipped ``actions.yml`` or one of yours.
+    """Load a classifier.
 
-    Raises DocumentError, with its line, for an unknown key, group or a broken expression.
+    Args:
+        path: A file of the form of the shipped ``rules/actions.yml``, which is the default.
+
+    Returns:
+        Its patterns and entities in the order of the file.
+
+    Raises:
+        DocumentError: An unknown key or group, or a broken expression, with its line.
+        UsageError: The file holds no mapping.
     """
     path = path or rules_folder() / "actions.yml"
     documents = read_documents(path)
@@ -313,12 +321,20 @@ class KnownKinds:
 def classify(
     frame: pl.DataFrame, classifier: Classifier | None = None, known: KnownKinds | None = None
 ) -> pl.DataFrame:
-    """Return ``frame`` (EVENT_SCHEMA) with action, group and basis filled.
+    """Say of each event what was done.
 
-    The few distinct kinds are classified once, with what they were done to (``known`` keeps them
-    for the next part of a log); text is searched only in rows whose kind leaves it open. The
-    person's own words (``content``) raise a sign-in to a failed one and nothing else. What stays
-    unclassified is null, its basis ``unknown``.
+    The few distinct kinds are classified once, with what they were done to; text is searched only
+    in rows whose kind leaves it open. The person's own words (``content``) raise a sign-in to a
+    failed one and nothing else.
+
+    Args:
+        frame: Events (EVENT_SCHEMA).
+        classifier: The patterns to use; default: the shipped ones.
+        known: What kinds were found to be in earlier parts of the log; it grows.
+
+    Returns:
+        The same rows with ``action``, ``action_group`` (ACTION_GROUPS) and ``action_basis``
+        (ACTION_BASES) filled. What stays unclassified is null, its basis ``unknown``.
     """
     classifier = classifier or load_classifier()
     kinds = (known or KnownKinds()).of(frame.select(KINDS).unique(), classifier)

@@ -13,8 +13,8 @@ import msgspec
 import polars as pl
 
 from auditlens.errors import UsageError
-from auditlens.events.columns import EVENT_SCHEMA, SENDER_KINDS
-from auditlens.events.lenient import MAX_DEPTH, NO_JSON, mended, within_limits
+from auditlens.events.json_repair import JSON_ERRORS, MAX_DEPTH, repair_json, within_limits
+from auditlens.events.schema import EVENT_SCHEMA, SENDER_KINDS
 from auditlens.resources import rules_folder
 from auditlens.yaml_documents import Document, read_documents
 
@@ -25,7 +25,7 @@ GIVEN = frozenset(
 )
 MAPPED = tuple(name for name in EVENT_SCHEMA if name not in GIVEN)
 KEYS = frozenset({"name", "product", "service", "detect", "columns", "sender_kinds", "records"})
-RECORDED = frozenset({"outcome", "address"})
+RECORDED_FIELDS = frozenset({"outcome", "address"})
 """What an auditor asks for that has no column: whether an act failed, and where it came from."""
 
 TAKEN = frozenset({"legacy", "current", "frame", "unknown"})
@@ -97,10 +97,17 @@ class Profile:
 
 
 def load_profile(name: str | Path) -> Profile:
-    """Load a shipped profile by name (``secoda``, ``cloudtrail``) or one of yours by path.
+    """Load a shipped profile, or one of yours.
 
-    Raises UsageError for an unknown name and DocumentError, with its place, for a fault in the
-    file; a path that cannot be followed is one.
+    Args:
+        name: The name of a shipped one (``secoda``, ``cloudtrail``), or the path of a ``.yml``.
+
+    Returns:
+        The profile; its JSON paths have been tried in the engine that will follow them.
+
+    Raises:
+        UsageError: No shipped profile has the name.
+        DocumentError: A fault in the file, with its place; a path that cannot be followed is one.
     """
     folder = rules_folder() / "profiles"
     path = Path(name)
@@ -140,7 +147,7 @@ def read_profile(path: Path) -> Profile:
         raise document.error("no path says when an event was", "columns",
                              fix="Give 'columns' a 'created_at'")  # fmt: skip
     records = mapping(document, "records")
-    check_keys(document, records, RECORDED, "records")
+    check_keys(document, records, RECORDED_FIELDS, "records")
     kinds = mapping(document, "sender_kinds")
     for value, kind in kinds.items():
         if not isinstance(kind, str) or kind not in SENDER_KINDS:
@@ -210,16 +217,20 @@ def check_keys(
 
 
 def detect_profile(records: Sequence[bytes]) -> Profile:
-    """Return the shipped profile whose ``detect`` keys the first readable record holds.
+    """Recognise the product of a log by its first records.
 
-    ``secoda`` when none fits.
+    Args:
+        records: Exact bytes of records; the first 20 are looked at.
+
+    Returns:
+        The shipped profile all of whose ``detect`` keys a record holds; ``secoda`` when none fits.
     """
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
     profiles = shipped_profiles()
     for raw in records[:20]:
         try:
-            keys = decoder.decode(mended(raw)).keys()
-        except NO_JSON:
+            keys = decoder.decode(repair_json(raw)).keys()
+        except JSON_ERRORS:
             continue
         for profile in profiles:
             if profile.detect and keys >= set(profile.detect):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auditlens.errors import DocumentErrors, UsageError
-from auditlens.events.profile import RECORDED
+from auditlens.events import RECORDED_FIELDS
 from auditlens.report.completeness import EVIDENCE_NAMES
 from auditlens.report.inputs import ReportInputs, SourceCapabilities
 from auditlens.report.model import Clause, Evidence, FindingRow, Framework
@@ -121,7 +121,7 @@ def clause_faults(document: Document, index: int, entry: dict[str, Any]) -> list
     ]
     if entry.get("ceiling", STATUSES[0]) not in STATUSES:
         faults.append(document.error(f"unknown status {entry['ceiling']!r}", *where, "ceiling"))
-    if entry.get("unless", "outcome") not in RECORDED:
+    if entry.get("unless", "outcome") not in RECORDED_FIELDS:
         faults.append(document.error(f"unknown attribute {entry['unless']!r}", *where, "unless"))
     return faults
 

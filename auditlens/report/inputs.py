@@ -17,7 +17,7 @@ from auditlens.anomalies import sender_months
 from auditlens.audit import Audit
 from auditlens.canonical import sha256_hex
 from auditlens.directory import Directory
-from auditlens.events.profile import shipped_profiles
+from auditlens.events import shipped_profiles
 from auditlens.findings import LEVELS, is_open
 from auditlens.period import Period, zone
 from auditlens.report.model import (

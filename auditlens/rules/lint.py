@@ -20,8 +20,7 @@ import polars as pl
 
 from auditlens.directory import MARKS
 from auditlens.errors import DocumentError, DocumentErrors
-from auditlens.events import ACTION_GROUPS, load_classifier
-from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events import ACTION_GROUPS, EVENT_SCHEMA, load_classifier
 from auditlens.rules.condition import Keyword, Match, Number, Text, leaves
 from auditlens.rules.coverage import ATTACK_VERSION, REPLACED, TACTICS, TECHNIQUES
 from auditlens.rules.detection import items

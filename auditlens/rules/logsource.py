@@ -13,8 +13,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from auditlens.events.profile import Profile, shipped_profiles
-from auditlens.events.secoda import UNKNOWN
+from auditlens.events import UNKNOWN_GENERATION, Profile, shipped_profiles
 from auditlens.rules.dictionary import Rows
 
 __all__ = ["EVENT_MARKS", "LogSource", "Scope", "log_sources", "origins"]
@@ -79,7 +78,7 @@ class Scope:
         if self.off:
             rules = "the one rule" if self.off == 1 else f"each of the {self.off:,} rules"
             why = f"{rules} for {name} is off"
-        elif self.product == UNKNOWN:
+        elif self.product == UNKNOWN_GENERATION:
             why = "these records are of no known product (name a profile for them)"
         elif self.named and self.service:
             why = f"no rule for {name}, service {self.service}, was loaded"

@@ -14,8 +14,7 @@ from typing import Any
 import polars as pl
 
 from auditlens.canonical import sha256_hex
-from auditlens.events import Classifier, classify
-from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events import EVENT_SCHEMA, Classifier, classify
 from auditlens.files import read
 from auditlens.period import Period
 from auditlens.rules.parse import Faults, check_keys, span_seconds

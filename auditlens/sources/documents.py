@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from auditlens.events.lenient import NO_JSON, mended
+from auditlens.events import JSON_ERRORS, repair_json
 from auditlens.sources.formats import BOM, LISTS
 
 __all__ = [
@@ -212,8 +212,10 @@ def holds_list(text: bytes) -> bool:
     if match is None:
         return False
     try:
-        names = MEMBERS.decode(mended(text[: match.start()].rstrip().rstrip(b",") + b"}")).keys()
-    except NO_JSON:
+        names = MEMBERS.decode(
+            repair_json(text[: match.start()].rstrip().rstrip(b",") + b"}")
+        ).keys()
+    except JSON_ERRORS:
         return True
     return not names & NAMED
 
@@ -294,11 +296,11 @@ def by_line(text: bytes, whole: list[bytes], wrong: list[tuple[bytes, str]]) -> 
 
 
 def readable(text: bytes) -> bool:
-    """Whether a text is one JSON value, mended where it must be."""
-    for each in (text, mended(text)):
+    """Whether a text is one JSON value, repaired where it must be."""
+    for each in (text, repair_json(text)):
         try:
             VALUE.decode(each)
-        except NO_JSON:
+        except JSON_ERRORS:
             continue
         return True
     return False

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import msgspec
 
 from auditlens.errors import UsageError
-from auditlens.events.lenient import NO_JSON, mended
+from auditlens.events import JSON_ERRORS, repair_json
 
 __all__ = [
     "BOM",
@@ -178,10 +178,10 @@ def form_of(head: bytes, name: str, known: AbstractSet[str]) -> str:
 def one_record_a_line(text: bytes) -> bool:
     """Whether JSON that starts with an object is one record a line, rather than one document."""
     lines = [line for line in text.split(b"\n", 64)[:64] if line.strip()]
-    for first in (lines[0], mended(lines[0])):
+    for first in (lines[0], repair_json(lines[0])):
         try:
             members = msgspec.json.decode(first, type=dict[str, msgspec.Raw])
-        except NO_JSON:
+        except JSON_ERRORS:
             continue
         return not any(bytes(members.get(name, b"")).startswith(b"[") for name in LISTS)
     # A document spread over lines goes on with a key; a broken record is followed by another.

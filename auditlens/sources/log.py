@@ -14,8 +14,7 @@ import msgspec
 import polars as pl
 
 from auditlens.coverage import Coverage, misdated_note, misdated_of
-from auditlens.events import EVENT_SCHEMA, Profile, classify, empty_events, load_profile
-from auditlens.events.dates import dated
+from auditlens.events import EVENT_SCHEMA, Profile, classify, dated, empty_events, load_profile
 from auditlens.period import run_time, zone
 from auditlens.sources.formats import LogFile, log_files
 from auditlens.sources.reading import Quarantine, read_file
@@ -140,8 +139,8 @@ def statement(events: pl.DataFrame, files: tuple[LogFile, ...], told: Quarantine
         parts.append(f"{records:,} records could not be read and are left out.")
     if told.files:
         parts.append(f"Of {told.files:,} files nothing could be read.")
-    if told.mended:
-        parts.append(f"{told.mended:,} records were read with damaged text in them replaced.")
+    if told.repaired:
+        parts.append(f"{told.repaired:,} records were read with damaged text in them replaced.")
     return " ".join(parts)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from auditlens.events.lenient import NO_JSON, mended
+from auditlens.events import JSON_ERRORS, repair_json
 from auditlens.sources.address import Key, shown
 from auditlens.sources.formats import BOM
 from auditlens.sources.retry import PageFault
@@ -80,11 +80,11 @@ def without_nothing(
 def array_elements(text: bytes) -> tuple[bytes, ...]:
     """The elements of a JSON array. Raises ValueError when it is not valid JSON.
 
-    An element that is JSON only once mended is handed over as it is.
+    An element that is JSON only once repaired is handed over as it is.
     """
     try:
         return tuple(bytes(raw) for raw in ARRAY.decode(text))
-    except NO_JSON:
+    except JSON_ERRORS:
         pieces = checked(text, b"[", b"]")
     for part in pieces:
         check(part)
@@ -98,14 +98,14 @@ def object_members(text: bytes, *, unchecked: Collection[str] = ()) -> dict[str,
     """
     try:
         return {name: bytes(raw) for name, raw in OBJECT.decode(text).items()}
-    except NO_JSON:
+    except JSON_ERRORS:
         pieces = checked(text, b"{", b"}")
     members: dict[str, bytes] = {}
     for part in pieces:
         match = MEMBER.fullmatch(part)
         if match is None:
             raise ValueError("no member of an object")
-        name = msgspec.json.decode(mended(match[1]), type=str)
+        name = msgspec.json.decode(repair_json(match[1]), type=str)
         if name not in unchecked:
             check(match[2])
         members[name] = match[2].strip()
@@ -121,11 +121,11 @@ def checked(text: bytes, opening: bytes, closing: bytes) -> tuple[bytes, ...]:
 
 
 def check(part: bytes) -> None:
-    """Refuse what is no JSON; what is read once mended passes, as it is."""
+    """Refuse what is no JSON; what is read once repaired passes, as it is."""
     try:
         ANY.decode(part)
-    except NO_JSON:
-        ANY.decode(mended(part))
+    except JSON_ERRORS:
+        ANY.decode(repair_json(part))
 
 
 ABSENT = object()
@@ -158,7 +158,7 @@ def read_envelope(body: bytes, number: int, *, where: str, key: Key) -> Envelope
             return Envelope("array", array_elements(body))
         if start == b"{":
             return from_object(object_members(body, unchecked=("results",)), number, where, key)
-    except NO_JSON:
+    except JSON_ERRORS:
         pass
     raise not_json(body, where, key)
 
@@ -194,7 +194,7 @@ def nested(members: Mapping[str, bytes], name: str) -> dict[str, bytes]:
 
 
 def value(members: Mapping[str, bytes], name: str) -> Any:
-    return msgspec.json.decode(mended(members[name])) if name in members else ABSENT
+    return msgspec.json.decode(repair_json(members[name])) if name in members else ABSENT
 
 
 def whole_number(found: Any) -> int | None:

@@ -20,8 +20,7 @@ from typing import Any
 import msgspec
 
 from auditlens.errors import KeyRefused, SourceError
-from auditlens.events.lenient import NO_JSON, mended
-from auditlens.events.record import Block, Person, Record, Thing
+from auditlens.events import JSON_ERRORS, Block, Person, Record, Thing, repair_json
 from auditlens.pages import Page
 from auditlens.sources.directory import ENDPOINTS as LISTINGS
 from auditlens.sources.directory import adds_slash
@@ -107,8 +106,8 @@ def body_shape(answer: Response, *, kinds: bool) -> dict[str, Any]:
     """What the body is: its envelope, and its records."""
     told: dict[str, Any] = {"bytes": magnitude(len(answer.body))}
     try:
-        said = msgspec.json.decode(mended(answer.body))
-    except NO_JSON:
+        said = msgspec.json.decode(repair_json(answer.body))
+    except JSON_ERRORS:
         return {**told, "body": "empty" if not answer.body.strip() else "no JSON"}
     records = said.get("results") if isinstance(said, dict) else said
     if not isinstance(records, list):

@@ -74,13 +74,13 @@ FIELDS = frozenset({*EVENT_SCHEMA, "activity_type", "logged_at", "sender.id", "p
 class Quarantine:
     """Records that are no events: the first hundred, and the count of all.
 
-    ``mended`` counts records that are events although their text was damaged, ``files`` files of
+    ``repaired`` counts records that are events although their text was damaged, ``files`` files of
     which nothing could be read; each of these counts as one record.
     """
 
     kept: list[Quarantined] = field(default_factory=list)
     count: int = 0
-    mended: int = 0
+    repaired: int = 0
     files: int = 0
 
     def add(self, source: str, line: int, reason: str, excerpt: str = "") -> None:
@@ -251,7 +251,7 @@ class FileReader:
         if self.profile is None and records:
             self.profile = detect_profile([one for text in records[:SEEN] for one in apart(text)])
         decoded = decode_records(records, source=self.file.name, profile=self.profile)
-        self.quarantine.mended += decoded.mended
+        self.quarantine.repaired += decoded.repaired
         events, inner = decoded.events, []
         refused = {each.index: each for each in decoded.rejected}
         pages = pages_among(events, refused, records) if depth < NESTED else {}

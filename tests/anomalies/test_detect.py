@@ -17,7 +17,7 @@ from auditlens.anomalies import (
     sender_timeline,
 )
 from auditlens.errors import UsageError
-from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events import EVENT_SCHEMA
 from auditlens.findings import FINDING_SCHEMA
 from auditlens.period import Period
 

@@ -9,7 +9,7 @@ import pytest
 from auditlens.archive import Archive
 from auditlens.archive import manifest as manifests
 from auditlens.errors import UsageError
-from auditlens.events.dates import latest
+from auditlens.events import latest
 from auditlens.pages import Page
 from auditlens.period import Period
 

@@ -5,8 +5,7 @@ from functools import cache
 import polars as pl
 import pytest
 
-from auditlens.events import ACTION_BASES, classify, decode_records, load_classifier
-from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events import ACTION_BASES, EVENT_SCHEMA, classify, decode_records, load_classifier
 
 SENSITIVE = {"permission", "admin", "auth", "share", "export"}
 TOLD = {"generic", "unknown"}

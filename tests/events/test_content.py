@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from auditlens.events.content import content_hash
+from auditlens.events import content_hash
 
 PLAIN = {
     "id": "1",

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from auditlens.coverage import Coverage, Pull, Quarantined
-from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events import EVENT_SCHEMA
 from auditlens.findings import FINDING_SCHEMA, LEVELS
 from auditlens.period import Period
 from auditlens.settings import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from auditlens.events.columns import EVENT_SCHEMA
+from auditlens.events import EVENT_SCHEMA
 from auditlens.period import Period
 from auditlens.rules import DATE_KEYS, STRICT_KEYS, evaluate, load_documents
 from auditlens.yaml_documents import parse_documents

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from auditlens.events.columns import EVENT_SCHEMA, empty_events
-from auditlens.events.lenient import MAX_DEPTH, mended, within_limits
+from auditlens.events.dates import parse_timestamps
+from auditlens.events.json_repair import MAX_DEPTH, repair_json, within_limits
 from auditlens.events.profile import Profile
+from auditlens.events.schema import EVENT_SCHEMA, empty_events, sender_kind
 from auditlens.events.secoda import secoda_rows
-from auditlens.events.sender import sender_kind
-from auditlens.events.timestamps import parse_timestamps
 
 __all__ = ["NO_OBJECT", "UNTIMED", "Decoded", "Rejected", "decode_records"]
 
@@ -41,12 +40,12 @@ class Rejected:
 class Decoded:
     """Rows (EVENT_SCHEMA, ``action`` and ``action_group`` null, input order) and refusals.
 
-    ``mended`` counts the rows whose text was damaged, and is read as :func:`mended` says.
+    ``repaired`` counts the rows whose text was damaged, and is read as :func:`repair_json` says.
     """
 
     events: pl.DataFrame
     rejected: tuple[Rejected, ...]
-    mended: int = 0
+    repaired: int = 0
 
 
 def decode_records(
@@ -58,16 +57,22 @@ def decode_records(
 ) -> Decoded:
     """Decode records of a Secoda log (both generations), or of another log by its profile.
 
-    ``source`` fills the column of that name; ``leaves`` are the SHA-256 of each record, where
-    the caller has them already. A damaged record is mended and read; its leaf is that of the
-    bytes as given. A record that is no JSON object or has no readable time is refused with its
-    reason; its neighbours are kept. A record without id gets ``sha256:`` and the hash of its
-    bytes. Never raises on what a record holds.
+    Never raises on what a record holds. A damaged record is repaired and read; its leaf is that
+    of the bytes as given. A record without id gets ``sha256:`` and the hash of its bytes.
+
+    Args:
+        records: The exact bytes of each record.
+        source: Fills the column of that name.
+        profile: The profile of another log; None or one without columns reads Secoda's.
+        leaves: The SHA-256 (32 bytes) of each record, where the caller has them already.
+
+    Returns:
+        The rows, and each record that is no JSON object or has no readable time, with its reason.
     """
     kept, frame, refused = rows_of(records, profile)
     some = 0
     if refused:
-        kept, frame, refused, some = with_mended(records, profile, (kept, frame, refused))
+        kept, frame, refused, some = with_repaired(records, profile, (kept, frame, refused))
     if not kept:
         return Decoded(empty_events(), refusals(records, refused))
     if leaves is None:
@@ -106,13 +111,13 @@ def rows_of(records: Sequence[bytes], profile: Profile | None) -> Rows:
     return kept, frame.with_columns(metadata), refused
 
 
-def with_mended(
+def with_repaired(
     records: Sequence[bytes], profile: Profile | None, read: Rows
 ) -> tuple[list[int], pl.DataFrame, dict[int, str], int]:
-    """The rows read, joined by those that can be read once mended, in input order."""
+    """The rows read, joined by those that can be read once repaired, in input order."""
     kept, frame, refused = read
     bad = list(refused)
-    again, more, _ = rows_of([mended(records[index]) for index in bad], profile)
+    again, more, _ = rows_of([repair_json(records[index]) for index in bad], profile)
     if not again:
         return kept, frame, refused, 0
     found = [bad[index] for index in again]

@@ -1,7 +1,7 @@
 """Damaged JSON made readable: the one place where that is done, for files and for evidence.
 
 Whoever names a resource can put half an emoji into a record. A reader that refuses the record
-for it hides what was done to that resource. So the text is mended and read; the exact bytes, and
+for it hides what was done to that resource. So the text is repaired and read; the exact bytes, and
 with them the leaf, stay as they were sent.
 """
 
@@ -13,12 +13,12 @@ import re
 import msgspec
 import polars as pl
 
-__all__ = ["MAX_DEPTH", "NO_JSON", "mended", "within_limits"]
+__all__ = ["JSON_ERRORS", "MAX_DEPTH", "repair_json", "within_limits"]
 
 MAX_DEPTH = 100
 """Levels of nesting that are kept as such; Polars reads JSON paths to 126, msgspec to about 900."""
 
-NO_JSON = (msgspec.MsgspecError, ValueError, RecursionError)
+JSON_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 """What msgspec raises for text that it cannot read."""
 
 TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[^\s",:\[\]{}]++', re.DOTALL)
@@ -42,7 +42,7 @@ LONG = r"[0-9]{309}"
 """Numbers that may be beyond a float, for which a JSON path finds nothing in the whole text."""
 
 
-def mended(raw: bytes, depth: int = MAX_DEPTH) -> bytes:
+def repair_json(raw: bytes, depth: int = MAX_DEPTH) -> bytes:
     """Return JSON text that can be read, as near to ``raw`` as possible.
 
     Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD. Raw control characters are
@@ -95,7 +95,7 @@ def shallow(text: str, most: int) -> str:
 
 
 def within_limits(texts: pl.Series, depth: int) -> pl.Series:
-    """JSON texts in which a JSON path can be looked up; those beyond its limits are mended."""
+    """JSON texts in which a JSON path can be looked up; those beyond its limits are repaired."""
     large = texts.str.contains(HUGE)
     if (texts.str.len_bytes() > 2 * depth).any():
         deep = texts.str.count_matches(BRACKETS) > depth
@@ -103,5 +103,5 @@ def within_limits(texts: pl.Series, depth: int) -> pl.Series:
     if not large.any():
         return texts
     beyond = texts.filter(large).unique()
-    kept = [mended(text.encode(), depth).decode() for text in beyond.to_list()]
+    kept = [repair_json(text.encode(), depth).decode() for text in beyond.to_list()]
     return texts.replace(beyond, pl.Series(kept, dtype=pl.String))

@@ -240,7 +240,7 @@ def test_a_mended_record_stands_among_its_neighbours_and_is_counted():
     decoded = decode_records(texts)
     assert decoded.events["id"].to_list() == ["0", "1", "2", "4", "5"]
     assert [bad.index for bad in decoded.rejected] == [3]
-    assert decoded.mended == 2
+    assert decoded.repaired == 2
 
 
 def test_no_records_give_an_empty_table():

@@ -10,10 +10,8 @@ import msgspec
 import polars as pl
 
 from auditlens.errors import UsageError
-from auditlens.events.columns import EVENT_SCHEMA
-from auditlens.events.dates import saturated
-from auditlens.events.sender import sender_kind
-from auditlens.events.timestamps import parse_timestamps
+from auditlens.events.dates import parse_timestamps, saturated
+from auditlens.events.schema import EVENT_SCHEMA, sender_kind
 
 __all__ = ["conform"]
 
@@ -24,12 +22,20 @@ OURS = ("action", "action_group", "action_basis")
 
 
 def conform(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return ``frame`` as an event table (EVENT_SCHEMA); other columns are dropped.
+    """Make an event table of a frame with event columns.
 
-    Needs ``id`` and ``created_at``. Missing columns become null, ``sender_kind`` is derived, and a
-    missing ``leaf`` is the hash of the row's JSON text. Structs and lists in a column of text
-    become JSON text with their keys. A row without id is named by its leaf. Raises UsageError,
-    with the column's name, when one is missing or of a type that cannot be read.
+    Args:
+        frame: Needs ``id`` and ``created_at`` (a time, a date, RFC 3339 text or an epoch number);
+            ``performer_type`` is read where it is given. Structs and lists in a column of text
+            become JSON text with their keys.
+
+    Returns:
+        The rows in the same order with the columns of EVENT_SCHEMA; other columns are dropped and
+        missing ones null. ``sender_kind`` is derived, a missing ``leaf`` is the hash of the row's
+        JSON text, and a row without id is named by its leaf.
+
+    Raises:
+        UsageError: A column is missing or of a type that cannot be read; it names the column.
     """
     if lacking := [name for name in ("id", "created_at") if name not in frame.columns]:
         raise UsageError(
