@@ -162,8 +162,13 @@ def trusted_hash(folder: Path) -> str:
 
     Raises UntrustedError when it does and the user has not trusted it.
     """
-    from auditlens.settings import GUARDED, SettingsFile, load_settings, require_trusted
-    from auditlens.settings.trust import TRUST_VARIABLE
+    from auditlens.settings import (
+        GUARDED,
+        TRUST_VARIABLE,
+        SettingsFile,
+        load_settings,
+        require_trusted,
+    )
 
     # Only what the file itself says counts here: a variable of today's shell is not there at night.
     kept = {name: text for name, text in os.environ.items() if name == TRUST_VARIABLE

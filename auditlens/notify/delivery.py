@@ -14,8 +14,7 @@ from datetime import UTC, datetime, timedelta
 from auditlens.notify.outbox import Outbox, Waiting
 from auditlens.notify.payload import BODIES, check_answer, mail_of
 from auditlens.notify.transport import SECONDS, DeliveryError, endpoint, post, send_mail
-from auditlens.settings import Target
-from auditlens.settings.targets import OURS
+from auditlens.settings import OWN_SECRETS, Target
 from auditlens.sources.address import Key
 from auditlens.sources.retry import parse_retry_after
 
@@ -195,7 +194,7 @@ def secret(target: Target, key: str, environ: Mapping[str, str]) -> str:
         raise DeliveryError(f"{variable} is not set or empty", fix="Export it")
     if not value.isprintable():
         raise DeliveryError(f"{variable} holds a control character", fix="Set it again")
-    held = (environ.get(ours, "").strip() for ours in OURS)
+    held = (environ.get(ours, "").strip() for ours in OWN_SECRETS)
     if any(Key(one).stands_in(value) for one in held if one):
         raise DeliveryError(
             f"{variable} holds a secret of AuditLens", fix="Give each receiver a secret of its own"

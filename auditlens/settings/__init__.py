@@ -1,20 +1,22 @@
 """Settings: what can be set, where from, and whom a report is told to."""
 
-from auditlens.settings.files import FILE_NAME, SettingsFile, find_file, has_table
 from auditlens.settings.key import find_key
-from auditlens.settings.known import (
+from auditlens.settings.loading import FILE_NAME, SettingsFile, find_file, has_table, load_settings
+from auditlens.settings.schema import (
     FORMS,
     IDENTITIES,
     JOURNAL,
+    LEVELS,
     NAMES,
     OTHER_VARIABLES,
+    OWN_SECRETS,
     Settings,
+    Target,
     beside,
 )
-from auditlens.settings.load import load_settings
-from auditlens.settings.targets import LEVELS, Target
 from auditlens.settings.trust import (
     GUARDED,
+    TRUST_VARIABLE,
     UntrustedError,
     Withheld,
     forget_file,
@@ -34,6 +36,8 @@ __all__ = [
     "LEVELS",
     "NAMES",
     "OTHER_VARIABLES",
+    "OWN_SECRETS",
+    "TRUST_VARIABLE",
     "Settings",
     "SettingsFile",
     "Target",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.files import open_regular
-from auditlens.settings.known import Settings
+from auditlens.settings.schema import Settings
 from auditlens.settings.trust import require_trusted
 
 __all__ = ["find_key"]

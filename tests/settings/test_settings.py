@@ -148,10 +148,28 @@ def test_a_fault_in_a_project_file_is_told_with_its_place(tmp_path: Path, text: 
         load_settings(tmp_path, {})
 
 
-def test_a_variable_that_sets_nothing_is_told():
-    """A typing error in a variable's name does not pass in silence."""
-    settings = load_settings(Path("/"), {"AUDITLENS_TIMEZON": "UTC"})
-    assert settings.unknown == ("AUDITLENS_TIMEZON is no setting. Did you mean 'timezone'?",)
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("AUDITLENS_TIMEZON", "Did you mean AUDITLENS_TIMEZONE"),
+        ("AUDITLENS_SEDE", "Did you mean AUDITLENS_SEED"),
+        ("AUDITLENS_TRACE_BACK", "Did you mean AUDITLENS_TRACEBACK"),
+        ("AUDITLENS_NOTIFY", "only a file can hold 'notify'"),
+    ],
+)
+def test_a_variable_with_a_typing_error_is_refused(variable: str, told: str):
+    """What somebody meant to set and did not set stops the run, with the name that was meant."""
+    with pytest.raises(UsageError, match=told):
+        load_settings(Path("/"), {variable: "UTC"})
+
+
+def test_a_variable_that_sets_nothing_is_told(tmp_path: Path):
+    """One like no setting may be somebody else's; one that a receiver names is no setting."""
+    file = write(tmp_path, GOOD.replace("SLACK_URL", "AUDITLENS_API_URI"))
+    variables = {"AUDITLENS_SLACK_URL": "x", "AUDITLENS_API_URI": "https://example.org"}
+    settings = load_settings(tmp_path, variables, trust=[SettingsFile(file).sha256])
+    (one,) = settings.unknown
+    assert one.startswith("AUDITLENS_SLACK_URL is no setting. ")
 
 
 GOOD = '[notify.team]\nkind = "slack"\nurl_env = "SLACK_URL"\n'
