@@ -23,7 +23,13 @@ from auditlens.archive.covering import (
 from auditlens.archive.manifest import ReviewerNote
 from auditlens.archive.scan import Progress
 from auditlens.archive.segment import EVIDENCE
-from auditlens.archive.snapshots import DIRECTORY, Sealed, parts_of, records_of_part, snapshots
+from auditlens.archive.snapshots import (
+    DIRECTORY,
+    Sealed,
+    parts_of,
+    records_of_part,
+    sealed_snapshots,
+)
 from auditlens.archive.status import (
     COLUMNS,
     ArchiveStatus,
@@ -161,7 +167,9 @@ class Archive:
         """
         self.refuse_uncovered("directory")
         held = [
-            one for one in snapshots(self.path, until) if before is None or one.snapshot.at < before
+            one
+            for one in sealed_snapshots(self.path, until)
+            if before is None or one.snapshot.at < before
         ]
         early = [n for n, one in enumerate(held) if since and one.snapshot.at <= since]
         first = early[-1] if early else 0

@@ -24,8 +24,16 @@ from auditlens.files import make_folder, names, put, read, remove, sweep
 from auditlens.pages import Listing
 
 __all__ = [
-    "DIRECTORY", "Part", "Sealed", "Snapshot", "examine_snapshots", "keep", "parts_of",
-    "records_of_part", "snapshot_problems", "snapshots",
+    "DIRECTORY",
+    "Part",
+    "Sealed",
+    "Snapshot",
+    "examine_snapshots",
+    "keep",
+    "parts_of",
+    "records_of_part",
+    "sealed_snapshots",
+    "snapshot_problems",
 ]  # fmt: skip
 
 DIRECTORY = "directory"
@@ -72,7 +80,7 @@ def keep(
     ``owner`` is the workspace whose log the archive holds, if any. Raises UsageError for
     another workspace, IntegrityError when a snapshot changed.
     """
-    held = snapshots(folder)
+    held = sealed_snapshots(folder)
     known = held[-1].snapshot.source if held else owner
     if known not in (None, source):
         raise UsageError(
@@ -117,7 +125,7 @@ def store(place: Path, number: int, listing: Listing) -> Part:
     return Part(listing.name, listing.endpoint, listing.count, "", packed.note(file))
 
 
-def snapshots(folder: Path, until: str | None = None) -> tuple[Sealed, ...]:
+def sealed_snapshots(folder: Path, until: str | None = None) -> tuple[Sealed, ...]:
     """The snapshots, oldest first, up to the one with the hash ``until`` or all.
 
     Raises IntegrityError at the first thing that is wrong, and when ``until`` is not held.

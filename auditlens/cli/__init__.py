@@ -14,9 +14,7 @@ from typing import NoReturn, TextIO
 
 import click
 
-from auditlens.cli.commands import CommandTable, Unread
-from auditlens.cli.completion import know_powershell
-from auditlens.cli.examples import examples
+from auditlens.cli.commands import CommandTable, Unread, examples
 from auditlens.errors import AuditLensError, Crash, Interrupted, UsageError
 
 __all__ = ["auditlens", "main"]
@@ -79,6 +77,8 @@ def main() -> None:
 def ran() -> int:
     """Run the command and give its exit code; a wrong command line ends here."""
     if os.environ.get("_AUDITLENS_COMPLETE", "").startswith("powershell"):
+        from auditlens.cli.completion import know_powershell
+
         know_powershell()
     try:
         code = auditlens.main(standalone_mode=False)

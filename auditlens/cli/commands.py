@@ -1,13 +1,20 @@
-"""Which commands there are. A command's module is imported when it is run, not before."""
+"""Which commands there are, and the examples at the top of a command's help.
+
+A command's module is imported when it is run, not before.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from inspect import cleandoc
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["COMMANDS", "CommandTable", "Unread"]
+__all__ = ["COMMANDS", "CommandTable", "Unread", "examples"]
+
+COMMAND = TypeVar("COMMAND", bound=click.Command)
 
 COMMANDS = {
     "check": "Check a period against rules and model.",
@@ -84,3 +91,16 @@ class CommandTable(click.Group):
             hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(COMMANDS)}."
             raise click.UsageError(f"No command is called '{name}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def examples(*lines: str) -> Callable[[COMMAND], COMMAND]:
+    """Show command lines (without the program's name) below the first sentence of the help."""
+
+    def add(command: COMMAND) -> COMMAND:
+        first, _, rest = cleandoc(command.help or "").partition("\n\n")
+        # The mark tells click to leave the lines as they are.
+        shown = "\n".join(("\b\nExamples:", *(f"  auditlens {line}" for line in lines)))
+        command.help = "\n\n".join(part for part in (first, shown, rest) if part)
+        return command
+
+    return add

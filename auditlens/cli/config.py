@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditlens.cli.examples import examples
+from auditlens.cli.commands import examples
 from auditlens.cli.options import json_option, settings_of
 from auditlens.cli.terminal import visible
 from auditlens.errors import DocumentError, UsageError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from auditlens.cli.examples import examples
+from auditlens.cli.commands import examples
 from auditlens.cli.options import SERVER, archive_option, json_option, settings_of
 from auditlens.errors import AuditLensError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from auditlens.cli.examples import examples
+from auditlens.cli.commands import examples
 from auditlens.cli.options import archive_option, json_option, settings_of
 from auditlens.errors import UsageError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from auditlens.cli.examples import examples
+from auditlens.cli.commands import examples
 from auditlens.cli.options import archive_option, json_option, opened, settings_of
 from auditlens.errors import UsageError
 

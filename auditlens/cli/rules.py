@@ -7,21 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditlens.cli.backtest import backtest
-from auditlens.cli.examples import examples
-from auditlens.cli.options import json_option, settings_of
-from auditlens.cli.rule_options import (
-    loaded,
-    path_argument,
-    product_option,
-    rule_named,
-    rules_option,
-)
+from auditlens.cli.check import print_skipped
+from auditlens.cli.commands import examples
+from auditlens.cli.options import json_option, log_of, settings_of, skip_broken_option
+from auditlens.errors import UsageError
 
 if TYPE_CHECKING:
-    from auditlens.rules import RuleSet
+    from polars import DataFrame
+
+    from auditlens.archive import Archive
+    from auditlens.rules import Rule, RuleSet
+    from auditlens.sources import Log
 
 __all__ = ["rules"]
+
+PRODUCTS = ("secoda", "cloudtrail")
+
+path_argument = click.argument(
+    "path", required=False, type=click.Path(path_type=Path), metavar="[PATH]"
+)
+rules_option = click.option(
+    "--rules",
+    "rules_path",
+    type=click.Path(path_type=Path),
+    help="These rules alone, a file or folder (default: settings, shipped).",
+)
+product_option = click.option(
+    "--product",
+    type=click.Choice(PRODUCTS),
+    default="secoda",
+    show_default=True,
+    help="Whose shipped rules, when no PATH is given.",
+)
 
 
 @examples(
@@ -274,4 +291,93 @@ def new_rule(name: str, kind: str, folder: Path) -> None:  # fmt: skip
         click.echo(path)
 
 
-rules.add_command(backtest)
+@examples(
+    "rules backtest --since 2026-08-01 --rules rules",
+)
+@rules.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day.")
+@rules_option
+@click.option("--archive", type=click.Path(path_type=Path), help="Folder of the archive.")
+@product_option
+@skip_broken_option
+@json_option
+def backtest(files: tuple[Path, ...], since: Any, rules_path: Path | None, archive: Path | None,
+             product: str, skip_broken: bool | None, as_json: bool) -> None:  # fmt: skip
+    """Show what rules would have found in the archive, or in log FILEs, week by week."""
+    from datetime import UTC
+
+    from auditlens.cli.terminal import print_json, table
+    from auditlens.rules import backtest as run
+
+    rules = loaded(rules_path, product, skip_broken=bool(skip_broken))
+    settings = settings_of(archive=archive)
+    events = marked_events(log_of(files, "auto", settings), rules)
+    found = run(
+        rules, events, since.replace(tzinfo=UTC),
+        timezone=settings.timezone, holidays=settings.holidays,
+    )  # fmt: skip
+    if as_json:
+        print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts(),
+                    "rules_skipped": [str(one) for one in rules.skipped]})  # fmt: skip
+        return
+    print_skipped(rules)
+    weeks = ("title", "level", "week", "episodes", "events")
+    table(weeks, found.weeks.select(weeks).iter_rows(), title="Findings a week")
+    senders = ("title", "subject_label", "episodes", "events")
+    table(senders, found.senders.select(senders).iter_rows(), title="Most often")
+
+
+def marked_events(log: Archive | Log, rules: RuleSet) -> DataFrame:
+    """All events; those of an archive with what its directory knew of them at their time."""
+    from auditlens.archive import Archive
+    from auditlens.audit import directory_fields
+    from auditlens.directory import with_marks
+    from auditlens.loading import dated_events
+    from auditlens.period import run_time
+
+    events = dated_events(log, run_time())
+    if not isinstance(log, Archive):
+        return events
+    return with_marks(events, log.directory(), directory_fields(rules))
+
+
+def loaded(path: Path | None, product: str, *, skip_broken: bool = False) -> RuleSet:
+    """The rules of PATH, of the settings, or the shipped ones of a product."""
+    from auditlens.rules import load_rules, rule_roots
+
+    settings = settings_of()
+    roots = rule_roots(settings, path, products=(product,))
+    return load_rules(
+        roots, placeholders=settings.placeholders, skip_broken=skip_broken or settings.skip_broken
+    )
+
+
+def rule_named(
+    name: str, path: Path | None, rules_path: Path | None, product: str
+) -> tuple[RuleSet, Rule]:
+    """The rule with this name, id or title, and the set it stands in.
+
+    ``path`` is the place as it was given up to version 0.1, after the name. Raises UsageError with
+    the nearest name, or with the place of a rule that was not read.
+    """
+    import difflib
+
+    if path is not None:
+        click.echo("A PATH after NAME is deprecated: write --rules PATH", err=True)
+    found = loaded(rules_path or path, product)
+    try:
+        return found, found[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, [rule.name for rule in found], n=1)
+    fix = f"Did you mean '{near[0]}'?" if near else "See 'auditlens rules list'"
+    if stands_in(Path("rules"), name):
+        fix = "It stands in the folder rules: add --rules rules, or name it in the settings"
+    raise UsageError(f"No rule is called {name!r}", fix=fix)
+
+
+def stands_in(folder: Path, name: str) -> bool:
+    """Whether a file of the folder is called as the rule."""
+    from auditlens.rules import rule_files
+
+    return folder.is_dir() and any(file.name.split(".")[0] == name for file in rule_files([folder]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from auditlens.cli.examples import examples
+from auditlens.cli.commands import examples
 
 __all__ = ["simulate"]
 

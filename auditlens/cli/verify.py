@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from auditlens.cli.examples import examples
+from auditlens.cli.commands import examples
 from auditlens.cli.options import (
     archive_option,
     json_option,

@@ -118,7 +118,7 @@ def test_a_rule_and_a_journal_come_to_start_from(run, tmp_path):
     assert [one.passed for one in run_tests(own)] == [True, True, True]
     assert "1 rules, 0 problems" in run("rules", "check", "rules", "--fail-on", "note").stdout
     assert f"{len(found.rules)} rules" in run("rules", "list").stdout
-    assert read_journal(tmp_path / "triage.yml").said == {}
+    assert read_journal(tmp_path / "triage.yml").texts == {}
 
 
 def test_the_exception_shown_in_the_journal_is_one(run, tmp_path):

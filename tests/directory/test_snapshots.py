@@ -141,13 +141,13 @@ def test_a_running_writer_is_waited_for_by_nobody(archive, pull):
 
 def test_a_record_keeps_its_bytes_whatever_they_are(archive, rooms, pull):
     """Line feeds, odd spacing and unknown fields come back as they were."""
-    from auditlens.archive.snapshots import records_of_part, snapshots
+    from auditlens.archive.snapshots import records_of_part, sealed_snapshots
     from auditlens.pages import Listing
 
     odd = b'{"id": "u-1",\n "new": [1,\n2]}'
     rooms.listings = lambda: (Listing("users", "/user", (odd, b'{"id":"u-2"}')),)
     pull(0)
-    (sealed,) = snapshots(archive.path)
+    (sealed,) = sealed_snapshots(archive.path)
     assert records_of_part(archive.path, sealed.snapshot.parts[0].segment) == (
         odd, b'{"id":"u-2"}',
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The house rules: what is public, what loads, and how large a room may be."""
+"""The house rules: what is public, what loads, and which module may know which."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import auditlens
+from auditlens.cli.commands import COMMANDS
 
 PACKAGE = Path(auditlens.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -64,3 +65,69 @@ def test_no_handler_swallows_everything():
                 if ast.unparse(last) == "crashed(error)" and path.parent.name == "cli":
                     continue
                 assert caught not in {"everything", "Exception", "BaseException"}, path
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module or package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path, known: set[str]) -> set[str]:
+    """Every module of ours that a module imports, in functions and for type checkers too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are absolute"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & known
+            if not inner <= known:
+                found.add(str(node.module))
+    return found & known - {name_of(path)}
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Modules that import one another, straight or through others."""
+    reached = {name: set(targets) for name, targets in imports.items()}
+    for middle in imports:
+        for targets in reached.values():
+            if middle in targets:
+                targets.update(reached[middle])
+    return sorted(
+        sorted(other for other in targets if name in reached[other])
+        for name, targets in reached.items()
+        if name in targets and name == min(o for o in targets if name in reached[o])
+    )
+
+
+def test_no_modules_import_one_another():
+    """No circle, counting what is imported in functions and for type checkers.
+
+    So no module of a room imports its room's door, which imports it. The package's own door is
+    lazy, and loads nothing of what it names.
+    """
+    known = {name_of(path) for path in MODULES} - {"auditlens"}
+    imports = {name_of(path): imported(path, known) for path in MODULES}
+    assert sum(map(len, imports.values())) > len(known)
+    assert circles(imports) == []
+
+
+def test_a_circle_is_found():
+    """Of two modules, and of three through one another."""
+    imports = {"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"e"}, "e": {"c"}, "f": {"a", "c"}}
+    assert circles(imports) == [["a", "b"], ["c", "d", "e"]]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_is_called_as_its_module(path: Path):
+    """``import room.thing`` gives a module, whatever the room's door hands on.
+
+    A command is the one thing of its module, is loaded by that name, and no door hands it on.
+    """
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    named = [one for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+    for one in named:
+        is_command = path.parent.name == "cli" and path.stem.replace("_", "-") in COMMANDS
+        assert is_command or one.name != path.stem, f"{one.name} is called as its module"
