@@ -244,10 +244,13 @@ def save_what_was_read(
 ) -> None:
     """Seal what came before the error, and that the sync did not come to its end."""
     why = "stopped" if isinstance(error, Interrupted) else "the source failed"
-    verdict = stopped_early(found, writer.tally.pages, why)
     # When the disk is what failed, the error to show is the first one.
     with suppress(AuditLensError):
+        known = len(found.taken)
         found.settle(writer)
+        for page in found.taken[known:]:
+            found.note_reached(page)
+        verdict = stopped_early(found, writer.tally.pages, why)
         writer.seal(terms.now(), force=True)
         writer.conclude(terms.now(), outcome_note(writer, found, verdict, walked=False))
 

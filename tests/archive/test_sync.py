@@ -194,6 +194,11 @@ def test_stop_finishes_the_page_and_seals_it(archive, make_workspace):
     with pytest.raises(Interrupted):
         archive.sync(workspace, stop=lambda: next(answers))
     assert ids(archive) == workspace.served
+    assert workspace.requests == [1, 8, 2, 3]
+    back = archive.events()["created_at"].sort(descending=True)[3 * 5 - 1]
+    assert archive.status().statement.startswith(
+        f"Incomplete: stopped after 4 pages, back to {back:%F %T} UTC."
+    )
     assert archive.verify().ok
 
 
