@@ -132,7 +132,7 @@ class Body:
         if self.size > self.most:
             raise BodyTooLargeError(
                 f"{self.where} is larger than {self.most:,} bytes",
-                fix="Ask for smaller pages (page_size), or narrow the listing with a filter",
+                fix='Set api = "legacy": its pages are asked for in smaller parts when they are too large',
             )
         if self.gzip is not None and self.size > max(RATIO_FROM, RATIO * self.sent):
             raise SourceError(
@@ -242,7 +242,7 @@ class HttpClient:
         if watch.passed:
             raise PageFault(
                 f"{endpoint} took longer than {self.deadline:g} s to answer",
-                fix="Try again later, or ask for smaller pages (page_size)",
+                fix="Try again later, or allow more seconds in AUDITLENS_PAGE_DEADLINE",
             )
         if answer is None:
             raise self.unreachable(endpoint, problem)

@@ -20,8 +20,14 @@ def every_command(
     command: click.Command = auditlens, name: str = "auditlens", above: click.Context | None = None
 ) -> Iterator[tuple[str, click.Command, str]]:
     """Name, command and help text of the group, of each command and of each subcommand."""
-    context = click.Context(command, info_name=name, parent=above, terminal_width=WIDTH)
-    context.max_content_width = WIDTH
+    context = click.Context(
+        command,
+        info_name=name,
+        parent=above,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        **command.context_settings,
+    )
     yield context.command_path, command, command.get_help(context)
     if isinstance(command, click.Group):
         for below in command.list_commands(context):

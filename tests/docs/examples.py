@@ -10,7 +10,8 @@ In README.md and docs/*.md a block of
 - any language below ``<!-- not run: REASON -->`` is only shown.
 
 ``...`` on a line of its own stands for any number of lines. Ids, hashes, times of day and
-ports may differ; every other character must be the same. ``python3 dev docs`` writes the outputs
+ports may differ, but one hash of a run is one hash in its document; every other character must
+be the same. ``python3 dev docs`` writes the outputs
 anew; where one ``...`` stands, as many lines are kept before and after it.
 """
 
@@ -86,12 +87,28 @@ def plain(line: str) -> str:
     return line.strip()
 
 
+HASH = re.compile(r"\b[0-9a-f]{64}\b")
+
+
 def agree(shown: str, got: str) -> bool:
     """Whether the output shown is the output got; a line ``...`` stands for any lines."""
-    wanted = [plain(line) for line in shown.strip("\n").splitlines()]
-    lines = [plain(line) for line in got.strip("\n").splitlines()]
-    pattern = "".join(r"(?:.*\n)*?" if line == "..." else f"{re.escape(line)}\n" for line in wanted)
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines)) is not None
+    return hashes(shown, got) is not None
+
+
+def hashes(shown: str, got: str) -> list[tuple[str, str]] | None:
+    """Each whole hash that is shown, with the one that was got; None when the outputs differ."""
+    wanted = [plain(line) for line in HASH.sub("SHA256", shown).strip("\n").splitlines()]
+    lines = got.strip("\n").splitlines()
+    marked = [plain(HASH.sub("SHA256", line)) for line in lines]
+    pattern = "".join(
+        r"(?:.*\n)*?" if line == "..." else f"({re.escape(line)})\n" for line in wanted
+    )
+    found = re.fullmatch(pattern, "".join(f"{line}\n" for line in marked))
+    if found is None:
+        return None
+    starts = [sum(len(line) + 1 for line in marked[:n]) for n in range(len(marked))]
+    rows = [lines[starts.index(found.start(n + 1))] for n in range(len(found.groups()))]
+    return list(zip(HASH.findall(shown), HASH.findall("\n".join(rows)), strict=True))
 
 
 @dataclass
@@ -162,11 +179,15 @@ class Run:
 
     def faults(self) -> Iterator[str]:
         """What does not happen as it is shown."""
+        known: dict[str, str] = {}
         for block, command, shown, got, code, following in self.results():
             if code and not following.startswith("echo $?"):
                 yield f"{command}\nexit code {code}\n{got}"
             elif shown is not None and not agree(shown, got):
                 yield f"{command}\n--- shown ({block.language}) ---\n{shown}\n--- got ---\n{got}"
+            for told, real in hashes(shown or "", got) or ():
+                if known.setdefault(told, real) != real or known.setdefault(real, told) != told:
+                    yield f"{command}\n{told} is another hash than elsewhere in this document"
 
     def results(self) -> Iterator[tuple[Block, str, str | None, str, int, str]]:
         """Run all examples in order: block, command, output shown and got, code, next command."""
@@ -217,7 +238,12 @@ def renewed(text: str, folder: Path) -> str:
         for block, command, shown, got, code, following in run.results():
             if code and not following.startswith("echo $?"):
                 sys.exit(f"{command}\nexit code {code}\n{got}")
-            output = shown if shown is not None and agree(shown, got) else cut_like(shown, got)
+            if shown is not None and (pairs := hashes(shown, got)) is not None:
+                output = shown
+                for told, real in pairs:
+                    output = output.replace(told, real)
+            else:
+                output = cut_like(shown, got)
             if block.language == "console":
                 lines = f"$ {command}\n" + (f"{output.strip()}\n" if output.strip() else "")
                 bodies.setdefault(block.span, []).append(lines)

@@ -97,3 +97,15 @@ def test_a_wrong_output_and_a_failing_command_are_found(tmp_path: Path):
     finally:
         run.shell.close()
     assert [fault.splitlines()[0] for fault in faults] == ["echo right", "false", "print('b')"]
+
+
+def test_one_hash_shown_as_two_is_found(tmp_path: Path):
+    """A seal is the same wherever a document shows it; another run has another one."""
+    text = "```console\n$ echo seal {0}\nseal {1}\n$ echo again {0}\nagain {2}\n```\n"
+    real, shown, other = (letter * 64 for letter in "abc")
+    for last, count in ((shown, 0), (other, 1)):
+        run = examples.Run(text.format(real, shown, last), tmp_path)
+        try:
+            assert len(list(run.faults())) == count
+        finally:
+            run.shell.close()
