@@ -9,6 +9,7 @@ from datetime import date, datetime
 import polars as pl
 
 from auditlens.canonical import sha256_hex
+from auditlens.text import cell_table, cell_text, visible
 
 __all__ = [
     "OUTCOMES",
@@ -103,20 +104,44 @@ SHARES = (
 """How the acts of a period were told apart, in words."""
 
 
+GAPS_SHOWN = 5
+"""How many gaps the printed text lists; ``gaps`` holds them all."""
+
+
 @dataclass(frozen=True)
 class Coverage:
     """The completeness statement of one audit.
 
-    ``outcome`` is one of OUTCOMES and ``statement`` says it in a sentence. ``first_at`` and
-    ``last_at`` span everything held that belongs to its date, in UTC; ``misdated`` is the rest.
-    ``acknowledged_count`` is how many of the quarantined records a person acknowledged. ``gaps``
-    are pairs of first and last day: of an archive, days that no sync vouches for; of files, days
-    without an event between two with.
-    ``bases`` counts the events of the period by ``action_basis``; ``verb_only`` are the kinds known
-    by their verb alone or not at all with their counts, most first, ``verb_only_kinds`` how many.
-    ``input_digest`` is the SHA-256 over the sorted
-    ``id`` and ``leaf`` of every event used; ``head`` is the archive's head hash. Lists are
-    capped; the counts beside them are true.
+    ``print`` shows it as text, a notebook as a table. Lists are capped; the counts beside them
+    are true.
+
+    Attributes:
+        outcome: One of OUTCOMES.
+        statement: The outcome in a sentence.
+        source: What was read: an address, a file, or ``frame``.
+        missing: How many events the server counted and did not hand over; None when not known.
+        first_at: First event held that belongs to its date, in UTC.
+        last_at: Last event held that belongs to its date, in UTC.
+        events_held: Events held, of any date.
+        events_in_period: Events of the period.
+        unclassified: Events of the period without an action.
+        bases: Events of the period by ``action_basis``.
+        verb_only: Kinds known by their verb alone or not at all with their counts, most first.
+        verb_only_kinds: How many such kinds there are.
+        quarantined: Records that could not be read.
+        quarantined_count: How many there are.
+        acknowledged_count: How many of those a person acknowledged.
+        misdated: Events held that do not belong to their date.
+        misdated_count: How many there are.
+        duplicates: Records that came more than once.
+        changed_ids: Ids that came with more than one content.
+        changed_count: How many there are.
+        late: Events of the period that came after a pull had proven their time complete.
+        gaps: Pairs of first and last day: of an archive, days that no sync vouches for; of files,
+            days without an event between two with.
+        pulls: The runs of a sync that brought the period.
+        head: The archive's head hash.
+        input_digest: SHA-256 (hex) over the sorted ``id`` and ``leaf`` of every event used.
     """
 
     outcome: str
@@ -144,6 +169,31 @@ class Coverage:
     pulls: tuple[Pull, ...] = ()
     head: str | None = None
     input_digest: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{name}: {cell_text(value)}" for name, value in self.facts()]
+        return "\n".join(visible(line) for line in (f"{self.outcome}: {self.statement}", *lines))
+
+    def _repr_html_(self) -> str:
+        return cell_table(f"Coverage: {self.outcome}", [("", self.statement), *self.facts()])
+
+    def facts(self) -> list[tuple[str, object]]:
+        """What a reader is told beside the statement, each with its name; no line says nothing."""
+        gaps = ", ".join(f"{first} to {last}" for first, last in self.gaps[:GAPS_SHOWN])
+        more = f" and {len(self.gaps) - GAPS_SHOWN:,} more" if len(self.gaps) > GAPS_SHOWN else ""
+        facts = (
+            ("source", self.source or None),
+            ("events in the period", self.events_in_period),
+            ("events held", self.events_held),
+            ("first event", self.first_at),
+            ("last event", self.last_at),
+            ("missing", self.missing),
+            ("days not vouched for", f"{gaps}{more}" or None),
+            ("records not read", self.unread or None),
+            ("events of no believable date", self.misdated_count or None),
+            ("archive head", self.head),
+        )
+        return [(name, value) for name, value in facts if value is not None]
 
     @property
     def unread(self) -> int:

@@ -18,11 +18,14 @@ from auditlens.anomalies import (
     sender_timeline,
 )
 from auditlens.plots import Audited, finding_of
-from auditlens.rules import Rule, RuleSet
-from auditlens.text import cell_table
+from auditlens.rules import Rule, RuleSet, explain_rule
+from auditlens.text import cell_table, cell_text, cut, visible
 from auditlens.triage import Disposition, FindingException, Journal, decision_words
 
 __all__ = ["Explanation", "RuleTold", "explain_finding"]
+
+EVENTS_SHOWN = 10
+"""How many events the printed text lists; ``events`` holds them all."""
 
 SUBJECTS = {"sender": "sender_id", "resource": "resource_id"}
 
@@ -50,15 +53,21 @@ class RuleTold:
     path: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """One finding with all it rests on.
+    """One finding with all it rests on; ``print`` shows it as text, a notebook as a table.
 
-    ``finding`` is its row; ``events`` the events it lists that lie in period or history, in order
-    of time. ``timeline``: day, action_group, events of the subject, period and history. ``hours``
-    (senders): weekday, hour, usual, now. ``bands`` maps each count that moved to day, value, low,
-    typical, high. ``rule`` is None for an anomaly. ``decisions`` are those of the journal about
-    this finding, oldest first; ``exception`` the one that expects it.
+    Attributes:
+        finding: Its row (FINDING_SCHEMA).
+        events: The events it lists that lie in period or history (EVENT_SCHEMA), in order of time.
+        timeline: ``day``, ``action_group`` and ``events`` of its subject, period and history.
+        hours: ``weekday``, ``hour``, ``usual`` and ``now`` of its subject; empty where the subject
+            has no events.
+        bands: For each count that moved ``day``, ``value``, ``low``, ``typical`` and ``high``.
+        rule: The rule that made it; None for an anomaly.
+        decisions: Those of the journal about this finding, oldest first.
+        exception: The exception that expects it, if there is one.
+        timezone: IANA name of the zone of days and hours.
     """
 
     finding: Mapping[str, Any]
@@ -89,23 +98,48 @@ class Explanation:
             "exception": None if self.exception is None else shown_entry(self.exception),
         }
 
+    def __repr__(self) -> str:
+        return f"Explanation({self.finding['finding_id']}, {self.events.height:,} events)"
+
+    def __str__(self) -> str:
+        finding = self.finding
+        lines = [f"{finding['finding_id']}  {finding['level']}  {visible(finding['title'])}"]
+        for name, value in self.facts():
+            text = visible_lines(value)
+            lines += [f"{name + ':':<12}{text[0]}", *(f"{'':<12}{line}" for line in text[1:])]
+        shown = self.events.head(EVENTS_SHOWN)
+        for row in shown.select("created_at", "event", "resource_title", "id").iter_rows():
+            at, *texts = row
+            told = "  ".join(cut(visible(one), 60) for one in texts if one)
+            lines.append(f"  {at:%Y-%m-%d %H:%M} UTC  {told}")
+        if self.events.height > EVENTS_SHOWN:
+            lines.append(f"  and {self.events.height - EVENTS_SHOWN:,} more in .events")
+        return "\n".join(lines)
+
     def _repr_html_(self) -> str:
         finding = self.finding
-        rows: list[tuple[str, object]] = [
-            (str(finding["subject_kind"]), finding["subject_label"] or finding["subject_id"]),
-            ("level", finding["level"]),
+        title = f"{finding['finding_id']} {finding['level']} {finding['title']}"
+        return cell_table(title, self.facts())
+
+    def facts(self) -> list[tuple[str, object]]:
+        """What a reader is told of the finding, each with its name."""
+        finding = self.finding
+        name, subject = finding["subject_label"], finding["subject_id"]
+        facts: list[tuple[str, object]] = [
+            (str(finding["subject_kind"]), f"{name} ({subject})" if name else subject),
             ("from", finding["first_at"]),
             ("to", finding["last_at"]),
-            ("events", finding["event_count"]),
         ]
-        rows += [(f"reason {at}", one["text"]) for at, one in enumerate(finding["reasons"], 1)]
+        facts += [(f"reason {at}", one["text"]) for at, one in enumerate(finding["reasons"], 1)]
         if self.rule is not None:
-            rows.append(("rule", f"{self.rule.name}: {self.rule.condition}"))
-        rows += [
+            facts.append(("rule", f"{self.rule.name}: {self.rule.condition}"))
+        facts += [
             ("decided", f"{decision_words(one.verdict)} by {one.reviewer}: {one.reason}")
             for one in self.decisions
         ]
-        return cell_table(f"{finding['finding_id']} {finding['title']}", rows)
+        if self.exception is not None:
+            facts.append(("expected", f"until {self.exception.until}: {self.exception.reason}"))
+        return [*facts, ("events", finding["event_count"])]
 
 
 def explain_finding(audit: Explained, finding_id: str) -> Explanation:
@@ -168,6 +202,11 @@ def moved_by(finding: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def visible_lines(value: object) -> list[str]:
+    """A fact as lines of text, none of it hidden."""
+    return [visible(line) for line in cell_text(value).splitlines()] or [""]
+
+
 def event_days(events: pl.DataFrame, finding: Mapping[str, Any], zone: str) -> tuple[date, ...]:
     moments = events["created_at"]
     if moments.is_empty():
@@ -176,9 +215,6 @@ def event_days(events: pl.DataFrame, finding: Mapping[str, Any], zone: str) -> t
 
 
 def told(rules: RuleSet, rule: Rule) -> RuleTold:
-
-    from auditlens.rules import explain_rule
-
     return RuleTold(
         id=rule.id,
         name=rule.name,

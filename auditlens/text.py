@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 
-__all__ = ["CAP", "cell_table", "cut", "visible"]
+__all__ = ["CAP", "cell_table", "cell_text", "cut", "visible"]
 
 CAP = 400
 """How many characters of one field a page shows."""
@@ -102,6 +102,7 @@ def cell_table(title: str, rows: Iterable[tuple[str, object]]) -> str:
 
 
 def cell_text(value: object) -> str:
+    """One value of a fact: numbers, times and None as in :func:`cell_table`."""
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, datetime):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import html
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,6 +47,7 @@ from auditlens.files import lock, refuse_link
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period
 from auditlens.seals import ListedKey, fingerprint, signed_folder
+from auditlens.text import cell_table
 
 __all__ = ["Archive"]
 
@@ -331,23 +330,22 @@ class Archive:
         return f"Archive({str(self.path)!r})"
 
     def _repr_html_(self) -> str:
+        title = f"Archive {self.path}"
         if not self.path.is_dir():
-            return f"<p>Archive <code>{html.escape(str(self.path))}</code>: nothing yet</p>"
+            return cell_table(title, [("events", "nothing pulled yet")])
         status = self.status()
-        shown = dataclasses.asdict(status)
-        shown["gaps"] = len(status.gaps)
-        rows = "".join(
-            f"<tr><th>{html.escape(name.replace('_', ' '))}</th>"
-            f"<td>{html.escape(text(value))}</td></tr>"
-            for name, value in shown.items()
-        )
-        return f"<table>{rows}</table>"
-
-
-def text(value: object) -> str:
-    """A value of the status as a cell shows it."""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "none" if value is None else str(value)
+        rows = [
+            ("source", status.source),
+            ("completeness", status.statement),
+            ("events", status.events),
+            ("first event", status.first_at),
+            ("last event", status.last_at),
+            ("complete until", status.complete_until),
+            ("gaps", len(status.gaps)),
+            ("records not read", status.quarantined),
+            ("pulls", status.pulls),
+            ("last pull", status.last_pull_at),
+            ("days until events are lost", status.days_until_loss),
+            ("head", status.head),
+        ]
+        return cell_table(title, rows)

@@ -132,7 +132,7 @@ class Body:
         if self.size > self.most:
             raise BodyTooLargeError(
                 f"{self.where} is larger than {self.most:,} bytes",
-                fix='Set api = "legacy": its pages are asked for in smaller parts when they are too large',
+                fix='Set api = "legacy", whose pages are then asked for in smaller parts',
             )
         if self.gzip is not None and self.size > max(RATIO_FROM, RATIO * self.sent):
             raise SourceError(

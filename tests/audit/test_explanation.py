@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -77,6 +78,7 @@ def test_every_finding_can_be_explained_as_json(audited):
         told = audited.explain(finding)
         json.dumps(told.to_dict(), default=str)
         assert finding in told._repr_html_()
+        assert str(told).startswith(f"{finding}  {told.finding['level']}  ")
 
 
 def test_an_unknown_finding_is_an_error_with_a_fix(audited):
@@ -92,3 +94,41 @@ def test_text_of_the_log_is_no_markup_in_a_cell(audited):
     hostile = audited.findings.with_columns(title=pl.lit("<script>x</script>"))
     shown = replace(audited, findings=hostile, journal=Journal()).explain(finding)._repr_html_()
     assert "<script>" not in shown
+
+
+def test_print_shows_what_a_person_would_ask(of):
+    """Who, when, why, by which rule, and the first events; no frame and no field's raw name."""
+    told = of("rule")
+    finding, text = told.finding, str(told)
+    for part in (
+        finding["title"],
+        finding["subject_id"],
+        f"{finding['first_at']:%Y-%m-%d %H:%M} UTC",
+        finding["reasons"][0]["text"],
+        told.rule.name,
+        *told.events["id"][:10],
+    ):
+        assert part in text
+    assert "shape" not in text
+    assert all(line.isprintable() for line in text.splitlines())
+    assert repr(told) == f"Explanation({finding['finding_id']}, {told.events.height:,} events)"
+
+
+def test_text_of_the_log_hides_nothing_in_print(audited):
+    """What turns a line round or starts another is spelt out."""
+    finding = audited.findings["finding_id"][0]
+    hostile = audited.findings.with_columns(title=pl.lit("a\u202eb\nsender: nobody"))
+    shown = str(replace(audited, findings=hostile, journal=Journal()).explain(finding))
+    assert "a\\u202eb\\nsender: nobody" in shown.splitlines()[0]
+
+
+def test_coverage_is_told_as_text_and_as_a_table(audited):
+    """The statement first, then the numbers; what is not known or nothing has no line."""
+    gap = (date(2026, 7, 2), date(2026, 7, 3))
+    held = replace(audited.coverage, statement="<i>held\u202e</i>", gaps=(gap,), missing=None)
+    text = str(held)
+    assert text.startswith(f"{held.outcome}: <i>held\\u202e</i>\n")
+    assert f"events in the period: {held.events_in_period:,}" in text
+    assert "days not vouched for: 2026-07-02 to 2026-07-03" in text
+    assert "missing" not in text
+    assert "&lt;i&gt;held" in held._repr_html_()
