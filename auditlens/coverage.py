@@ -181,6 +181,7 @@ class Coverage:
         """What a reader is told beside the statement, each with its name; no line says nothing."""
         gaps = ", ".join(f"{first} to {last}" for first, last in self.gaps[:GAPS_SHOWN])
         more = f" and {len(self.gaps) - GAPS_SHOWN:,} more" if len(self.gaps) > GAPS_SHOWN else ""
+        unseen = "days that no sync vouches for" if self.head else "days without an event"
         facts = (
             ("source", self.source or None),
             ("events in the period", self.events_in_period),
@@ -188,7 +189,7 @@ class Coverage:
             ("first event", self.first_at),
             ("last event", self.last_at),
             ("missing", self.missing),
-            ("days not vouched for", f"{gaps}{more}" or None),
+            (unseen, f"{gaps}{more}" or None),
             ("records not read", self.unread or None),
             ("events of no believable date", self.misdated_count or None),
             ("archive head", self.head),
