@@ -77,15 +77,26 @@ UNNAMED = "frame"
 class Audit:
     """What one run found, and what it looked at.
 
-    ``events`` are the events of the period (EVENT_SCHEMA). ``findings`` has one row a finding
-    (FINDING_SCHEMA), strongest first. ``sender_days`` and ``resource_days`` hold one row a day
-    and sender or resource with score, rank, percentile and every feature. ``rule_health`` has
-    one row a rule. ``coverage`` says what is missing. ``model`` and ``provenance`` hold what
-    is needed to repeat the run; ``run_at`` is when it ran, in UTC. ``journal`` is what reviewers
-    wrote, ``exceptions`` has one row an exception with what it hid (EXCEPTION_SCHEMA), and
-    ``earlier`` holds the signed months before the period, oldest first. ``directory`` is what
-    was known of users, groups, tags and resources when the period ended, None if nothing.
-    ``scopes`` has one entry a log source: its events in the period and the rules that judged them.
+    Attributes:
+        period: What was asked about.
+        events: The events of the period (EVENT_SCHEMA).
+        findings: One row a finding (FINDING_SCHEMA), strongest first.
+        sender_days: One row a day and sender with score, rank, percentile and every feature.
+        resource_days: The same of resources.
+        rule_health: One row a rule: whether it could fire, and how often it did.
+        coverage: What was looked at, and what is missing.
+        rules: The rules that judged the events.
+        settings: The settings of the run.
+        run_at: When it ran, in UTC.
+        model: Parameters and notes of the model.
+        provenance: Versions and digests, by name, with which a third party repeats the run.
+        journal: What reviewers wrote.
+        exceptions: One row an exception with what it hid (EXCEPTION_SCHEMA).
+        earlier: The signed months before the period, oldest first.
+        directory: What was known of users, groups, tags and resources when the period ended; None
+            if nothing.
+        scopes: For each log source its events in the period and the rules that judged them.
+        source: What the events came from; :attr:`past` reads it again.
     """
 
     period: Period
@@ -159,12 +170,27 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
 ) -> Audit:
     """Check one period of a log against rules and model.
 
-    ``source`` is an archive, what ``read_log`` gives, a path of either, or a table with event
-    columns (Polars, pandas, PyArrow, DuckDB); events before the period form the baselines.
-    ``rules`` default to those of the settings, these to the shipped ones of the log's product.
-    ``period`` is a Period or its text. ``journal``, ``earlier`` and ``directory`` default to what
-    stands beside or in the archive. Raises UsageError (period, source), DocumentErrors (journal,
-    rules) and IntegrityError (archive, sign-off).
+    Args:
+        source: An archive, what ``read_log`` gives, a path of either, or a table with event columns
+            (Polars, pandas, PyArrow, DuckDB). Events before the period form the baselines.
+        rules: Default: those of the settings, and without them the shipped ones of the log's
+            product.
+        period: A Period, or its text: ``2026-10``, ``2026-10-01..2026-10-31`` or ``last``.
+        settings: Default: every setting's default; no file is read.
+        seed: Seed of the model; default: that of the settings.
+        now: When the run happens (UTC); default: SOURCE_DATE_EPOCH, else the clock.
+        journal: What reviewers wrote, or its path; default: the settings' or the one beside the
+            archive.
+        earlier: Signed months before the period; default: those beside the journal.
+        directory: Users, groups, tags and resources over time; default: the archive's.
+
+    Returns:
+        Findings, scores, rule health and coverage, with what is needed to repeat the run.
+
+    Raises:
+        UsageError: The period or the source cannot be used.
+        DocumentErrors: Faults in journal or rules.
+        IntegrityError: Archive or sign-offs are not the bytes that were sealed.
     """
     settings, run_at = settings or Settings(), run_time(now)
     source = open_source(source, settings, run_at)

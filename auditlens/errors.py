@@ -38,7 +38,14 @@ __all__ = [
 
 
 class AuditLensError(Exception):
-    """Base of all errors a user can act on: one line of text, and the fix if there is one."""
+    """Base of all errors a user can act on: one line of text, and the fix if there is one.
+
+    Attributes:
+        message: What was found, and where.
+        fix: What would be right; empty where nothing can be said.
+        code: The section of docs/errors.md (``AL-201``).
+        exit_code: What the command line exits with.
+    """
 
     code = "AL-200"
     exit_code = 2

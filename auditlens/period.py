@@ -50,8 +50,11 @@ def run_time(now: datetime | None = None) -> datetime:
 class Period:
     """A half-open interval ``[start, end)``.
 
-    ``start`` and ``end`` are aware datetimes in UTC; ``label`` is the period as written
-    (``2026-10``); ``timezone`` is the IANA zone whose midnights are the edges.
+    Attributes:
+        start: First moment that belongs to it, in UTC.
+        end: First moment after it, in UTC.
+        label: The period as written (``2026-10``).
+        timezone: IANA name of the zone whose midnights are the edges.
     """
 
     start: datetime
@@ -61,10 +64,16 @@ class Period:
 
     @classmethod
     def parse(cls, text: str, *, timezone: str = "UTC", today: date | None = None) -> Period:
-        """Read ``2026-10``, ``2026-10-01..2026-10-31`` or ``last`` (the last whole month).
+        """Read a period as people write it.
 
-        ``today`` is needed for ``last`` only; it defaults to the current day in ``timezone``.
-        Raises UsageError for any other text, an impossible date or an empty span.
+        Args:
+            text: ``2026-10``, ``2026-10-01..2026-10-31`` (both days belong to it) or ``last`` (the
+                last whole month).
+            timezone: IANA name of the zone whose midnights are the edges.
+            today: What ``last`` counts from; default: the current day in ``timezone``.
+
+        Raises:
+            UsageError: Any other text, an impossible date, an empty span, an unknown zone.
         """
         local = zone(timezone)
         if text == "last":

@@ -29,7 +29,6 @@ __all__ = [
 
 Scalar = str | int | float | bool | None
 ABSENT = msgspec.Raw(b"")
-CURRENT_ONLY = ("activity_type", "performer_type", "performer_metadata", "logged_at")
 
 
 class Person(msgspec.Struct, gc=False):

@@ -139,7 +139,7 @@ class Settings:
         own_rules: Folder of rules read beside ``rules``.
         timezone: IANA name of the zone of period edges and hours.
         workspace: Name of the workspace, as reports show it.
-        api_url: Address of the API; empty: Secoda's.
+        api_url: Address of the API; the variable SECODA_API_URL sets it too.
         api: Generation of the API: ``auto``, ``current`` or ``legacy``.
         directory: Whether the monthly job pulls the directory too.
         fail_on: Level from which findings end ``check`` with 1; empty: none does.

@@ -46,10 +46,17 @@ def read_events(
 ) -> pl.DataFrame:
     """Read events from files as a DataFrame (EVENT_SCHEMA), classified, without duplicates.
 
-    ``paths`` are files or folders: NDJSON, JSON, CSV, Parquet, also ``.gz`` and ``.zst``, told by
-    content. ``profile`` is ``auto``, the name of a shipped profile, or the path of your own.
-    Sorted by ``created_at``, ``id`` and ``leaf``. Records that are no events are left out;
-    :func:`read_log` tells of them. Raises UsageError for a path that cannot be used.
+    Args:
+        paths: Files or folders: NDJSON, JSON, CSV, Parquet, also ``.gz`` and ``.zst``, told by
+            content.
+        profile: ``auto``, the name of a shipped profile, or the path of your own.
+
+    Returns:
+        One row an event, sorted by ``created_at``, ``id`` and ``leaf``. Records that are no events
+        are left out; :func:`read_log` tells of them.
+
+    Raises:
+        UsageError: A path that cannot be used.
     """
     return read_log(paths, profile=profile).events
 
@@ -63,9 +70,17 @@ def read_log(
 ) -> Log:
     """Read events from files as :func:`read_events` does, with their coverage.
 
-    ``timezone`` is the IANA zone in which days without events are counted, ``now`` when the log
-    is read (default: SOURCE_DATE_EPOCH, else the clock). Coverage is
-    ``unprovable``: a file cannot prove what the server held.
+    Args:
+        paths: As in :func:`read_events`.
+        profile: As in :func:`read_events`.
+        timezone: IANA name of the zone in which days without events are counted.
+        now: When the log is read; default: SOURCE_DATE_EPOCH, else the clock.
+
+    Returns:
+        Events and coverage, which is ``unprovable``: a file cannot prove what the server held.
+
+    Raises:
+        UsageError: A path that cannot be used, or an unknown zone.
     """
     zone(timezone)
     read_at = run_time(now)

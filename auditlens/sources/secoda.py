@@ -130,17 +130,29 @@ AGAIN = "Run it again later; auditlens doctor shows what the server answers"
 class SecodaSource:
     """The audit log of one Secoda workspace, newest record first.
 
-    ``url`` and ``key`` default to SECODA_API_URL and SECODA_API_KEY of ``environ``. ``api`` is
-    ``auto`` (the current API, and the legacy one where the current is missing), ``current`` or
-    ``legacy``. ``days``, ``sender_id`` and ``resource_id`` are the legacy API's parameters,
-    ``filter`` and ``sort`` (JSON text or mappings) the current one's; ``auto`` asks only the API
-    that knows those given. ``page_size`` is a wish: ``page_size_seen`` says what came.
+    Args:
+        url: Address of the API; default: SECODA_API_URL of ``environ``.
+        key: The API key; default: SECODA_API_KEY of ``environ``.
+        api: ``auto`` (the current API, and the legacy one where the current is missing),
+            ``current`` or ``legacy``. ``auto`` asks only the API that knows the parameters given.
+        days: How many days back; a parameter of the legacy API, as the next two.
+        sender_id: Events of one sender.
+        resource_id: Events of one resource.
+        filter: JSON text or a mapping; a parameter of the current API, as ``sort``.
+        sort: JSON text or a mapping.
+        page_size: A wish to the legacy API; ``page_size_seen`` says what came.
+        retry_budget: Seconds of waiting between tries in total; default: AUDITLENS_RETRY_BUDGET,
+            else 900.
+        page_deadline: Seconds within which a page must be whole; default:
+            AUDITLENS_PAGE_DEADLINE, else 60.
+        max_page_bytes: Decoded bytes a page may have.
+        proxy: Address of a proxy; none is used that is not given here.
+        environ: The environment; default: that of the process.
+        sleep: Does the waiting (seconds).
+        on_wait: Is told the seconds and the cause of each wait.
 
-    Waiting between tries is limited to ``retry_budget`` seconds in total (AUDITLENS_RETRY_BUDGET,
-    else 900). A page must be whole within ``page_deadline`` seconds (AUDITLENS_PAGE_DEADLINE, else
-    60) and ``max_page_bytes`` decoded bytes. A ``proxy`` is used only when given here. ``sleep``
-    does the waiting, ``on_wait`` is told its seconds and cause. Raises UsageError for an address
-    or key that cannot be used.
+    Raises:
+        UsageError: An address or key that cannot be used.
     """
 
     url: str | None = None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auditlens.cli.check import stacked, tabled
+from auditlens.cli.check import stacked, tabled  # by a terminal's width; a test has none
 from auditlens.cli.terminal import narrow
 from auditlens.findings import FINDING_SCHEMA
 

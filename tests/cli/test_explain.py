@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 import auditlens as al
-from auditlens.cli.exceptions import add
-from auditlens.cli.explain import tell_events
+from auditlens.cli import auditlens
+from auditlens.cli.explain import tell_events  # a terminal of a width; a test has none
 from auditlens.errors import UsageError
 from auditlens.pages import Page
 from tests.cli.conftest import PERIOD
@@ -71,7 +71,8 @@ def test_files_have_no_sealed_records_to_show(run, log_file):
 def exception_of(shown: str) -> dict[str, str | None]:
     """The scope of the ready-made command, as its own command reads it."""
     (line,) = (line for line in shown.splitlines() if "auditlens exceptions add" in line)
-    context = add.make_context("add", shlex.split(line)[3:])
+    exceptions = auditlens.get_command(None, "exceptions")
+    context = exceptions.commands["add"].make_context("add", shlex.split(line)[3:])
     names = ("rule", "sender", "resource", "family")
     return {name: context.params[name] for name in names if context.params[name]}
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from auditlens.cli import auditlens
 from auditlens.settings import load_settings
 
 
@@ -42,10 +43,8 @@ def test_four_questions_are_asked_on_a_terminal(run, tmp_path, monkeypatch):
     monkeypatch.setattr("click.prompt", answer)
     from click.testing import CliRunner
 
-    from auditlens.cli.init import init
-
     monkeypatch.setattr("auditlens.cli.init.sys", Terminal)
-    done = CliRunner().invoke(init, ["--folder", str(tmp_path)])
+    done = CliRunner().invoke(auditlens, ["init", "--folder", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert len(asked) == 4
     assert load_settings(tmp_path).reviewer == 'Ana "A" Birch'
@@ -55,11 +54,9 @@ def test_a_wrong_answer_is_asked_for_again(run, tmp_path, monkeypatch):
     """What is wrong is told at once, and no other answer is lost."""
     from click.testing import CliRunner
 
-    from auditlens.cli.init import init
-
     monkeypatch.setattr("auditlens.cli.init.sys", Terminal)
     typed = "http://x.test\nhttps://x.test\nMars\nEurope/Paris\nRita\nsometimes\ncron\n"
-    done = CliRunner().invoke(init, ["--folder", str(tmp_path)], input=typed)
+    done = CliRunner().invoke(auditlens, ["init", "--folder", str(tmp_path)], input=typed)
     assert done.exit_code == 0, done.output
     for told in ("Use https://", "No time zone is called 'Mars'", "called 'sometimes'"):
         assert told in done.output

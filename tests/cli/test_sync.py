@@ -5,7 +5,7 @@ import json
 import pytest
 
 from auditlens.archive import Progress
-from auditlens.cli.sync import time_left
+from auditlens.cli.sync import time_left  # shown on a terminal alone; a test has none
 from auditlens.simulator import serve, simulate
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlens.cli.terminal import visible
+from auditlens.cli.terminal import visible  # any text: no command writes it alone
 
 
 def test_escapes_and_reordering_marks_are_shown():
