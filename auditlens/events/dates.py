@@ -40,9 +40,13 @@ def latest(pulled: datetime) -> datetime:
 
 
 def dated(pulled: datetime | pl.Expr) -> pl.Expr:
-    """Whether an event belongs to its date: a condition on ``created_at``, never null.
+    """Whether an event belongs to its date.
 
-    ``pulled`` is when the event was pulled, or the log read: one time (UTC), or one of each row.
+    Args:
+        pulled: When the event was pulled, or the log read: one time (UTC), or one of each row.
+
+    Returns:
+        A condition on ``created_at``, never null.
     """
     last = pl.lit(latest(pulled)) if isinstance(pulled, datetime) else pulled + SKEW
     moment = pl.col("created_at")

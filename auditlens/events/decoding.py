@@ -29,7 +29,13 @@ Rows = tuple[list[int], pl.DataFrame, dict[int, str]]
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that is no row: its position in the input, why, and its first characters."""
+    """A record that is no row.
+
+    Attributes:
+        index: Its position in the input.
+        reason: Why it is none.
+        excerpt: Its first characters, in ASCII.
+    """
 
     index: int
     reason: str
@@ -38,9 +44,12 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Rows (EVENT_SCHEMA, ``action`` and ``action_group`` null, input order) and refusals.
+    """What records became.
 
-    ``repaired`` counts the rows whose text was damaged, and is read as :func:`repair_json` says.
+    Attributes:
+        events: Rows in the order of the input (EVENT_SCHEMA), not classified yet.
+        rejected: Records that are no rows.
+        repaired: How many rows had damaged text, which is read as ``repair_json`` says.
     """
 
     events: pl.DataFrame

@@ -42,11 +42,15 @@ PATH = re.compile(rf"(?:{STEP}|{BRACKET})(?:\.{STEP}|{BRACKET})*")
 class Profile:
     """How one product's records become events.
 
-    ``columns`` maps a column to JSON paths, first match wins; it is empty for ``secoda``, whose
-    two generations are read natively. A record that holds every key of ``detect`` is of this
-    profile. ``product`` and ``service`` are the Sigma log source of its rules: without a product
-    it is the profile's name, without a service none. ``records`` maps
-    ``outcome`` (a fault, absent where the act worked) and ``address`` to their JSON paths.
+    Attributes:
+        name: Its name, and the ``generation`` of its events.
+        product: Product of the Sigma log source of its rules; default: the name.
+        service: Service of that log source; empty for none.
+        detect: A record that holds every one of these keys is of this profile.
+        columns: Column to JSON paths, the first that matches wins; empty for ``secoda``, whose two
+            generations are read natively.
+        sender_kinds: What the record calls a kind of sender, to SENDER_KINDS.
+        records: JSON paths of ``outcome`` (a fault, absent where the act worked) and ``address``.
     """
 
     name: str

@@ -20,10 +20,19 @@ MOST = 1 << 14
 
 
 def find_key(settings: Settings, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The key and where it came from, in words; both empty when there is none.
+    """Find the API key: in the environment, else by a command, else in a file.
 
-    Raises UsageError for a file that others may read, and a command that fails; no message holds
-    what either gave. Raises UntrustedError when a file that is not trusted names either.
+    Args:
+        settings: They name command and file.
+        environ: The environment; default: that of the process.
+
+    Returns:
+        The key and where it came from, in words; both empty when there is none.
+
+    Raises:
+        UsageError: A file that others may read, or a command that fails; no message holds what
+            either gave.
+        UntrustedError: A file that is not trusted names command or file.
     """
     environ = os.environ if environ is None else environ
     if key := environ.get(VARIABLE):

@@ -200,10 +200,16 @@ def variable_fault(variable: str) -> Any:
 
 
 def find_file(start: Path) -> Path | None:
-    """Return the nearest file with settings in ``start`` or a folder above it.
+    """Find the settings file that counts in a folder.
 
     In one folder ``auditlens.toml`` stands above ``pyproject.toml``, which counts only when it
     has a table ``[tool.auditlens]``.
+
+    Args:
+        start: An absolute path of the folder.
+
+    Returns:
+        The nearest one in the folder or above it; None when there is none.
     """
     for folder in (start, *start.parents):
         # What stands there but is no readable file is told when it is read.

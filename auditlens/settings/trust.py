@@ -68,9 +68,13 @@ class UntrustedError(UsageError):
 
 @dataclass(frozen=True)
 class Withheld:
-    """A guarded setting that does not count: the file that holds it, where, and its hash.
+    """A guarded setting that does not count.
 
-    ``trusted_at`` is when the user trusted other bytes of the same file; None for never.
+    Attributes:
+        path: The file that holds it.
+        place: File and line.
+        sha256: SHA-256 (hex) of the file's bytes.
+        trusted_at: When the user trusted other bytes of the same file; None for never.
     """
 
     path: Path
@@ -132,7 +136,11 @@ def foreign(found: os.stat_result) -> bool:
 def trusted_files(environ: Mapping[str, str]) -> dict[Path, TrustedFile]:
     """Every file the user has trusted, by path.
 
-    Raises UsageError for a list that cannot be read, is not one, or that others may write.
+    Args:
+        environ: The environment; it says where the user's folder of settings is.
+
+    Raises:
+        UsageError: A list that cannot be read, is not one, or that others may write.
     """
     folder = own_folder(environ)
     if folder is None:
@@ -192,7 +200,14 @@ def given_hashes(environ: Mapping[str, str], more: Iterable[str] = ()) -> frozen
 def trust_file(path: Path, sha256: str, environ: Mapping[str, str]) -> TrustedFile:
     """Add a file to the list, or its new bytes in place of the former.
 
-    Raises UsageError when the list cannot be read or written, LockHeld when another run does.
+    Args:
+        path: The file.
+        sha256: SHA-256 (hex) of its bytes.
+        environ: The environment; it says where the user's folder of settings is.
+
+    Raises:
+        UsageError: The list cannot be read or written.
+        LockHeld: Another run is writing it.
     """
     made = TrustedFile(settled(path), sha256, datetime.now(UTC).replace(microsecond=0))
     change(environ, lambda files: files | {made.path: made})

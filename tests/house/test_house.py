@@ -7,14 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import auditlens
-from auditlens.cli.commands import COMMANDS
+from auditlens.cli import auditlens as program
 
 PACKAGE = Path(auditlens.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("sklearn", "httpx", "sigma", "jinja2", "scipy", "stamina", "rich", "polars")
+COMMANDS = set(program.list_commands(click.Context(program)))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager"}
 
 
