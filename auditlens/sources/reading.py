@@ -64,7 +64,7 @@ NESTED = 4
 """Lists within lists, as of pages, that are looked into."""
 
 MAX_PARQUET = 1 << 29
-KEPT = 100
+KEPT = 10_000
 EXCERPT = 80
 # Fields by which a table is known as a log, beside the columns of the event table.
 FIELDS = frozenset({*EVENT_SCHEMA, "activity_type", "logged_at", "sender.id", "performer_id"})
@@ -72,7 +72,7 @@ FIELDS = frozenset({*EVENT_SCHEMA, "activity_type", "logged_at", "sender.id", "p
 
 @dataclass
 class Quarantine:
-    """Records that are no events: the first hundred, and the count of all.
+    """Records that are no events: the first ten thousand, and the count of all.
 
     ``repaired`` counts records that are events although their text was damaged, ``files`` files of
     which nothing could be read; each of these counts as one record.

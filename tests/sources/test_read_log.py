@@ -331,9 +331,9 @@ def test_unknown_profile_and_zone_are_refused(written):
 
 def test_the_quarantine_is_capped_but_counted(written):
     """A file of rubbish among events takes no memory for each of its lines."""
-    log = read_log(written(LINES + b"rubbish\n" * 5000))
-    assert log.coverage.quarantined_count == 5000
-    assert len(log.coverage.quarantined) == 100
+    log = read_log(written(LINES + b"rubbish\n" * 15_000))
+    assert log.coverage.quarantined_count == 15_000
+    assert len(log.coverage.quarantined) == 10_000
 
 
 @pytest.mark.parametrize(
