@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditlens.archive import Archive
-from auditlens.audit import Audit, reviewed, run_audit
+from auditlens.audit import Audit, apply_review, run_audit
 from auditlens.resources import rules_folder
 from auditlens.review import (
     LocalInputs,
@@ -74,7 +74,7 @@ class Desk:
 
     def audit(self) -> Audit:
         """The audit of May as the journal of this desk has it."""
-        return replace(reviewed(self.run, read_journal(self.journal)), source=self.archive)
+        return replace(apply_review(self.run, read_journal(self.journal)), source=self.archive)
 
     def sign(self, audit: Audit, out: str = "out", **options) -> Seal:
         wanted = {"reviewer": "Rita Quill <rita@reviewer.example>", "despite": "first month"}
