@@ -30,11 +30,11 @@ from auditlens.archive.dedup import (
     SeenIndex,
     Times,
     first_of_each,
-    micros,
     moment,
 )
 from auditlens.archive.scan import PageScan
 from auditlens.archive.writer import PageResult
+from auditlens.events import micros
 
 __all__ = ["Moment", "Sightings", "Verdict", "arrived", "assess", "is_saturated", "stopped_early"]
 

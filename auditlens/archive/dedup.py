@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from auditlens.archive.segment import Places, places_of
-from auditlens.events import content_hash
+from auditlens.events import EARLIEST, content_hash, micros
 
 __all__ = [
     "CHANGED",
@@ -25,7 +25,6 @@ __all__ = [
     "Times",
     "halves",
     "keys_of",
-    "micros",
     "moment",
     "standing",
     "times_of",
@@ -40,22 +39,15 @@ UNTIMED = int(np.iinfo(np.int64).min)
 Keys = npt.NDArray[np.uint64]
 Times = npt.NDArray[np.int64]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def keys_of(ids: pl.Series) -> Keys:
     """64-bit keys of ids; equal within one process only."""
     return ids.hash().to_numpy()
 
 
-def micros(at: datetime) -> int:
-    """Microseconds since 1970 of an aware time."""
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
 def moment(at: int) -> datetime:
     """The time (UTC) that is so many microseconds after 1970."""
-    return EPOCH + timedelta(microseconds=at)
+    return EARLIEST + timedelta(microseconds=at)
 
 
 def times_of(moments: pl.Series, dated: pl.Series | None = None) -> Times:

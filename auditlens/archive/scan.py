@@ -17,9 +17,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from auditlens.archive.dedup import KNOWN, NEW, UNTIMED, SeenKeys, halves, micros
+from auditlens.archive.dedup import KNOWN, NEW, UNTIMED, SeenKeys, halves
 from auditlens.archive.writer import PageResult, SegmentWriter
 from auditlens.errors import Interrupted, SourceError, UsageError
+from auditlens.events import micros
 from auditlens.pages import Page, Source
 
 __all__ = ["MAX_READS", "PageScan", "Progress", "Steps", "read_again", "scan_on", "scan_pages"]

@@ -22,14 +22,13 @@ from auditlens.archive.dedup import (
     SeenKeys,
     Times,
     keys_of,
-    micros,
     moment,
     times_of,
 )
 from auditlens.archive.manifest import OutcomeNote, PageNote, QuarantineNote, SegmentNote
 from auditlens.archive.segment import EVIDENCE, Evidence, leaves_of, pack, place_of
 from auditlens.archive.table import CHUNK_ROWS, Index, Table, dated_rows
-from auditlens.events import EARLIEST, Rejected, decode_records, latest
+from auditlens.events import Rejected, dated_ticks, decode_records, micros
 from auditlens.files import put
 from auditlens.pages import Page
 
@@ -120,7 +119,7 @@ class SegmentWriter:
         self.index = index
         self.source = source
         self.pull = pull
-        self.limit = micros(latest(pulled))
+        self.pulled = pulled
         self.watermark = chain.watermark
         self.evidence = Evidence.of(folder, chain.segments)
         quarantined = {
@@ -200,7 +199,7 @@ class SegmentWriter:
         keys, times = np.empty(len(records), np.uint64), np.full(len(records), UNTIMED)
         keys[kept] = keys_of(result.events["id"])
         read = times_of(result.events["created_at"])
-        times[kept] = np.where((read >= micros(EARLIEST)) & (read <= self.limit), read, UNTIMED)
+        times[kept] = np.where(dated_ticks(read, self.pulled), read, UNTIMED)
         if refused:
             bad = [leaves[row] for row in refused]
             keys[list(refused)] = keys_of(pl.Series([leaf.hex() for leaf in bad]))
@@ -271,7 +270,7 @@ class SegmentWriter:
         name = f"{number:06d}-{packed.sha256[:12]}.ndjson.zst"
         rows = pl.concat(batch.rows).with_columns(pl.lit(number, pl.Int32).alias("segment"))
         times = times_of(rows["created_at"])
-        times = times[(times >= micros(EARLIEST)) & (times <= micros(latest(at)))]
+        times = times[dated_ticks(times, at)]
         note = packed.note(
             name,
             (moment(int(times.min())), moment(int(times.max()))) if times.size else (None, None),
