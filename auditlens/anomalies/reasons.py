@@ -156,6 +156,7 @@ def reason(
     own: float | None,
     peers: float | None,
     label: str | None,
+    phrase: str | None = None,
 ) -> dict[str, Any]:
     return {
         "family": family,
@@ -165,6 +166,7 @@ def reason(
         "own_baseline": own,
         "peer_baseline": peers,
         "label": label,
+        "phrase": phrase,
     }
 
 
