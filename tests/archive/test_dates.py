@@ -1,17 +1,16 @@
 """An event belongs to its date only when that can be: the source's clock is not ours."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from auditlens.archive import Archive
-from auditlens.archive import manifest as manifests
 from auditlens.errors import UsageError
 from auditlens.events import latest
 from auditlens.pages import Page
 from auditlens.period import Period
+from tests.archive.sealing import seal_anew
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 OCTOBER = Period.parse("2026-10")
@@ -150,20 +149,15 @@ def test_the_pull_decides_not_the_day_of_the_look(tmp_path):
 
 def poison(archive, **values):
     """Put times into the sealed outcomes as version 0.1 sealed them, and seal all anew."""
-    previous = manifests.START
-    for path in sorted((archive.path / "log").iterdir()):
-        held = manifests.parsed(manifests.opened(path.read_bytes())[0], manifests.Manifest, "")
-        note, segment = held.outcome, held.segment
-        if note:
-            note = replace(note, **values)
-        if segment:
-            segment = replace(segment, first_at=values["reached"], last_at=values["anchor"])
-        data, digest = manifests.sealed(
-            replace(held, previous=previous, outcome=note, segment=segment, covers=None)
-        )
-        path.write_bytes(data)
-        previous = digest
-    (archive.path / "head").write_bytes(f"{held.sequence} {previous}\n".encode())
+
+    def change(manifest):
+        if manifest["outcome"]:
+            manifest["outcome"].update(values)
+        if manifest["segment"]:
+            manifest["segment"].update(first_at=values["reached"], last_at=values["anchor"])
+        manifest.pop("covers", None)
+
+    (archive.path / "head").write_bytes(seal_anew(archive.path / "log", change))
 
 
 @pytest.mark.parametrize(
@@ -181,8 +175,9 @@ def test_an_archive_of_an_earlier_version_works_again(tmp_path, first, last):
     archive, _ = synced(tmp_path / "a", [*dates, first.isoformat(), last.isoformat()])
     odd = sum(at.month != 10 for at in (first, last))
     said = f"Complete: all up to {last:%Y-%m-%d %H:%M:%S} UTC."
-    poison(archive, anchor=last, reached=first, server_oldest=first, vouched_until=None,
-           gone=(first,), statement=said)  # fmt: skip
+    oldest, newest = (at.isoformat().replace("+00:00", "Z") for at in (first, last))
+    poison(archive, anchor=newest, reached=oldest, server_oldest=oldest, vouched_until=None,
+           gone=[oldest], statement=said)  # fmt: skip
     (archive.path / "table" / "index.json").unlink()
     archive = Archive(archive.path)
     status = archive.status(NOW)

@@ -9,8 +9,6 @@ from datetime import timedelta
 import pytest
 
 from auditlens.archive import Archive
-from auditlens.archive.chain import read_chain
-from auditlens.archive.segment import Evidence, places_of
 from auditlens.errors import IntegrityError
 
 
@@ -21,11 +19,10 @@ def archive(tmp_path):
 
 
 def sealed_hashes(archive):
-    """For each row: its leaf, and the hash of the bytes at its place."""
-    held = archive.table.held(archive.table.index())
-    evidence = Evidence.of(archive.path, read_chain(archive.path).segments)
-    found = [hashlib.sha256(evidence.record(place)).digest() for place in places_of(held).tolist()]
-    return held["leaf"].to_list(), found
+    """The leaf of each row, and the hash of the bytes at its place, both in order."""
+    events = archive.events()
+    records = archive.records(events["id"].unique().to_list())["record"]
+    return sorted(events["leaf"]), sorted(hashlib.sha256(each).digest() for each in records)
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["as synced", "rebuilt"])

@@ -9,23 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from auditlens.archive import Archive
-from auditlens.archive.chain import head_line
-from auditlens.archive.manifest import START, sealed
 from auditlens.pages import Listing
-
-
-def seal_anew(folder, change):
-    """Change each manifest of a chain, oldest first, and seal them all again; returns the head."""
-    previous = START
-    paths = sorted(folder.glob("*.json"))
-    for path in paths:
-        manifest = json.loads(path.read_bytes())
-        manifest = {k: v for k, v in manifest.items() if k not in ("hash", "sha256")}
-        manifest["previous"] = previous
-        change(manifest)
-        data, previous = sealed(manifest)
-        path.write_bytes(data)
-    return head_line(len(paths), previous)
+from tests.archive.sealing import seal_anew
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ import zstandard
 
 from auditlens.archive import Archive
 from auditlens.archive import archive as archive_module
-from auditlens.archive.chain import examine
-from auditlens.archive.manifest import FORMAT, sealed
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.events import load_classifier
+from tests.archive.sealing import sealed
 
 
 @pytest.fixture
@@ -82,7 +81,8 @@ def test_every_bit_of_the_last_manifest_is_covered(archive):
     path = files(archive, "log")[-1]
     for bit in range(0, path.stat().st_size * 8, 7):
         flip(path, bit)
-        assert examine(archive.path)[1]
+        with pytest.raises(IntegrityError):
+            archive.chain()
         flip(path, bit)
 
 
@@ -96,10 +96,8 @@ def test_damage_is_named_to_the_block_of_records(archive):
 
 def test_manifest_sealed_anew_breaks_the_chain(archive):
     """Whoever rewrites a manifest and its own hash still breaks the one that follows."""
-    import dataclasses
-
-    manifest = dataclasses.replace(archive.chain().links[0].manifest, tool="another")
-    files(archive, "log")[0].write_bytes(sealed(manifest)[0])
+    path = files(archive, "log")[0]
+    path.write_bytes(sealed({**json.loads(path.read_bytes()), "tool": "another"})[0])
     assert "log/000002.json" in {problem.file for problem in archive.verify().problems}
 
 
@@ -151,18 +149,15 @@ def test_missing_swapped_renamed_and_added_files_are_found(archive, part):
 
 def test_table_that_disagrees_with_the_evidence_is_found(archive):
     """A table and index rewritten together still have to hold the leaves of the evidence."""
-    import dataclasses
-    import hashlib
-
     import polars as pl
 
-    index = archive.table.index()
-    file = index.files[0]
-    path = archive.table.folder / file.path
+    index = archive.path / "table" / "index.json"
+    held = json.loads(index.read_bytes())
+    file = held["files"][0]
+    path = index.parent / file["path"]
     pl.read_parquet(path).head(-1).write_parquet(path)
-    forged = dataclasses.replace(file, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    changed = dataclasses.replace(index, files=(forged, *index.files[1:]))
-    (archive.table.folder / "index.json").write_bytes(sealed(changed)[0])
+    file["sha256"] = sha256(path.read_bytes()).hexdigest()
+    index.write_bytes(sealed(held)[0])
     assert "are not the records of the evidence" in archive.verify().problems[0].text
 
 
@@ -242,7 +237,7 @@ def test_evidence_is_plain_lines_for_other_tools(archive):
 def test_newer_format_is_refused_with_a_hint(archive):
     """An archive of a later AuditLens is left alone."""
     path = files(archive, "log")[0]
-    path.write_bytes(sealed({"format": FORMAT + 1, "surprise": True})[0])
+    path.write_bytes(sealed({"format": 2, "surprise": True})[0])
     with pytest.raises(UsageError, match="Install a newer AuditLens"):
         archive.events()
 

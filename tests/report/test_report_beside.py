@@ -11,8 +11,7 @@ import pytest
 
 from auditlens.anomalies import sender_months
 from auditlens.coverage import Pull, Quarantined
-from auditlens.directory import Directory
-from auditlens.directory.frames import LISTINGS, read_listing
+from auditlens.directory import LISTINGS, Directory, read_listing
 from auditlens.report import ClauseRule, Report, decided_by
 from auditlens.rules import Samples, load_rules, read_cases, samples_of, sidecar_path
 

@@ -17,7 +17,6 @@ import pytest
 from click.testing import CliRunner
 
 from auditlens.archive import Archive
-from auditlens.archive.chain import head_line
 from auditlens.cli import auditlens
 from auditlens.errors import IntegrityError
 from auditlens.files import lock
@@ -86,7 +85,7 @@ def cut(folder: Path, keep: int) -> None:
         if path.name[:6].isdecimal() and int(path.name[:6]) > keep:
             path.unlink()
     digest = json.loads((folder / f"{keep:06d}.json").read_bytes())["hash"]
-    (folder / "head").write_bytes(head_line(keep, digest))
+    (folder / "head").write_text(f"{keep} {digest}\n")
 
 
 def pulled_anew(place: Path, *people: int) -> None:
@@ -242,7 +241,7 @@ def test_whoever_mends_the_log_too_is_found_by_the_head_noted_elsewhere(place):
     for number in (4, 3):
         (place / "archive" / "log" / f"{number:06d}.json").unlink()
     last = json.loads((place / "archive" / "log" / "000002.json").read_bytes())["hash"]
-    (place / "archive" / "head").write_bytes(head_line(2, last))
+    (place / "archive" / "head").write_text(f"2 {last}\n")
     seal_beside(Archive("archive"))
     assert told().exit_code == 0
     done = told("--against", noted)

@@ -6,9 +6,15 @@ from urllib.parse import urlencode
 import pytest
 
 from auditlens.errors import Interrupted
-from auditlens.sources.directory import ENDPOINTS
 from tests.sources.scripted import KEY, Reply, envelope
 
+ENDPOINTS = {
+    "users": "/api/v1/user",
+    "groups": "/api/v1/auth/group",
+    "teams": "/api/v1/auth/teams/",
+    "tags": "/api/v1/tag",
+    "resources": "/api/v1/resource/catalog",
+}
 ROWS = [{"id": f"r-{n}", "name": f"n{n}"} for n in range(5)]
 
 
