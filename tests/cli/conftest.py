@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-import click
+import click.testing
 import pytest
 from click.testing import CliRunner, Result
 
@@ -25,6 +26,28 @@ def log_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                          incident_days=(45, 68))  # fmt: skip
     workspace.write_ndjson(path, "legacy")
     return path
+
+
+@pytest.fixture(scope="session")
+def short_log(log_file: Path) -> Path:
+    """The last two weeks of it, which take a second."""
+    path = log_file.with_name("short.ndjson")
+    lines = log_file.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(x for x in lines if json.loads(x)["created_at"] >= "2026-06-17"))
+    return path
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that makes the next commands run on a terminal of so many columns."""
+
+    def make(columns: int, kind: str = "dumb") -> None:
+        monkeypatch.setattr(click.testing._NamedTextIOWrapper, "isatty", lambda _: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("LINES", "40")
+        monkeypatch.setenv("TERM", kind)
+
+    return make
 
 
 @pytest.fixture

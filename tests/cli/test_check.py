@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
-from auditlens.cli.check import stacked, tabled  # by a terminal's width; a test has none
-from auditlens.cli.terminal import narrow
+import auditlens as al
 from auditlens.findings import FINDING_SCHEMA
 
 PERIOD = "2026-06"
@@ -25,38 +23,39 @@ def test_json_is_one_document_with_the_finding_fields(run, log_file):
     assert document["coverage"]["outcome"] == "unprovable"
 
 
-ROWS = [
-    {"finding_id": f"F-ABCDEFGH2{n}", "level": "high", "title": "Mass Deletion of Resources " * 3,
-     "subject_label": "Ana Birch", "subject_id": "u-1",
-     "first_at": datetime(2026, 6, 3, tzinfo=UTC), "event_count": count, "event_ids": ids,
-     "disposition": None, "state": "new",
-     "reasons": [{"text": "Ana Birch deleted 25 resources within ten minutes"}]}
-    for n, (count, ids) in enumerate(
-        [(1200, ["cc776140-a426-4cfe", "b"]), (1, ["event-7"]), (0, [])]
-    )
-]  # fmt: skip
+@pytest.fixture(scope="module")
+def found(short_log):
+    """The findings of the log, as the library has them."""
+    return al.run_audit(al.read_log(short_log), period=PERIOD).findings.to_dicts()
 
 
-def test_the_table_names_the_records_and_breaks_no_id(capsys):
+def test_the_table_names_the_records_and_breaks_no_id(run, short_log, found, terminal):
     """A finding's id and the first of its records stand on one line, with how many more."""
-    tabled(ROWS)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "F-" in line]
-    for line, row, shown in zip(lines, ROWS, ["cc776140… +1,199", "event-7", "-"], strict=True):
-        assert line.startswith(f"{row['finding_id']}  high ")
-        assert f" new    {shown} " in line
+    terminal(120)
+    shown = run("check", short_log, "--period", PERIOD).stdout
+    lines = [line for line in shown.splitlines() if line.startswith("F-")]
+    assert {row["event_count"] > 1 for row in found} == {True, False}
+    for line, row in zip(lines, found, strict=True):
+        more = f" +{row['event_count'] - 1:,}" if row["event_count"] > 1 else ""
+        assert line.startswith(f"{row['finding_id']}  {row['level']} ")
+        assert f"{row['event_ids'][0][:8]}…{more} " in line
 
 
-def test_a_narrow_terminal_gets_lines_in_place_of_a_table(capsys, monkeypatch):
+def test_a_narrow_terminal_gets_lines_in_place_of_a_table(run, short_log, found, terminal):
     """Id, level, what, who, when, why and the record's whole id, each finding apart."""
-    stacked(ROWS)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "  Ana Birch, 2026-06-03 00:00Z, 1,200 events, new"
-    assert lines[2] == "  Ana Birch deleted 25 resources within ten minutes"
-    assert lines[3] == "  records: cc776140-a426-4cfe +1,199"
-    assert lines[7] == "  records: event-7"
-    assert not narrow()
-    monkeypatch.setattr("auditlens.cli.terminal.WIDE", 161)
-    assert narrow()
+    terminal(119)
+    lines = run("check", short_log, "--period", PERIOD).stdout.splitlines()
+    for number, row in enumerate(found):
+        count = row["event_count"]
+        events = f"{count:,} events" if count > 1 else "1 event"
+        more = f" +{count - 1:,}" if count > 1 else ""
+        first = f"{row['first_at']:%Y-%m-%d %H:%MZ}"
+        assert lines[4 * number : 4 * number + 4] == [
+            f"{row['finding_id']}  {row['level']}  {row['title']}",
+            f"  {row['subject_label']}, {first}, {events}, new",
+            f"  {row['reasons'][0]['text']}",
+            f"  records: {row['event_ids'][0]}{more}",
+        ]
 
 
 def test_fail_on_decides_the_exit_code(run, log_file):

@@ -2,13 +2,11 @@
 
 import json
 import shlex
-from datetime import UTC, datetime
 
 import pytest
 
 import auditlens as al
 from auditlens.cli import auditlens
-from auditlens.cli.explain import tell_events  # a terminal of a width; a test has none
 from auditlens.errors import UsageError
 from auditlens.pages import Page
 from tests.cli.conftest import PERIOD
@@ -115,16 +113,12 @@ def test_nothing_of_the_log_reaches_the_terminal_as_control(run, log_file, findi
         assert "u001b" in done.stdout
 
 
-@pytest.mark.parametrize("wide", [0, 1000])
-def test_the_id_of_an_event_is_never_broken(capsys, monkeypatch, wide):
+@pytest.mark.parametrize("columns", [80, 160])
+def test_the_id_of_an_event_is_never_broken(run, short_log, terminal, columns):
     """In the table of a wide terminal and in the lines of a narrow one."""
-    monkeypatch.setattr("auditlens.cli.terminal.WIDE", wide)
-    name = "cc7da5ed-e45e-4c8f-b140-3499c07948d6"
-    event = {"created_at": datetime(2026, 6, 3, tzinfo=UTC), "event": "resource_deleted",
-             "resource_title": "orders " * 30, "resource_id": "r-1", "summary": "gone " * 30,
-             "id": name}  # fmt: skip
-    tell_events([event, event])
-    shown = capsys.readouterr().out
-    assert shown.count(name) == 2
-    assert shown.count("2026-06-03 00:00Z") == 2
-    assert ("event id" in shown) is (wide == 0)
+    terminal(columns)
+    found = al.run_audit(al.read_log(short_log), period=PERIOD).findings.to_dicts()
+    one = next(each for each in found if each["event_count"] > 1)
+    shown = run("explain", one["finding_id"], short_log, "--period", PERIOD).stdout
+    assert all(name in shown for name in one["event_ids"])
+    assert ("event id" in shown) is (columns == 160)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shlex
 import subprocess
@@ -69,10 +68,12 @@ def test_help_begins_with_examples_that_can_be_typed(run, path):
 @pytest.mark.parametrize(
     ("flags", "variable", "plain"), [([], "", False), (["--no-color"], "", True), ([], "1", True)]
 )
-def test_no_color_is_heard_by_flag_and_variable(monkeypatch, flags, variable, plain):
+def test_no_color_is_heard_by_flag_and_variable(
+    run, log_file, terminal, monkeypatch, flags, variable, plain
+):
     """By whatever writes to the terminal."""
-    from auditlens.cli.terminal import console  # a test has no terminal to look at
-
+    terminal(160, "xterm")
     monkeypatch.setenv("NO_COLOR", variable)
-    with auditlens.make_context("auditlens", [*flags, "status"]):
-        assert console(io.StringIO()).no_color is plain
+    shown = run(*flags, "check", log_file, "--period", "2020-01").output
+    assert "\x1b[" in shown
+    assert ("\x1b[32m" in shown) is not plain

@@ -9,9 +9,16 @@ from documents import BASE, rules_of
 from auditlens.errors import DocumentErrors
 from auditlens.resources import rules_folder
 
-# The keys the loader itself reads: what the schema is compared with.
-from auditlens.rules.parse import FORMS
-
+SPAN_KEYS = {"history", "min-history"}
+FORMS = {
+    "first_seen": {"field", *SPAN_KEYS},
+    "dormant_return": {"idle"},
+    "off_hours": {"profile", "slots", "min-days", *SPAN_KEYS},
+    "deviation": {"measure", "field", "bucket", "baseline", "peer-by", "history", "min-buckets",
+                  "min-peers", "at-least", "factor"},
+    "silence": {"for", "factor", *SPAN_KEYS},
+}  # fmt: skip
+"""The keys of each kind; every other key is refused by both."""
 VALUES = {
     "field": ["f", ["f", "g"], [], ["a", "b", "c", "d"], 5, ""],
     "group-by": ["sender.id", ["a", "b"], 5],
@@ -32,7 +39,7 @@ COUNTS = [1, 30, 0, -1, "three", 2.5, True]
 def random_block(rng):
     kind = rng.choice([*FORMS, "surprise"])
     block = {"type": kind, "rules": rng.choice(["base", ["base"], ["base"], [], 5])}
-    for key in {*FORMS.get(kind, {}), "group-by", "generate", "window"}:
+    for key in sorted({*FORMS.get(kind, ()), "group-by", "generate", "window"}):
         if rng.random() < (0.05 if key == "window" else 0.55):
             spans = key in ("history", "min-history", "idle", "for")
             choices = VALUES.get(key) or (SPANS if spans else COUNTS)

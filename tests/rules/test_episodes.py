@@ -1,5 +1,6 @@
 """What a person reads: episodes with subject, evidence, reason; and the health of every rule."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
@@ -10,9 +11,6 @@ from documents import BASE, EVER, START, episodes, log, rules_of
 from auditlens.errors import DocumentErrors, UsageError
 from auditlens.period import Period
 from auditlens.rules import EPISODE_SCHEMA, HEALTH_SCHEMA, evaluate
-
-# The writing of numbers alone; rules that measure all of these would hide the cases.
-from auditlens.rules.episodes import number
 
 HOUR = 3600
 
@@ -103,12 +101,21 @@ def test_a_reason_speaks_of_one_or_of_several(count, words):
     assert found["reason"].to_list() == [words]
 
 
-def test_measured_numbers_are_written_short_but_apart_from_their_limit():
+@pytest.mark.parametrize(
+    ("value", "limit", "words"),
+    [(39.694, 30, "39.7"), (100.4, 100, "100.4"), (100.4, 30, "100"), (27.04, 27, "27.04"),
+     (1234567.8, 2, "1234568"), (3.14159, 3.1, "3.14"), (3.14159, 3.14, "3.142"), (20, 20, "20")],
+)  # fmt: skip
+def test_measured_numbers_are_written_short_but_apart_from_their_limit(value, limit, words):
     """Three digits, more only where both numbers would read the same."""
-    values = [39.694, 20.0, 100.4, 27.04, 1_234_567.8, 3.14159, None]
-    frame = pl.DataFrame({"value": values, "expected": [30.0, 20.0, 100.0, 27.0, 2.0, 3.1, 1.0]})
-    written = frame.select(number("value", "expected"))["value"].to_list()
-    assert written == ["39.7", "20", "100.4", "27.04", "1234568", "3.14", None]
+    from test_correlations import correlation
+
+    much = correlation(type="value_sum", rules=["base"], timespan="1m",
+                       condition={"field": "metadata.rows", "gte": limit})  # fmt: skip
+    more = {"id": "6d0a5f0b-7a2e-4e57-8c3e-6a9f2f6f5a22", "auditlens": {"reason": "<{value}>"}}
+    rules = rules_of(BASE, json.dumps({**json.loads(much), **more}))
+    found = episodes(rules, log((0, "u", {"metadata": json.dumps({"rows": value})})))
+    assert found["reason"].to_list() == [f"<{words}>"]
 
 
 def test_health_counts_hits_inside_the_period_and_names_missing_fields():

@@ -193,13 +193,13 @@ def test_a_record_longer_than_32_mib_is_told_and_its_neighbours_are_read(written
 
 def test_an_endless_line_takes_bounded_memory(written):
     """It is cut a little past the bound as it comes, and what follows is read."""
-    path = written(gzip.compress(b"a" * (160 << 20) + b"\n" + LINES, 1), "log.ndjson.gz")
+    path = written(gzip.compress(LINES + b"a" * (160 << 20) + b"\n" + LINES, 1), "log.ndjson.gz")
     tracemalloc.start()
     log = read_log(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (log.events.height, log.coverage.quarantined_count) == (40, 1)
-    assert peak < 3 * MAX_RECORD, peak
+    assert peak < 4 * MAX_RECORD, peak
 
 
 def test_folders_are_searched_in_order_for_logs_alone(written, tmp_path):
