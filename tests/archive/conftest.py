@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+# Thousands of archives are opened here, and each would read actions.yml.
 from auditlens.archive import archive as archive_module
 from auditlens.errors import SourceError
 from auditlens.events import load_classifier

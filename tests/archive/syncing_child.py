@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from conftest import Workspace
 
+# Segments of 20 rows, so that a kill falls between many: no option of an archive.
 from auditlens.archive import Archive, writer
 from auditlens.errors import LockHeld
 

@@ -11,6 +11,8 @@ import pytest
 import zstandard
 
 from auditlens.archive import Archive
+
+# The classifier comes with the package; another one is put in its place.
 from auditlens.archive import archive as archive_module
 from auditlens.errors import IntegrityError, UsageError
 from auditlens.events import load_classifier

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from sigma_oracle import database, rows_matched
 
+# How many rows are few is no option of a rule set.
 from auditlens.rules import load_documents, prefilter
 from auditlens.yaml_documents import parse_documents
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditlens.errors import UsageError
+
+# The parsed address beside httpx: no public name returns it.
 from auditlens.sources.address import Key, read_address, shown
 
 GOOD = {

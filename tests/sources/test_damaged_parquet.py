@@ -8,6 +8,8 @@ import pytest
 
 from auditlens.errors import UsageError
 from auditlens.sources import read_events
+
+# No damaged file lets others print while it is read.
 from auditlens.sources.tables import panics_only_raised
 
 

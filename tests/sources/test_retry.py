@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditlens.errors import Interrupted, SourceError, UsageError
+
+# Hundreds of waits without a request; a source has no option for the policy.
 from auditlens.sources.retry import PageFault, RetryPolicy, parse_retry_after, read_seconds
 
 NOW = datetime(2026, 10, 5, 12, 0, 0, tzinfo=UTC)

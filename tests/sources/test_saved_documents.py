@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditlens.sources import read_log
+
+# Documents cut into pieces anywhere; a file is cut at a megabyte.
 from auditlens.sources.documents import read_documents
 from tests.sources.test_read_log import LINES, RECORDS
 
