@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 
-__all__ = ["CAP", "cell_table", "cell_text", "cut", "visible"]
+__all__ = ["CAP", "cell_table", "cell_text", "count", "cut", "visible"]
 
 CAP = 400
 """How many characters of one field a page shows."""
@@ -24,6 +24,17 @@ SUSPECT = re.compile(
     "\U000e0000-\U0010ffff]"
 )
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 event``, ``1,204 events``: a number and its noun, for every text a person reads.
+
+    Args:
+        number: How many; thousands are told apart by commas.
+        noun: The noun for one, with the words before it: ``late event``.
+        plural: The noun for any other number; by default ``noun`` and an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def escape(char: str) -> str:

@@ -87,7 +87,9 @@ class Archive:
     def must_exist(self) -> None:
         refuse_link(self.path)
         if not self.path.is_dir():
-            raise UsageError(f"There is no archive at {self.path}", fix="Run 'auditlens sync'")
+            raise UsageError(
+                f"No archive found in {self.path}", fix="Create one with 'auditlens sync'"
+            )
         for part in (LOG, EVIDENCE, DIRECTORY, TABLE):
             if (self.path / part).is_symlink():
                 raise IntegrityError(

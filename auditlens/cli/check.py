@@ -38,7 +38,7 @@ SHORT = 9
     "--new",
     "only_new",
     is_flag=True,
-    help="Only what the last signed month lacked and nobody decided yet.",
+    help="Only undecided findings that the last signed month does not list.",
 )
 @json_option
 @quiet_option
@@ -46,7 +46,7 @@ SHORT = 9
 def check(
     ctx: click.Context, /, only_new: bool, as_json: bool, allow_gaps: bool, **options: Any
 ) -> None:  # fmt: skip
-    """Check a period of the archive, or of log FILEs, against rules and model."""
+    """Detect findings in a period of the archive, or of log FILEs, by rules and anomaly model."""
     audit = make_audit(**options)
     shown = unseen_of(audit) if only_new else audit.findings
     if as_json:
@@ -108,6 +108,7 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     from auditlens.cli.review import print_review
     from auditlens.cli.terminal import moment, narrow, visible
     from auditlens.findings import is_excepted
+    from auditlens.text import count
 
     shown = audit.findings if shown is None else shown
     rows = shown.filter(~is_excepted()).to_dicts()
@@ -115,7 +116,7 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
         (stacked if narrow() else tabled)(rows)
     health = audit.rule_health
     held = audit.coverage
-    counted = f"{audit.findings.height} findings"
+    counted = count(audit.findings.height, "finding")
     if shown.height < audit.findings.height:
         counted = f"{shown.height} of {counted} are new and undecided"
     if audit.unjudged and not any(one.rules and one.events for one in audit.scopes):
@@ -126,8 +127,9 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
         )
     click.echo(
         f"{counted} in {audit.period} ({audit.period.timezone}): "
-        f"{held.events_in_period:,} events, {health.height} rules, "
-        f"{held.unclassified:,} events unclassified, {held.quarantined_count:,} records quarantined"
+        f"{count(held.events_in_period, 'event')}, {count(health.height, 'rule')}, "
+        f"{count(held.unclassified, 'event')} unclassified, "
+        f"{count(held.quarantined_count, 'record')} quarantined"
     )
     print_skipped(audit.rules)
     print_classes(audit)
@@ -137,8 +139,8 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     if held.quarantined_count:
         listed = "'auditlens exceptions unread'" if held.head else "--json"
         click.echo(
-            f"{held.quarantined_count:,} records could not be read, {held.acknowledged_count:,} of "
-            f"them acknowledged; {listed} lists them"
+            f"{count(held.quarantined_count, 'unreadable record')}, {held.acknowledged_count:,} "
+            f"acknowledged; {listed} lists them"
         )
     for one in held.misdated[:MISDATED_SHOWN]:
         click.echo(f"  misdated: {visible(one.id)}, dated {moment(one.created_at)}")
@@ -151,19 +153,19 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
 def print_skipped(rules: RuleSet) -> None:
     """The rules that could not be read and were left out on request."""
     from auditlens.cli.terminal import visible
+    from auditlens.text import count
 
     if not rules.skipped:
         return
-    count = len(rules.skipped)
     files = len({one.path for one in rules.skipped})
     click.echo(
-        f"{count:,} fault{'' if count == 1 else 's'} in {files:,} rule "
-        f"file{'' if files == 1 else 's'}: what is broken was skipped and judged nothing."
+        f"{count(len(rules.skipped), 'error')} in {count(files, 'rule file')}: "
+        "these rules were skipped and judged no event."
     )
     for one in rules.skipped[:SKIPPED_SHOWN]:
         click.echo(f"  {visible(str(one))}")
-    if count > SKIPPED_SHOWN:
-        click.echo(f"  and {count - SKIPPED_SHOWN:,} more; 'auditlens rules check' lists all")
+    if (more := len(rules.skipped) - SKIPPED_SHOWN) > 0:
+        click.echo(f"  and {more:,} more; 'auditlens rules check' lists all")
 
 
 def print_classes(audit: Audit) -> None:
@@ -183,6 +185,7 @@ def print_classes(audit: Audit) -> None:
 def print_scopes(audit: Audit) -> None:
     """One line a log source, where there are several or one that no rule judged."""
     from auditlens.cli.terminal import visible
+    from auditlens.text import count
 
     elsewhere = audit.rule_health.filter("enabled", ~audit.rule_health["applies"]).height
     if len(audit.scopes) > 1 or audit.unjudged or elsewhere:
@@ -190,12 +193,7 @@ def print_scopes(audit: Audit) -> None:
             told = one.statement
             click.echo(visible(told if one.judged else told[0].upper() + told[1:]))
     if elsewhere:
-        rules = (
-            "1 rule of other products was"
-            if elsewhere == 1
-            else (f"{elsewhere:,} rules of other products were")
-        )
-        click.echo(f"{rules} not run.")
+        click.echo(f"Not run: {count(elsewhere, 'rule')} for other products.")
 
 
 def tabled(rows: list[dict[str, Any]]) -> None:
@@ -224,9 +222,10 @@ def tabled(rows: list[dict[str, Any]]) -> None:
 def stacked(rows: list[dict[str, Any]]) -> None:
     """A few lines a finding, where a terminal is narrow."""
     from auditlens.cli.terminal import moment, visible
+    from auditlens.text import count
 
     for row in rows:
-        events = f"{row['event_count']:,} event{'s' if row['event_count'] != 1 else ''}"
+        events = count(row["event_count"], "event")
         who = row["subject_label"] or row["subject_id"] or "-"
         state = row["disposition"] or row["state"]
         click.echo(f"{row['finding_id']}  {row['level']}  {visible(row['title'])}")

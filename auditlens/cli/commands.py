@@ -17,26 +17,26 @@ __all__ = ["COMMANDS", "CommandTable", "Unread", "examples"]
 COMMAND = TypeVar("COMMAND", bound=click.Command)
 
 COMMANDS = {
-    "check": "Check a period against rules and model.",
+    "check": "Detect findings in a period, by rules and anomaly model.",
     "completion": "Print the completion script of bash, zsh, fish or PowerShell.",
-    "config": "Show which settings hold here; trust a settings file.",
-    "demo": "Simulate a workspace, sync it and write its report.",
-    "doctor": "Test key, server, archive and settings.",
-    "evaluate": "Measure what the model and the rules find of planted incidents.",
-    "exceptions": "List, add and check what is expected until a day.",
-    "explain": "Show why one finding was made, with its evidence.",
-    "init": "Write settings, a rule and a journal to start from.",
-    "notify": "Send what waits in the outbox, or a test.",
+    "config": "Show the settings in effect; trust a settings file.",
+    "demo": "Sync a sample workspace and write its report.",
+    "doctor": "Check API key, connection, archive and settings.",
+    "evaluate": "Measure how many planted incidents rules and model detect.",
+    "exceptions": "List, add and check time-limited exceptions (suppressions).",
+    "explain": "Show the reasons and evidence of one finding.",
+    "init": "Create starter settings, a rule and a review journal.",
+    "notify": "Send the notifications in the outbox, or a test.",
     "report": "Write the compliance report of a period.",
-    "reviewers": "List, add and remove who may sign with which key.",
+    "reviewers": "List, add and remove reviewers and their signing keys.",
     "rules": "List, show, check and test rules.",
-    "run": "Sync, verify, and report each month that is due.",
-    "sign-off": "Sign a month: bind reviewer and time to everything it rests on.",
-    "simulate": "Serve a made-up workspace over HTTP.",
-    "status": "Say what the archive holds and what is at risk.",
+    "run": "Sync, verify, and write the report of each month due.",
+    "sign-off": "Record reviewer, time and hashes of all evidence of a month.",
+    "simulate": "Serve a sample workspace over HTTP.",
+    "status": "Show archive coverage, gaps and retention risk.",
     "sync": "Pull the audit log into the archive.",
-    "triage": "Decide findings: benign, accepted risk, true positive and so on.",
-    "verify": "Re-check the archive, or re-perform a report.",
+    "triage": "Review findings and record a disposition (benign, accepted risk …).",
+    "verify": "Verify the archive, or reproduce a report and compare.",
 }
 
 
@@ -89,7 +89,7 @@ class CommandTable(click.Group):
         if name not in COMMANDS and not name.startswith("-"):
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(COMMANDS)}."
-            raise click.UsageError(f"No command is called '{name}'.{hint}", ctx)
+            raise click.UsageError(f"Unknown command '{name}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -43,9 +43,11 @@ archive_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 skip_broken_option = click.option(
     "--skip-broken", is_flag=True, default=None,
-    help="Leave out rules that cannot be read, and say which (default: settings, stop).",
+    help="Skip rules that cannot be read, and list them (default: settings, stop).",
 )  # fmt: skip
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No messages, no progress.")
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="No messages and no progress display."
+)
 
 
 def audit_options(command: COMMAND) -> COMMAND:
@@ -56,19 +58,19 @@ def audit_options(command: COMMAND) -> COMMAND:
             archive_option,
             click.option("--period", default="last", show_default=True,
                          help="2026-10, 2026-10-01..2026-10-31 or last."),
-            click.option("--timezone", help="IANA zone of period edges (default: settings, UTC)."),
+            click.option("--timezone", help="IANA zone of the period (default: settings, UTC)."),
             click.option("--rules", "rules_path", type=click.Path(path_type=Path),
-                         help="These rules alone, a file or folder (default: settings, shipped)."),
+                         help="Use only these rules: file or folder (default: settings, shipped)."),
             skip_broken_option,
             click.option("--journal", type=click.Path(path_type=Path),
-                         help="The triage journal (default: triage.yml beside the archive)."),
+                         help="Review journal (default: triage.yml beside the archive)."),
             click.option("--profile", default="auto", show_default=True,
-                         help="Kind of log in FILE: auto, secoda, cloudtrail or a profile's path."),
+                         help="Format of FILE: auto, secoda, cloudtrail or the path of a profile."),
             click.option("--seed", type=int, help="Seed of the model (default: settings, 0)."),
             click.option("--fail-on", type=click.Choice(LEVELS),
                          help="Exit 1 on findings of this level or above."),
             click.option("--allow-gaps", is_flag=True,
-                         help="Exit 0 although the log is incomplete or partly unread."),
+                         help="Exit 0 even if the log is incomplete or partly unreadable."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -80,17 +82,17 @@ def report_options(command: COMMAND) -> COMMAND:
     for option in reversed(
         (
             click.option("--edition", type=click.Choice(("full", "brief")), default="full",
-                         show_default=True, help="How much of it."),
+                         show_default=True, help="Length of the report."),
             click.option("--identity", type=click.Choice(("full", "pseudonymous", "aggregate")),
-                         default="full", show_default=True, help="How people are named."),
+                         default="full", show_default=True, help="How accounts are identified."),
             click.option("--also", type=click.Choice(("ndjson", "ocsf", "oscal", "pdf")),
-                         multiple=True, help="A further form to write; repeatable."),
+                         multiple=True, help="Additional format to write; repeatable."),
             click.option("--max-rows", type=click.IntRange(1, 20_000), default=1_000,
-                         show_default=True, help="Findings on the page; every file has all."),
-            click.option("--purpose", default="", help="What the report is for, on its cover."),
-            click.option("--recipients", default="", help="Who may read it, on its cover."),
+                         show_default=True, help="Findings on the page; the files list all."),
+            click.option("--purpose", default="", help="Purpose, shown on its cover."),
+            click.option("--recipients", default="", help="Recipients, shown on its cover."),
             click.option("--delete-by", type=click.DateTime(["%Y-%m-%d"]),
-                         help="When it is to be deleted, on its cover."),
+                         help="Deletion date, shown on its cover."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -135,9 +137,10 @@ def opened(settings: Settings, *, must_exist: bool = True) -> Archive:
     from auditlens.seals import signed_folder
 
     if must_exist and not settings.archive.is_dir():
+        place = settings.archive if settings.archive.is_absolute() else f"./{settings.archive}"
         raise UsageError(
-            f"There is no archive at {settings.archive}",
-            fix="Run 'auditlens sync' first, or name log files to read",
+            f"No archive found in {place}",
+            fix="Create one with 'auditlens sync', or name log files to read",
         )
     return Archive(settings.archive, signed=signed_folder(settings.journal_path))
 

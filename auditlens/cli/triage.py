@@ -23,7 +23,7 @@ VERDICTS = ("true-positive", "benign", "accepted-risk", "duplicate", "needs-work
 KEYS = {"t": "true_positive", "b": "benign", "m": "benign", "a": "accepted_risk", "d": "duplicate",
         "n": "needs_work"}  # fmt: skip
 MENU = "[t]rue positive  [b]enign  {mute}[a]ccepted risk  [d]uplicate  [n]eeds work  [s]kip  [q]uit"
-MUTE = "[m]ute: benign until a day  "
+MUTE = "[m]ute: benign until a date  "
 MUTE_DAYS = 90
 SIMILAR = 3
 
@@ -46,26 +46,26 @@ class Decision:
 )
 @click.command()
 @audit_options
-@click.option("--as", "verdict", type=click.Choice(VERDICTS), help="What was decided.")
-@click.option("--reason", default="", help="Why; it stands in the report.")
-@click.option("--by", "reviewer", help="Who decides (default: setting reviewer).")
-@click.option("--ticket", default="", help="Ticket or link that shows the work.")
-@click.option("--owner", default="", help="Who has to act on it.")
+@click.option("--as", "verdict", type=click.Choice(VERDICTS), help="The disposition.")
+@click.option("--reason", default="", help="The reason, shown in the report.")
+@click.option("--by", "reviewer", help="The reviewer (default: setting reviewer).")
+@click.option("--ticket", default="", help="Ticket or link to the work.")
+@click.option("--owner", default="", help="Who is responsible for follow-up.")
 @click.option(
     "--mute-until",
     metavar="DAY",
-    help="With benign: leave the finding's first family out of the sender's score up to this day.",
+    help="With benign: mute the finding's first family in the account's score until this day.",
 )
-@click.option("--no-input", is_flag=True, help="Never ask; list what is open instead of a walk.")
-@click.option("--json", "as_json", is_flag=True, help="List what is open as one JSON document.")
+@click.option("--no-input", is_flag=True, help="Do not prompt; list what is open.")
+@click.option("--json", "as_json", is_flag=True, help="List open findings as one JSON document.")
 @quiet_option
 def triage(
     *, verdict: str | None, reason: str, reviewer: str | None, ticket: str, owner: str,
     mute_until: str | None, no_input: bool, as_json: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - shared options
 ) -> None:  # fmt: skip
-    """Decide the finding F-… (name it in place of FILE), or walk through the open ones.
+    """Record a disposition for the finding F-… (in place of FILE), or review all open findings.
 
-    Every decision is one more line in the journal; the latest one counts, none is lost.
+    Each decision is appended to the journal; the latest counts, earlier ones stay on record.
     """
     from auditlens.triage import FINDING_ID
 
@@ -98,7 +98,7 @@ def triage(
 
 def journal_path(audit: Audit) -> Path:
     if audit.journal.path is None:
-        raise UsageError("There is no journal to write to", fix="Name one with --journal FILE")
+        raise UsageError("No review journal to write to", fix="Name one with --journal FILE")
     return audit.journal.path
 
 
@@ -154,16 +154,20 @@ def after(audit: Audit, path: Path) -> None:
     from auditlens.audit import apply_review
     from auditlens.cli.review import print_hints
     from auditlens.findings import is_open
+    from auditlens.text import count
     from auditlens.triage import read_journal
 
     now = apply_review(audit, read_journal(path), audit.earlier)
-    click.echo(f"{now.findings.filter(is_open()).height} findings of {now.period} are still open")
+    click.echo(
+        f"{count(now.findings.filter(is_open()).height, 'finding')} awaiting review in {now.period}"
+    )
     print_hints(now)
 
 
 def list_open(audit: Audit, *, as_json: bool) -> None:
     from auditlens.cli.terminal import print_json, visible
     from auditlens.findings import is_open
+    from auditlens.text import count
 
     rows = audit.findings.filter(is_open())
     if as_json:
@@ -172,7 +176,7 @@ def list_open(audit: Audit, *, as_json: bool) -> None:
     for row in rows.iter_rows(named=True):
         who = visible(row["subject_label"] or row["subject_id"] or "-")
         click.echo(f"{row['finding_id']}  {row['level']}  {visible(row['title'])}  {who}")
-    click.echo(f"{rows.height} findings of {audit.period} are open")
+    click.echo(f"{count(rows.height, 'finding')} awaiting review in {audit.period}")
 
 
 def walk(audit: Audit, path: Path, reviewer: str) -> None:
@@ -181,7 +185,7 @@ def walk(audit: Audit, path: Path, reviewer: str) -> None:
     from auditlens.triage import read_journal
 
     rows = audit.findings.filter(is_open()).to_dicts()
-    reviewer = reviewer or (ask("Your name") if rows else "")
+    reviewer = reviewer or (ask("Reviewer (recorded with each decision)") if rows else "")
     reason = ""
     for number, finding in enumerate(rows, 1):
         click.echo(f"\n{number} of {len(rows)}")
@@ -189,7 +193,7 @@ def walk(audit: Audit, path: Path, reviewer: str) -> None:
         while (key := one_key(mutes=can_mute(finding))) not in "sq":
             reason = ask("Reason", reason)
             ticket = ask("Ticket (Enter: none)", "")
-            until = ask("Out of the score until", in_ninety_days()) if key == "m" else ""
+            until = ask("Mute until", in_ninety_days()) if key == "m" else ""
             try:
                 decide(path, finding, Decision(KEYS[key], reviewer, reason, ticket, "", until))
             except UsageError as error:

@@ -12,7 +12,8 @@ from auditlens.canonical import sha256_hex
 from auditlens.report.inputs import ReportInputs
 from auditlens.report.model import Access, AccessRow, Activity, Profile, SenderMonth, Series, Share
 from auditlens.report.redact import GROUP_FLOOR
-from auditlens.report.text import count, figure, mixed_scripts, percent
+from auditlens.report.text import figure, mixed_scripts, percent
+from auditlens.text import count
 
 TOP = 8
 CLASSES = {

@@ -53,7 +53,8 @@ from auditlens.report.model import (
     Span,
     TrustFigure,
 )
-from auditlens.report.text import capital, count, local, percent
+from auditlens.report.text import capital, local, percent
+from auditlens.text import count
 
 TO_DECIDE = 5
 RESOLVED_SHOWN = 25

@@ -27,7 +27,8 @@ from auditlens.report.model import (
     Scope,
     SignOff,
 )
-from auditlens.report.text import capital, count, local, percent
+from auditlens.report.text import capital, local, percent
+from auditlens.text import count
 
 RECORDS_SHOWN = 20
 

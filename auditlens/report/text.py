@@ -20,11 +20,6 @@ FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\
 UNSAFE_JSON = re.compile("[<>&\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """``1 event``, ``1,204 events``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def capital(sentence: str) -> str:
     """A sentence with its first letter as a capital, the rest as it is."""
     return sentence[:1].upper() + sentence[1:]

@@ -129,7 +129,7 @@ def test_input_that_is_partly_unread_is_exit_3(run, log_file, tmp_path, more):
     path.write_text(log_file.read_text() + more)
     done = run("check", path, "--period", PERIOD)
     assert done.exit_code == 3
-    assert "1 records quarantined" in done.stdout
+    assert "1 record quarantined" in done.stdout
     assert run("check", path, "--period", PERIOD, "--allow-gaps").exit_code == 0
 
 

@@ -44,7 +44,7 @@ def test_what_could_not_be_read_is_told_until_it_is_acknowledged(run, pulled, tm
     assert one["id"] in (tmp_path / "triage.yml").read_text()
     looked = check(run)
     assert looked.exit_code == 0, looked.output
-    assert "1 records could not be read, 1 of them acknowledged" in looked.output
+    assert "1 unreadable record, 1 acknowledged" in looked.output
     done = run("run", "--archive", "archive", "--no-sync", "--period", "2026-07", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["counts"]["unread"] == 0

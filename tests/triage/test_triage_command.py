@@ -57,7 +57,7 @@ def test_a_decision_is_written_carried_over_and_counted(run, small_log):
                "true-positive", "--reason", "seen", "--by", "Ana", "--ticket", "SEC-7")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert f"{name}: true positive, by Ana" in done.output
-    assert f"{len(before) - 1} findings of {MONTH} are still open" in done.output
+    assert f"{len(before) - 1} findings awaiting review in {MONTH}" in done.output
     after = findings(run, small_log)
     assert {f["finding_id"]: f["disposition"] for f in after["findings"]}[name] == "true positive"
     fresh = findings(run, small_log, "--new")
@@ -113,7 +113,7 @@ def test_without_a_terminal_the_open_findings_are_listed(run, small_log):
     """A script never hangs on a question."""
     done = run("triage", small_log, "--period", MONTH, "--journal", "triage.yml")
     assert done.exit_code == 0, done.output
-    assert f"findings of {MONTH} are open" in done.stdout
+    assert f"awaiting review in {MONTH}" in done.stdout
 
 
 def test_what_is_open_comes_as_one_document(run, small_log):
@@ -177,7 +177,7 @@ def test_the_walk_takes_one_key_a_finding(small_log, tmp_path):
     (decision,) = read_journal(tmp_path / "triage.yml").dispositions
     assert (decision.verdict, decision.reviewer, decision.reason) == ("benign", "Ana", "night job")
     assert b"1 of " in shown
-    assert b"still open" in shown
+    assert b"awaiting review" in shown
 
 
 def test_the_walk_offers_to_mute_where_it_teaches(run, small_log, monkeypatch):
