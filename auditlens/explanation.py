@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +11,8 @@ import polars as pl
 
 from auditlens.anomalies import (
     BAND_COUNTS,
-    NOUNS,
     baseline_bands,
+    counts_of,
     hour_grid,
     sender_timeline,
 )
@@ -192,14 +191,8 @@ EMPTY_HOURS = pl.DataFrame(
 
 def moved_by(finding: Mapping[str, Any]) -> list[str]:
     """The counts the reasons speak of and a band can be drawn for; always the events."""
-    found = ["events"]
-    for reason in finding["reasons"]:
-        for count in BAND_COUNTS:
-            nouns = "|".join(re.escape(noun) for noun in NOUNS.get(count, count).split("|"))
-            said = re.search(rf"(?:^|; )[0-9.e+]+ (?:{nouns})(?=$|[:;]| \()", reason["text"])
-            if said and count not in found:
-                found.append(count)
-    return found
+    counted = [name for name in counts_of(finding["reasons"]) if name in BAND_COUNTS]
+    return list(dict.fromkeys(["events", *counted]))
 
 
 def visible_lines(value: object) -> list[str]:

@@ -1,7 +1,7 @@
 """Unusual senders and resources: features, forest, alert budget and reasons."""
 
 from auditlens.anomalies.budget import daily_places
-from auditlens.anomalies.catalogue import FAMILIES, MODELS, NOUNS, feature_page
+from auditlens.anomalies.catalogue import FAMILIES, MODELS, feature_page
 from auditlens.anomalies.detector import AnomalyOutcome, detect
 from auditlens.anomalies.encode import encode_events
 from auditlens.anomalies.features import day_tables
@@ -26,12 +26,12 @@ from auditlens.anomalies.views import (
     sender_timeline,
     unusual_month,
 )
+from auditlens.anomalies.wording import counts_of, lead_phrase
 
 __all__ = [
     "BAND_COUNTS",
     "FAMILIES",
     "MODELS",
-    "NOUNS",
     "AnomalyOutcome",
     "DayModel",
     "FeatureState",
@@ -39,6 +39,7 @@ __all__ = [
     "NewDays",
     "add_days",
     "baseline_bands",
+    "counts_of",
     "daily_places",
     "day_tables",
     "detect",
@@ -48,6 +49,7 @@ __all__ = [
     "fit_days",
     "flagged_rows",
     "hour_grid",
+    "lead_phrase",
     "load_model",
     "load_state",
     "muted_reason",

@@ -5,132 +5,31 @@ A model is a list of features of one kind of day; docs/features.md is written fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from auditlens.anomalies.features import OWN_COUNTS, TYPE_COUNTS
 from auditlens.anomalies.views import MONTH_COLUMNS, MONTH_COUNTS
+from auditlens.anomalies.wording import ACCOUNT_COUNTS, RESOURCE_COUNTS, UNFAMILIAR, Count
 
-__all__ = ["FAMILIES", "MODELS", "NOUNS", "Feature", "ModelSpec", "feature_page"]
+__all__ = ["FAMILIES", "MODELS", "Feature", "ModelSpec", "feature_page"]
 
 FAMILIES = {
-    "self": "against the subject's own days",
-    "peer": "against the closest colleagues",
-    "novelty": "things never touched before",
-    "mix": "the mixture of events",
-    "time": "hours and days of the week",
-    "container": "folders, schemas and databases visited",
-    "identity": "whether the day looks like somebody else's",
-    "sensitivity": "resources marked as sensitive",
-    "slow": "what adds up over two weeks",
-    "type": "against other resources of the type",
-    "audience": "who came to the resource",
+    "self": "Volume above own history",
+    "peer": "Above peer group",
+    "novelty": "First-time access",
+    "mix": "Unfamiliar actions",
+    "time": "Off-hours activity",
+    "container": "First-time folders",
+    "identity": "Match with another account",
+    "sensitivity": "Sensitive data",
+    "slow": "Build-up over several days",
+    "type": "Above similar resources",
+    "audience": "Unusual accounts on this resource",
 }
-"""Families of features, in the order of the docs, and what each looks at."""
-
-NOUNS = {
-    "events": "event|events",
-    "resources": "distinct resource|distinct resources",
-    "containers": "distinct folder|distinct folders",
-    "read": "read|reads",
-    "write": "change|changes",
-    "export": "export|exports",
-    "share": "share|shares",
-    "permission": "permission change|permission changes",
-    "delete": "deletion|deletions",
-    "admin": "administrative action|administrative actions",
-    "risky": "risky action|risky actions",
-    "burst": "event within 5 minutes|events within 5 minutes",
-    "risky_burst": "risky action within 5 minutes|risky actions within 5 minutes",
-    "new_resources": "resource never opened before|resources never opened before",
-    "new_containers": "folder never visited before|folders never visited before",
-    "new_types": "type of resource never touched before|types of resource never touched before",
-    "new_kinds": "kind of event never caused before|kinds of event never caused before",
-    "new_risky": "risky action on a new resource|risky actions on new resources",
-    "new_risky_kinds": "risky kind of event never caused before"
-    "|risky kinds of event never caused before",
-    "foreign_resources": "resource that neither this sender nor a peer ever opened"
-    "|resources that neither this sender nor a peer ever opened",
-    "alien_resources": "resource in a folder that neither this sender nor a peer works in"
-    "|resources in folders that neither this sender nor a peer works in",
-    "alien_risky": "risky action in a folder that neither this sender nor a peer works in"
-    "|risky actions in folders that neither this sender nor a peer works in",
-    "alien_export": "export from a folder that neither this sender nor a peer works in"
-    "|exports from folders that neither this sender nor a peer works in",
-    "sensitive_alien": "sensitive resource in a folder foreign to sender and peers"
-    "|sensitive resources in folders foreign to sender and peers",
-    "foreign_risky": "risky action on a resource foreign to sender and peers"
-    "|risky actions on resources foreign to sender and peers",
-    "rare_kinds": "event of a kind rare for this sender|events of a kind rare for this sender",
-    "odd_hour_events": "event in hours hardly ever used before"
-    "|events in hours hardly ever used before",
-    "strange_container_events": "event in folders never visited before"
-    "|events in folders never visited before",
-    "remote_resources": "resource in a folder far from the work of sender and peers"
-    "|resources in folders far from the work of sender and peers",
-    "remote_resources_5_sum": "resource in folders far from the own work in 5 days"
-    "|resources in folders far from the own work in 5 days",
-    "remote_resources_14": "resource in folders far from the own work in 14 days"
-    "|resources in folders far from the own work in 14 days",
-    "remote_one": "resource in one folder far from the work of sender and peers"
-    "|resources in one folder far from the work of sender and peers",
-    "remote_new": "new resource in a folder far from the work of sender and peers"
-    "|new resources in folders far from the work of sender and peers",
-    "return_remote_new": "new resource far from the own work on the return after a week or more"
-    "|new resources far from the own work on the return after a week or more",
-    "new_taken": "export or share of a resource never opened before"
-    "|exports and shares of resources never opened before",
-    "new_taken_5_sum": "export or share of a new resource in 5 days"
-    "|exports and shares of new resources in 5 days",
-    "new_taken_14": "export or share of a new resource in 14 days"
-    "|exports and shares of new resources in 14 days",
-    "return_new_taken": "export or share of a new resource on the return after a week or more"
-    "|exports and shares of new resources on the return after a week or more",
-    "passed_on_5_sum": "second or further resource both exported and shared on a day, in 5 days"
-    "|second and further resources both exported and shared on a day, in 5 days",
-    "own_rights": "change of the own rights|changes of the own rights",
-    "removed": "event after the account was removed|events after the account was removed",
-    "strange_steps": "step from one kind of event to another never taken before"
-    "|steps from one kind of event to another never taken before",
-    "gap_days": "day since the last activity|days since the last activity",
-    "sensitive": "event on sensitive resources|events on sensitive resources",
-    "sensitive_new": "sensitive resource never opened before"
-    "|sensitive resources never opened before",
-    "sensitive_foreign": "sensitive resource foreign to sender and peers"
-    "|sensitive resources foreign to sender and peers",
-    "sensitive_export": "export of sensitive resources|exports of sensitive resources",
-    "export_5_sum": "export in 5 days|exports in 5 days",
-    "share_5_sum": "share in 5 days|shares in 5 days",
-    "risky_5_sum": "risky action in 5 days|risky actions in 5 days",
-    "share_14": "share in 14 days|shares in 14 days",
-    "risky_14": "risky action in 14 days|risky actions in 14 days",
-    "export_14": "export in 14 days|exports in 14 days",
-    "sensitive_export_14": "export of sensitive resources in 14 days"
-    "|exports of sensitive resources in 14 days",
-    "sensitive_export_days_14": "day with sensitive exports in 14 days"
-    "|days with sensitive exports in 14 days",
-    "sensitive_foreign_14": "sensitive resource foreign to sender and peers in 14 days"
-    "|sensitive resources foreign to sender and peers in 14 days",
-    "sensitive_new_14": "new sensitive resource in 14 days|new sensitive resources in 14 days",
-    "new_resources_14": "new resource in 14 days|new resources in 14 days",
-    "foreign_resources_14": "foreign resource in 14 days|foreign resources in 14 days",
-    "alien_resources_14": "resource in foreign folders in 14 days"
-    "|resources in foreign folders in 14 days",
-    "own_unlike": "% away from the own last 12 weeks|% away from the own last 12 weeks",
-    "other_margin": "% more alike to somebody else than to the own last 12 weeks"
-    "|% more alike to somebody else than to the own last 12 weeks",
-    "senders": "person|people",
-    "new_senders": "person who never touched it before|people who never touched it before",
-    "newcomer_risk": "risky action by newcomers to it|risky actions by newcomers to it",
-    "strangers": "person whose colleagues never touch it|people whose colleagues never touch it",
-    "top_events": "event by one person|events by one person",
-}
-"""What each count counts, for one and for many."""
-
-THOUSANDTHS = ("own_unlike", "other_margin")
-"""Counts kept in thousandths and shown in percent."""
+"""Families of features, in the order of the docs, and the heading a reader sees."""
 
 
 @dataclass(frozen=True)
@@ -140,52 +39,82 @@ class Feature:
     Attributes:
         name: Of the column.
         family: A key of FAMILIES.
-        definition: One line.
         count: The column a reader understands, which explains this one in a reason.
+        plain: Name that a reader sees.
+        sentence: What it says, in one plain sentence.
+        definition: How it is computed, in one line.
     """
 
     name: str
     family: str
-    definition: str
     count: str
-
-    def counted(self, value: float) -> str:
-        """``value`` with its noun: "1 person", "3 people"."""
-        one, several = NOUNS[self.count].split("|")
-        return f"{value:g} {one if value == 1 else several}"
-
-    def for_reader(self, value: float) -> float:
-        """``value`` in the unit a reader sees: thousandths become percent."""
-        return value / 10 if self.count in THOUSANDTHS else value
+    plain: str
+    sentence: str
+    definition: str
 
 
 def own_features(counts: Sequence[str], family: str = "self") -> tuple[Feature, ...]:
-    """Counts against the subject's own last 28 active days."""
+    """Counts against the account's own last 28 active days."""
     return tuple(
         Feature(
             f"{count}_z",
             family,
-            f"log of {plural(count)}, in robust spreads above the 90th percentile of 28 own active "
-            "days",
             count,
+            f"{ACCOUNT_COUNTS[count].label} above own history",
+            f"{ACCOUNT_COUNTS[count].meaning} on this day, compared with own history.",
+            f"log of the count, {ABOVE_OWN}",
         )
         for count in counts
     )
 
 
-def surprisal_features(
-    name: str, family: str, definition: str, count: str
+def peer_features(counts: Sequence[str]) -> tuple[Feature, ...]:
+    """Counts against the days of the peer group."""
+    return tuple(
+        Feature(
+            f"peer_{count}",
+            "peer",
+            count,
+            f"{ACCOUNT_COUNTS[count].label} above peers",
+            f"{ACCOUNT_COUNTS[count].meaning} on this day, compared with the peers' 95th "
+            "percentile.",
+            "log ratio of the count to the peers' 95th percentile",
+        )
+        for count in counts
+    )
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Name and sentence of a feature as a reader sees them."""
+
+    name: str
+    sentence: str
+
+
+def relative_feature(name: str, family: str, definition: str, count: str, plain: Plain) -> Feature:
+    """A measure against the account's own history of it: the column ``<name>_self``."""
+    again = f"{definition}, in robust spreads above the account's own usual value"
+    return Feature(f"{name}_self", family, count, plain.name, plain.sentence, again)
+
+
+def both_features(
+    name: str, family: str, definition: str, count: str, plain: Plain, relative: Plain
 ) -> tuple[Feature, Feature]:
-    """A surprisal and the same against the sender's own history of it."""
-    again = f"{name} in robust spreads above the sender's own usual {name}"
-    return Feature(name, family, definition, count), Feature(f"{name}_self", family, again, count)
+    """A measure, and the same against the account's own history of it."""
+    return (
+        Feature(name, family, count, plain.name, plain.sentence, definition),
+        relative_feature(name, family, definition, count, relative),
+    )
 
 
-def plural(count: str) -> str:
-    return NOUNS[count].split("|")[1]
+def lower_first(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
+AFTER_ABSENCE = "on the first day after a week or more of inactivity"
 BITS = "thousandths of -log probability"
+ABOVE_OWN = "in robust spreads above the 90th percentile of 28 own active days"
 
 SELF = own_features(
     (
@@ -195,16 +124,20 @@ SELF = own_features(
 )  # fmt: skip
 
 PEER = (
-    Feature("peer_export", "peer", "log ratio of exports to the peers' 95 % day", "export"),
-    Feature("peer_share", "peer", "log ratio of shares to the peers' 95 % day", "share"),
-    Feature("peer_delete", "peer", "log ratio of deletions to the peers' 95 % day", "delete"),
-    Feature("peer_risky", "peer", "log ratio of risky actions to the peers' 95 % day", "risky"),
-    surprisal_features(
-        "peer_kind_mean", "peer", f"mean surprise of kinds given peers ({BITS})", "rare_kinds"
-    )[1],
+    *peer_features(("export", "share", "delete", "risky")),
+    relative_feature(
+        "peer_kind_mean",
+        "peer",
+        f"mean self-information of the actions given the peers ({BITS})",
+        "rare_kinds",
+        Plain(
+            "Actions unusual among peers",
+            "Actions are less common among peers than this account's actions usually are.",
+        ),
+    ),
 )
 
-FAR = "log ratio of everyone's share of the folder to the sender's or peers', thousandths"
+FAR = "log ratio of everyone's share of the folder to that of account or peers, thousandths"
 
 NOVELTY = (
     *own_features(
@@ -219,234 +152,492 @@ NOVELTY = (
         ),
         "novelty",
     ),
-    *(
-        Feature(
-            f"{name}_z",
-            "novelty",
-            f"{what} ({FAR}), summed, against 28 own active days like a count",
-            count,
-        )
-        for name, what, count in (
-            ("remote_sum", "how far the day's resources are", "remote_resources"),
-            ("remote_new_sum", "how far the day's new resources are", "remote_new"),
-        )
+    Feature(
+        "remote_sum_z",
+        "novelty",
+        "remote_resources",
+        "Distance from the work area",
+        "Total distance of the day's resources from the usual work area, compared with own "
+        "history.",
+        f"distances of the day's resources ({FAR}), summed, {ABOVE_OWN}",
+    ),
+    Feature(
+        "remote_new_sum_z",
+        "novelty",
+        "remote_new",
+        "Distance of first-time resources",
+        "Total distance of the day's first-time resources from the usual work area, compared "
+        "with own history.",
+        f"distances of the day's first-time resources ({FAR}), summed, {ABOVE_OWN}",
     ),
     Feature(
         "remote_deep_z",
         "novelty",
-        "log of resources beyond the second of each folder far from the work of sender and peers, "
-        "in robust spreads above the 90th percentile of 28 own active days",
         "remote_one",
+        "Resources in one folder outside the work area above own history",
+        "Third and further resources in one folder outside the usual work area on this day, "
+        "compared with own history.",
+        "log of the resources beyond the second of each folder outside the work area of account "
+        f"and peers, {ABOVE_OWN}",
     ),
-    *surprisal_features(
+    *both_features(
         "remote_share",
         "novelty",
-        f"mean of how far the day's resources are ({FAR})",
+        f"mean distance of the day's resources ({FAR})",
         "remote_resources",
+        Plain(
+            "Share outside the work area",
+            "How far, on average, the day's resources are from the usual work area.",
+        ),
+        Plain(
+            "Share outside the work area, above own usual",
+            "The day's resources are farther from the work area than this account's usually are.",
+        ),
     ),
-    surprisal_features(
+    relative_feature(
         "new_resource_share",
         "novelty",
-        "thousandths of the day's resources that the sender never touched before",
+        "thousandths of the day's resources that the account had not used before",
         "new_resources",
-    )[1],
-    surprisal_features(
+        Plain(
+            "Share of first-time resources",
+            "A larger part of the day's resources is new to the account than usual for it.",
+        ),
+    ),
+    relative_feature(
         "foreign_share",
         "novelty",
-        "thousandths of the day's resources that neither sender nor peers touched before",
+        "thousandths of the day's resources that neither account nor peers had used before",
         "foreign_resources",
-    )[1],
-    *surprisal_features(
+        Plain(
+            "Share of resources new to account and peers",
+            "A larger part of the day's resources is new to account and peers than usual for it.",
+        ),
+    ),
+    *both_features(
         "alien_share",
         "novelty",
-        "thousandths of the day's resources in folders that neither sender nor peers work in",
+        "thousandths of the day's resources in folders that neither account nor peers use",
         "alien_resources",
+        Plain(
+            "Share in unfamiliar folders",
+            "Part of the day's resources in folders that neither the account nor its peers use.",
+        ),
+        Plain(
+            "Share in unfamiliar folders, above own usual",
+            "A larger part of the day's resources than usual for this account lies in folders "
+            "that neither it nor its peers use.",
+        ),
     ),
-    surprisal_features(
+    relative_feature(
         "peer_resource_mean",
         "novelty",
-        f"mean surprise of the resources given the peers ({BITS})",
+        f"mean self-information of the resources given the peers ({BITS})",
         "foreign_resources",
-    )[1],
-    surprisal_features(
+        Plain(
+            "Resources unusual among peers",
+            "Resources are less common among peers than this account's usually are.",
+        ),
+    ),
+    relative_feature(
         "peer_container_mean",
         "novelty",
-        f"mean surprise of the folders given the peers ({BITS})",
+        f"mean self-information of the folders given the peers ({BITS})",
         "alien_resources",
-    )[1],
-    Feature("alien_resources", "novelty", "new resources in such folders", "alien_resources"),
-    Feature("alien_risky", "novelty", "risky actions on new resources in them", "alien_risky"),
-    Feature("alien_export", "novelty", "exports of new resources in them", "alien_export"),
-    Feature(
-        "new_risky_kinds", "novelty", "risky kinds of event never caused before", "new_risky_kinds"
-    ),
-    Feature("new_risky", "novelty", "risky actions on resources new to the sender", "new_risky"),
-    Feature("foreign_risky", "novelty", "risky actions on foreign resources", "foreign_risky"),
-    Feature(
-        "new_taken", "novelty", "exports and shares of resources new to the sender", "new_taken"
+        Plain(
+            "Folders unusual among peers",
+            "Folders are less common among peers than this account's usually are.",
+        ),
     ),
     *(
-        Feature(
-            f"return_{name}",
-            "novelty",
-            f"{what} on the first day after a week or more away",
-            f"return_{name}",
-        )
-        for name, what in (
-            ("new_taken", "exports and shares of new resources"),
-            ("remote_new", "new resources in remote folders"),
+        Feature(name, "novelty", name, plain, sentence, definition)
+        for name, plain, sentence, definition in (
+            (
+                "alien_resources",
+                "First-time resources in unfamiliar folders",
+                f"Number of first-time resources {UNFAMILIAR}.",
+                "count of the day",
+            ),
+            (
+                "alien_risky",
+                "High-impact actions in unfamiliar folders",
+                f"High-impact actions on first-time resources {UNFAMILIAR}.",
+                "count of the day",
+            ),
+            (
+                "alien_export",
+                "Exports from unfamiliar folders",
+                f"Exports of first-time resources {UNFAMILIAR.replace('in', 'from', 1)}.",
+                "count of the day",
+            ),
+            (
+                "new_risky_kinds",
+                "First-time high-impact actions",
+                "Types of high-impact action the account never used before.",
+                "count of the day",
+            ),
+            (
+                "new_risky",
+                "High-impact actions on first-time resources",
+                "Number of high-impact actions on resources new to the account.",
+                "count of the day",
+            ),
+            (
+                "foreign_risky",
+                "High-impact actions on resources new to account and peers",
+                "Number of high-impact actions on resources new to the account and its peers.",
+                "count of the day",
+            ),
+            (
+                "new_taken",
+                "Exports and shares of first-time resources",
+                "Number of exports and shares of resources new to the account.",
+                "count of the day",
+            ),
+            (
+                "return_new_taken",
+                "Exports and shares right after an absence",
+                f"Exports and shares of first-time resources {AFTER_ABSENCE}.",
+                "count of the day, zero unless the last activity is seven days back",
+            ),
+            (
+                "return_remote_new",
+                "Unfamiliar access right after an absence",
+                f"First-time resources outside the work area {AFTER_ABSENCE}.",
+                "count of the day, zero unless the last activity is seven days back",
+            ),
+            (
+                "gap_days",
+                "Days of inactivity",
+                "Days since the account was last active.",
+                "days from the last active day to this one",
+            ),
         )
     ),
-    Feature("gap_days", "novelty", "days since the sender was last active", "gap_days"),
 )
 
 MIX = (
     *own_features(("rare_kinds",), "mix"),
-    *surprisal_features(
-        "kind_mean", "mix", f"mean surprise of the event kinds ({BITS})", "rare_kinds"
+    *both_features(
+        "kind_mean",
+        "mix",
+        f"mean self-information of the actions ({BITS})",
+        "rare_kinds",
+        Plain(
+            "Average rarity of actions",
+            "How rare the day's actions are for this account, on average.",
+        ),
+        Plain(
+            "Average rarity of actions, above own usual",
+            "The day's actions are, on average, rarer than usual for this account.",
+        ),
     ),
-    *surprisal_features(
-        "kind_max", "mix", f"largest surprise of an event kind ({BITS})", "rare_kinds"
+    *both_features(
+        "kind_max",
+        "mix",
+        f"largest self-information of an action ({BITS})",
+        "rare_kinds",
+        Plain("Rarest action", "How rare the least common action of the day is for this account."),
+        Plain(
+            "Rarest action, above own usual",
+            "The rarest action is rarer than usual for this account.",
+        ),
     ),
-    *surprisal_features(
+    *both_features(
         "kind_llr_mean",
         "mix",
-        "mean of how much better everyone's habit explains the kinds than the own habit",
+        "mean log-likelihood ratio of the actions, everyone's habits to the account's own",
         "rare_kinds",
+        Plain(
+            "Actions typical of others",
+            "Actions that everyone's habits explain better than the account's own.",
+        ),
+        Plain(
+            "Actions typical of others, above own usual",
+            "Everyone's habits explain the day's actions better than the account's own, by more "
+            "than usual.",
+        ),
     ),
-    *surprisal_features(
-        "divergence", "mix", "divergence of the day's kinds from the own mix", "rare_kinds"
+    *both_features(
+        "divergence",
+        "mix",
+        "Kullback-Leibler divergence of the day's actions from the own mix",
+        "rare_kinds",
+        Plain(
+            "Different mix of actions",
+            "How far the day's mix of actions is from the account's usual mix.",
+        ),
+        Plain(
+            "Different mix of actions, above own usual",
+            "The mix of actions differs more than usual for this account.",
+        ),
     ),
-    Feature("g_statistic", "mix", "divergence times the number of events", "rare_kinds"),
+    Feature(
+        "g_statistic",
+        "mix",
+        "rare_kinds",
+        "Different mix of actions, weighted",
+        "Difference of the mix times the number of events: large when many events differ.",
+        "divergence times the number of events",
+    ),
 )
 
-ORDER = surprisal_features(
+ORDER = relative_feature(
     "step_mean",
     "mix",
-    f"mean surprise of the kinds of event given the kind before ({BITS})",
+    f"mean self-information of each action given the one before ({BITS})",
     "strange_steps",
-)[1]
+    Plain(
+        "Unfamiliar action sequence",
+        "Actions follow each other in an order unusual for this account.",
+    ),
+)
 
 TIME = (
-    *surprisal_features(
-        "hour_mean", "time", f"mean surprise of the hours ({BITS})", "odd_hour_events"
+    *both_features(
+        "hour_mean",
+        "time",
+        f"mean self-information of the hours ({BITS})",
+        "odd_hour_events",
+        Plain(
+            "Average rarity of hours",
+            "How unusual the hours of the day's events are for this account, on average.",
+        ),
+        Plain(
+            "Average rarity of hours, above own usual",
+            "The hours are more unusual than is normal for this account.",
+        ),
     ),
-    *surprisal_features(
-        "hour_max", "time", f"largest surprise of an hour ({BITS})", "odd_hour_events"
+    *both_features(
+        "hour_max",
+        "time",
+        f"largest self-information of an hour ({BITS})",
+        "odd_hour_events",
+        Plain(
+            "Rarest hour",
+            "How unusual the most unusual hour of the day is for this account.",
+        ),
+        Plain(
+            "Rarest hour, above own usual",
+            "The most unusual hour is more unusual than is normal for this account.",
+        ),
     ),
     Feature(
         "odd_hour_events",
         "time",
-        "events in hours present on under 6 % of own earlier days of that kind",
         "odd_hour_events",
+        "Off-hours events",
+        "Events at hours active on under 6 % of the account's earlier days of that kind.",
+        "count of the day; working days and days off apart",
     ),
-    Feature("odd_hour_share", "time", "thousandths of the events in such hours", "odd_hour_events"),
+    Feature(
+        "odd_hour_share",
+        "time",
+        "odd_hour_events",
+        "Share of off-hours events",
+        "Part of the day's events at hours when the account is rarely active.",
+        "thousandths of the day's events",
+    ),
 )
 
 CONTAINER = (
-    *surprisal_features(
+    *both_features(
         "container_mean",
         "container",
-        f"mean surprise of the folders ({BITS})",
+        f"mean self-information of the folders ({BITS})",
         "strange_container_events",
+        Plain(
+            "Average rarity of folders",
+            "How unusual the day's folders are for this account, on average.",
+        ),
+        Plain(
+            "Average rarity of folders, above own usual",
+            "The folders are more unusual than is normal for this account.",
+        ),
     ),
-    *surprisal_features(
+    *both_features(
         "container_max",
         "container",
-        f"largest surprise of a folder ({BITS})",
+        f"largest self-information of a folder ({BITS})",
         "strange_container_events",
+        Plain("Rarest folder", "How unusual the most unusual folder is for this account."),
+        Plain(
+            "Rarest folder, above own usual",
+            "The most unusual folder is more unusual than is normal for this account.",
+        ),
     ),
-    *surprisal_features(
+    *both_features(
         "container_llr_mean",
         "container",
-        "mean of how much better everyone's habit explains the folders than the own habit",
+        "mean log-likelihood ratio of the folders, everyone's habits to the account's own",
         "strange_container_events",
+        Plain(
+            "Folders typical of others",
+            "Folders that everyone's habits explain better than the account's own.",
+        ),
+        Plain(
+            "Folders typical of others, above own usual",
+            "Everyone's habits explain the day's folders better than the account's own, by more "
+            "than usual.",
+        ),
     ),
     Feature(
         "strange_share",
         "container",
-        "thousandths of the events in folders never visited before",
         "strange_container_events",
+        "Share of events in first-time folders",
+        "Part of the day's events in folders the account never used before.",
+        "thousandths of the day's events",
     ),
 )
 
 IDENTITY = (
-    *surprisal_features(
+    *both_features(
         "own_unlike",
         "identity",
-        "1000 less the likeness of the day to the own profile of 12 weeks (cosine, thousandths)",
+        "1000 less the cosine similarity of the day to the own profile, thousandths",
         "own_unlike",
+        Plain(
+            "Difference from own profile",
+            "How much the day differs from the account's last 12 weeks (0 % same, 100 % nothing "
+            "in common).",
+        ),
+        Plain(
+            "Difference from own profile, above own usual",
+            "The day differs more from the account's profile than its days usually do.",
+        ),
     ),
-    *surprisal_features(
+    *both_features(
         "other_margin",
         "identity",
-        "likeness to the most alike other sender less the likeness to the own profile",
+        "cosine similarity to the most similar other account less that to the own profile, "
+        "thousandths",
         "other_margin",
+        Plain(
+            "Closer match to another account",
+            "How much more the day resembles another account than the account's own last 12 weeks.",
+        ),
+        Plain(
+            "Closer match to another account, above own usual",
+            "The day matches another account more closely than usual for this account.",
+        ),
     ),
 )
 
 SENSITIVITY = (
     *own_features(("sensitive", "sensitive_new", "sensitive_foreign"), "sensitivity"),
     *(
-        Feature(name, "sensitivity", definition, name)
-        for name, definition in (
-            ("sensitive_new", "sensitive resources the sender never touched before"),
-            ("sensitive_foreign", "sensitive resources neither sender nor peers touched before"),
-            ("sensitive_alien", "sensitive resources in folders foreign to sender and peers"),
-            ("sensitive_export", "exports of sensitive resources"),
+        Feature(name, "sensitivity", name, plain, sentence, "count of the day")
+        for name, plain, sentence in (
+            (
+                "sensitive_new",
+                "First-time sensitive resources",
+                "Number of sensitive resources the account had not used before.",
+            ),
+            (
+                "sensitive_foreign",
+                "Sensitive resources new to account and peers",
+                "Number of sensitive resources that neither the account nor its peers had used.",
+            ),
+            (
+                "sensitive_alien",
+                "Sensitive resources in unfamiliar folders",
+                f"Number of sensitive resources {UNFAMILIAR}.",
+            ),
+            (
+                "sensitive_export",
+                "Exports of sensitive data",
+                "Number of exports of sensitive resources.",
+            ),
         )
     ),
 )
 
-HIGHEST = "in 5 days, in Poisson spreads above the highest such sum before"
-BEFORE = "log ratio of that to what the ten active days before promised"
 
-SLOW = tuple(
-    Feature(name, "slow", definition, count)
-    for name, definition, count in (
-        ("export_14_ratio", f"exports in 14 days, {BEFORE}", "export_14"),
-        ("foreign_resources_14_ratio", f"foreign resources, {BEFORE}", "foreign_resources_14"),
-        (
-            "alien_resources_14_ratio",
-            f"resources in foreign folders, {BEFORE}",
-            "alien_resources_14",
-        ),
-        ("share_14_ratio", f"shares in 14 days, {BEFORE}", "share_14"),
-        ("risky_14_ratio", f"risky actions in 14 days, {BEFORE}", "risky_14"),
-        (
-            "remote_resources_14_ratio",
-            f"resources in remote folders, {BEFORE}",
-            "remote_resources_14",
-        ),
-        ("new_taken_14_ratio", f"exports and shares of new resources, {BEFORE}", "new_taken_14"),
-        ("export_5", "mean of the last 5 days' export_z, clipped to 0..5", "export"),
-        ("share_5", "mean of the last 5 days' share_z, clipped to 0..5", "share"),
-        ("sensitive_foreign_14", "foreign sensitive resources in 14 days", "sensitive_foreign_14"),
-        ("sensitive_foreign_14_ratio", BEFORE, "sensitive_foreign_14"),
-        ("sensitive_export_14", "sensitive exports in 14 days", "sensitive_export_14"),
-        ("sensitive_export_14_ratio", BEFORE, "sensitive_export_14"),
-        (
-            "sensitive_export_days_14",
-            "days of 14 with sensitive exports",
-            "sensitive_export_days_14",
-        ),
-        ("sensitive_new_14", "sensitive resources new in 14 days", "sensitive_new_14"),
-        ("sensitive_5", "mean of the last 5 days' sensitive_z, clipped to 0..5", "sensitive"),
-        ("export_5_surge", f"exports {HIGHEST}", "export_5_sum"),
-        ("share_5_surge", f"shares {HIGHEST}", "share_5_sum"),
-        (
-            "remote_resources_5_surge",
-            f"resources in remote folders {HIGHEST}",
-            "remote_resources_5_sum",
-        ),
-        ("new_taken_5_surge", f"exports and shares of new resources {HIGHEST}", "new_taken_5_sum"),
-        ("risky_5_surge", f"risky actions {HIGHEST}", "risky_5_sum"),
-        (
-            "passed_on_5_surge",
-            f"resources both exported and shared on one day, from the second on, {HIGHEST}",
-            "passed_on_5_sum",
-        ),
+def rise(count: str) -> Feature:
+    """Two weeks of a count against the pace of the ten active days before."""
+    base = ACCOUNT_COUNTS[count]
+    return Feature(
+        f"{count}_14_ratio",
+        "slow",
+        f"{count}_14",
+        f"14-day rise in {lower_first(base.label)}",
+        f"{base.meaning} over 14 days, compared with the pace of the ten active days before.",
+        "log ratio of the sum over 14 days to what the ten active days before promised",
     )
+
+
+def sustained(count: str) -> Feature:
+    """Five days of a count above the own history."""
+    base = ACCOUNT_COUNTS[count]
+    return Feature(
+        f"{count}_5",
+        "slow",
+        count,
+        f"Sustained {lower_first(base.label)}",
+        f"{base.meaning} stayed above own history over 5 days, on average.",
+        f"mean of the last 5 days' {count}_z, clipped to 0..5",
+    )
+
+
+def surge(count: str) -> Feature:
+    """Five days of a count against the highest such sum before."""
+    base = ACCOUNT_COUNTS[count]
+    return Feature(
+        f"{count}_5_surge",
+        "slow",
+        f"{count}_5_sum",
+        f"5-day surge in {lower_first(base.label)}",
+        f"{base.meaning} over 5 days, compared with the highest earlier 5-day total.",
+        "sum over 5 days, in Poisson spreads above the highest such sum before",
+    )
+
+
+def summed(name: str, plain: str, sentence: str) -> Feature:
+    """A count of two weeks as it is."""
+    return Feature(name, "slow", name, plain, sentence, "count over 14 days")
+
+
+SLOW = (
+    rise("export"),
+    rise("foreign_resources"),
+    rise("alien_resources"),
+    rise("share"),
+    rise("risky"),
+    rise("remote_resources"),
+    rise("new_taken"),
+    sustained("export"),
+    sustained("share"),
+    summed(
+        "sensitive_foreign_14",
+        "Sensitive resources new to account and peers, 14 days",
+        "Number over 14 days of sensitive resources that neither the account nor its peers had "
+        "used.",
+    ),
+    rise("sensitive_foreign"),
+    summed(
+        "sensitive_export_14",
+        "Exports of sensitive data, 14 days",
+        "Number of exports of sensitive resources over 14 days.",
+    ),
+    rise("sensitive_export"),
+    summed(
+        "sensitive_export_days_14",
+        "Days with exports of sensitive data",
+        "Days out of 14 on which sensitive resources were exported.",
+    ),
+    summed(
+        "sensitive_new_14",
+        "First-time sensitive resources, 14 days",
+        "Sensitive resources used for the first time within 14 days.",
+    ),
+    sustained("sensitive"),
+    surge("export"),
+    surge("share"),
+    surge("remote_resources"),
+    surge("new_taken"),
+    surge("risky"),
+    surge("passed_on"),
 )
 
 IN_BOTH = (
@@ -473,35 +664,63 @@ SENDER_FEATURES: tuple[Feature, ...] = (
 
 AUDIENCE = ("new_senders", "strangers")
 
+
+def resource_own(counts: Sequence[str], family: str) -> tuple[Feature, ...]:
+    """Counts against the resource's own last 28 active days."""
+    return tuple(
+        Feature(
+            f"{count}_z",
+            family,
+            count,
+            f"{RESOURCE_COUNTS[count].label} above its own history",
+            f"{RESOURCE_COUNTS[count].meaning} on this day, compared with the resource's own "
+            "history.",
+            f"log of the count, {ABOVE_OWN}",
+        )
+        for count in counts
+    )
+
+
 RESOURCE_FEATURES: tuple[Feature, ...] = (
-    *own_features([name for name in OWN_COUNTS if name not in AUDIENCE]),
-    *own_features(AUDIENCE, "audience"),
+    *resource_own([name for name in OWN_COUNTS if name not in AUDIENCE], "self"),
+    *resource_own(AUDIENCE, "audience"),
     *(
         Feature(
             f"type_{name}",
             "audience" if name in AUDIENCE else "type",
-            f"log ratio of {name} to the 95 % day of resources of the type",
             name,
+            f"{RESOURCE_COUNTS[name].label} above similar resources",
+            f"{RESOURCE_COUNTS[name].meaning} on this day, compared with the 95th percentile of "
+            "resources of the same type.",
+            "log ratio of the count to the 95th percentile of resources of the type",
         )
         for name in TYPE_COUNTS
     ),
     Feature(
         "newcomer_risk",
         "audience",
-        "exports, shares, permission changes and deletions by people new to the resource",
         "newcomer_risk",
+        "High-impact actions by first-time accounts",
+        "Exports, shares, permission changes and deletions by accounts that had not used the "
+        "resource before.",
+        "count of the day",
     ),
     Feature(
         "audience_self",
         "audience",
-        "mean surprise of the resource given its visitors' peers, above its own usual",
         "strangers",
+        "Unusual audience",
+        "The accounts on the resource are less typical of it than usual.",
+        "mean self-information of the resource given its visitors' peers, in robust spreads above "
+        "its own usual value",
     ),
     Feature(
         "audience_sum",
         "audience",
-        "summed surprise of the resource given the peers of its newcomers",
         "strangers",
+        "Unusual first-time audience",
+        "Combined unusualness of the accounts that used the resource for the first time.",
+        "summed self-information of the resource given the peers of its first-time accounts",
     ),
 )
 """Features of one resource on one day, in the order of the model's columns."""
@@ -515,6 +734,7 @@ class ModelSpec:
         name: Of the model, as findings name it.
         subject: Column of whom or what the days are.
         features: The columns that are scored.
+        counts: By name, the counts that explain the features, in words.
         eligible: Which scored days may be shown: a handful of events is no finding, however far
             from its baseline.
         trees: How many the forest has.
@@ -527,6 +747,7 @@ class ModelSpec:
     name: str
     subject: str
     features: tuple[Feature, ...]
+    counts: Mapping[str, Count]
     eligible: pl.Expr
     trees: int
     score_column: str = "score"
@@ -542,12 +763,18 @@ SENDER_TREES = 1000
 overlap by .84 to .86, with 900 by .89. The other models serve smaller lists."""
 
 SENDERS = ModelSpec(
-    "sender-day", "sender_id", SENDER_FEATURES, pl.col("events") >= 3, trees=SENDER_TREES
+    "sender-day",
+    "sender_id",
+    SENDER_FEATURES,
+    ACCOUNT_COUNTS,
+    pl.col("events") >= 3,
+    trees=SENDER_TREES,
 )
 IDENTITY_MODEL = ModelSpec(
     "identity",
     "sender_id",
     IDENTITY_FEATURES,
+    ACCOUNT_COUNTS,
     pl.col("events") >= 5,
     trees=300,
     score_column="identity_score",
@@ -556,6 +783,7 @@ RESOURCES = ModelSpec(
     "resource-day",
     "resource_id",
     RESOURCE_FEATURES,
+    RESOURCE_COUNTS,
     ((pl.col("events") >= 10) | (pl.col("risky") >= 3) | (pl.col("strangers") >= 3))
     & (pl.col("score") >= LEAST_RESOURCE_SCORE),
     trees=300,
@@ -569,16 +797,18 @@ OPENING = """# Features
 
 Generated from the code (`python benchmarks/anomalies.py docs`); a test holds it current.
 
-Baselines are causal: only days before the one that is scored form them. Logarithms are of one
-more than the count. "Robust spread" is 1.4826 times the median absolute deviation plus 0.25.
-Peers are the ten senders most alike in the resources they touched over the twelve weeks before
-the week, learnt anew each week; with fewer than five of them the peer features are zero. A folder
-is the container an event names, else its type. Likeness is a cosine.
+Baselines are causal: only days before the one that is scored form them. *Own history* is the last
+28 active days. *Peers* are the ten accounts most alike in the resources they touched over the
+twelve weeks before the week, learnt anew each week; with fewer than five of them the peer features
+are zero. The *work area* is the folders that the account and its peers use; a folder is the
+container an event names, else its type. *High-impact* is export, share, permission change, deletion
+or administration. Logarithms are of one more than the count. "Robust spread" is 1.4826 times the
+median absolute deviation plus 0.25. The own profile is that of the last 12 weeks.
 """
 
 TITLES = {
-    "sender-day": "Senders: the main model",
-    "identity": "Senders: does the day look like someone else?",
+    "sender-day": "Accounts: main model",
+    "identity": "Accounts: match with another account",
     "resource-day": "Resources",
 }
 
@@ -588,13 +818,13 @@ def feature_page() -> str:
     parts = [OPENING]
     for spec in MODELS:
         parts.append(f"\n## {TITLES[spec.name]}\n")
-        for family, meaning in FAMILIES.items():
+        for family, heading in FAMILIES.items():
             rows = [each for each in spec.features if each.family == family]
             if rows:
-                parts.append(f"\n### {family}: {meaning}\n\n{feature_table(rows)}")
+                parts.append(f"\n### {heading} (`{family}`)\n\n{feature_table(rows)}")
     parts.append(months_section())
-    counts = "\n".join(f"| `{name}` | {noun.split('|')[1]} |" for name, noun in NOUNS.items())
-    parts.append(f"\n## Counts\n\n| count | what it counts |\n| --- | --- |\n{counts}\n")
+    parts.append(counts_section("Counts of accounts", ACCOUNT_COUNTS))
+    parts.append(counts_section("Counts of resources", RESOURCE_COUNTS))
     return "".join(parts)
 
 
@@ -602,12 +832,26 @@ def months_section() -> str:
     lines = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in MONTH_COLUMNS.items())
     sums = ", ".join(f"`{name}`" for name in MONTH_COUNTS)
     return (
-        "\n## Sender-months\n\n`sender_months(sender_days)` adds days up; it has no model of its "
-        f"own.\n\n| column | definition |\n| --- | --- |\n{lines}\n\nBeside them stand the sums "
+        "\n## Account-months\n\n`sender_months(sender_days)` adds days up; it has no model of its "
+        f"own.\n\n| column | meaning |\n| --- | --- |\n{lines}\n\nBeside them stand the sums "
         f"of {sums}.\n"
     )
 
 
-def feature_table(rows: list[Feature]) -> str:
-    lines = "\n".join(f"| `{each.name}` | {each.definition} | `{each.count}` |" for each in rows)
-    return f"| feature | definition | told by |\n| --- | --- | --- |\n{lines}\n"
+def counts_section(title: str, counts: Mapping[str, Count]) -> str:
+    lines = "\n".join(
+        f"| `{name}` | {each.clause(3)} | {each.title} |" for name, each in counts.items()
+    )
+    return (
+        f"\n## {title}\n\nHow a reason says a value of 3, and the title when it leads.\n\n"
+        f"| count | words | title |\n| --- | --- | --- |\n{lines}\n"
+    )
+
+
+def feature_table(rows: Sequence[Feature]) -> str:
+    lines = "\n".join(
+        f"| `{each.name}` | {each.plain} | {each.sentence} | {each.definition} | `{each.count}` |"
+        for each in rows
+    )
+    head = "| feature | plain name | what it says | how it is computed | told by |\n"
+    return f"{head}| --- | --- | --- | --- | --- |\n{lines}\n"

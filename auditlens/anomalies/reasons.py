@@ -1,6 +1,6 @@
 """Chosen days become anomalies: subject, evidence, and why the day stands out.
 
-Families of features stand by path credit, facts inside a family by credit and deviation.
+Families of features stand by path credit; a family is told by its strongest fact.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,130 +16,140 @@ import polars as pl
 
 from auditlens.anomalies._arrays import Floats
 from auditlens.anomalies.baselines import WINDOW
-from auditlens.anomalies.catalogue import Feature, ModelSpec
+from auditlens.anomalies.catalogue import FAMILIES, Feature, ModelSpec
 from auditlens.anomalies.model import DayModel
+from auditlens.anomalies.wording import MOST_WORDS, PERCENT, Count, number
 from auditlens.findings import FINDING_SCHEMA, MAX_EVIDENCE
 
 __all__ = [
     "FLAGGED_SCHEMA", "NO_DRIVER", "Baselines", "flagged_rows", "muted_reason", "reasons_of",
 ]  # fmt: skip
 
-NO_DRIVER = "No clear driver: many small departures together"
+NO_DRIVER = "Several small deviations from own history; no single one stands out."
+NO_DRIVER_TITLE = "Several Small Deviations From Own History"
 MOST_REASONS = 3
-MOST_FACTS = 2
 
 AMONG_OTHERS = ("peer", "type", "audience")
-"""Families that compare with others; above their 95 % day is rare, whatever the own habit."""
+"""Families that compare with others; above their 95th percentile is rare, whatever the own habit.
+"""
 
 
 @dataclass(frozen=True)
 class Baselines:
     """What one row is compared with, by name of the count.
 
-    ``values`` are the row's own, ``own`` those of the baseline days, ``usual`` the 95 % day of
-    those called ``whose``.
+    Attributes:
+        values: The row's own.
+        own: Those of the baseline days, the last WINDOW active days before.
+        usual: Whom else the value is compared with ("Peers"), and their 95th percentile.
+        earlier: How many earlier days there are in the log, and how many reached the value.
     """
 
     values: Mapping[str, Any]
     own: Mapping[str, Sequence[int]]
-    usual: Mapping[str, float | None]
-    whose: str
+    usual: Mapping[str, tuple[str, float]]
+    earlier: Mapping[str, tuple[int, int]]
 
 
-def reasons_of(
-    features: Sequence[Feature], credit: Floats, away: Floats, baselines: Baselines
-) -> list[dict[str, Any]]:
-    """The three strongest reasons of one row, as FINDING_SCHEMA's ``reasons``.
+@dataclass(frozen=True)
+class Fact:
+    """One count of one row beside what it is compared with, in the unit a reader sees.
 
-    Args:
-        features: The model's columns.
-        credit: Path credit by feature.
-        away: Robust deviation by feature.
-        baselines: What the row is compared with.
-
-    Returns:
-        Families in the order of their credit; facts inside a family in that of credit times
-        deviation.
+    Attributes:
+        family: A key of FAMILIES.
+        count: Name of the count.
+        words: The count in words.
+        value: Of the row.
+        own: Values of the baseline days.
+        whose: Whom else it is compared with: "Peers", "All accounts".
+        usual: Their 95th percentile.
+        earlier: Earlier days in the log, and how many of them reached the value.
     """
-    gain = np.where(away <= 0, 0.0, np.maximum(credit, 0.0))
-    total = float(gain.sum())
-    shares: dict[str, float] = {}
-    for feature, part in zip(features, gain, strict=True):
-        shares[feature.family] = shares.get(feature.family, 0.0) + float(part) / max(total, 1e-9)
-    strength = gain * np.abs(away)
-    reasons = []
-    for family in sorted(shares, key=lambda name: (-shares[name], name)):
-        facts = strongest(features, strength, family, baselines)
-        if facts:
-            reasons.append(family_reason(family, shares[family], facts, baselines))
-    return reasons[:MOST_REASONS] or [reason("none", 0.0, NO_DRIVER, None, None, None, None)]
 
+    family: str
+    count: str
+    words: Count
+    value: float
+    own: tuple[float, ...]
+    whose: str
+    usual: float | None
+    earlier: tuple[int, int]
 
-def strongest(
-    features: Sequence[Feature], strength: Floats, family: str, baselines: Baselines
-) -> list[Feature]:
-    """The family's strongest features, one for each count that explains them and is there."""
-    ranked = sorted(
-        (i for i, f in enumerate(features) if f.family == family and strength[i] > 0),
-        key=lambda i: (-strength[i], i),
-    )
-    facts: dict[str, Feature] = {}
-    for i in ranked:
-        if baselines.values.get(features[i].count, 0) > 0:
-            facts.setdefault(features[i].count, features[i])
-    # A count that the subject reaches all the time explains nothing while others do.
-    rare = [each for each in facts.values() if label_of(each, baselines) != "FREQUENT"]
-    return (rare or list(facts.values()))[:MOST_FACTS]
+    @property
+    def above_own(self) -> bool:
+        """Whether no baseline day reached the value."""
+        return not self.own or self.value > max(self.own)
 
+    @property
+    def above_others(self) -> bool:
+        """Whether the value lies above the 95th percentile of the others."""
+        return self.usual is not None and self.value > self.usual
 
-def family_reason(
-    family: str, share: float, facts: list[Feature], baselines: Baselines
-) -> dict[str, Any]:
-    lead = facts[0]
-    value, days = baselines.values[lead.count], baselines.own.get(lead.count, ())
-    label = label_of(lead, baselines)
-    text = "; ".join(fact_text(fact, baselines) for fact in facts)
-    usual = baselines.usual.get(lead.count)
-    return reason(
-        family,
-        share,
-        f"{text}: {label}" if label else text,
-        float(lead.for_reader(value)),
-        float(lead.for_reader(float(np.median(days)))) if len(days) else None,
-        None if usual is None else lead.for_reader(usual),
-        label,
-    )
+    @property
+    def label(self) -> str | None:
+        """How rare the value is: among others' days where the family compares with those."""
+        own = rarity(self.value, self.own)
+        above = self.family in AMONG_OTHERS and self.above_others
+        return "RARE" if above and own in (None, "INFREQUENT", "FREQUENT") else own
 
+    def text(self) -> str:
+        """The longest sentence of what, own history, others and rarity that is short enough."""
+        clause = self.words.clause(self.value).removeprefix("was ")
+        lead = f"{clause[0].upper()}{clause[1:]}."
+        others = [f"{self.whose}: 95th percentile {number(self.usual or 0)}."]
+        others = [] if self.usual is None else others
+        if not self.above_own:
+            return " ".join([lead, *others])
+        rarest = [] if self.own and max(self.own) == 0 else earlier_words(self.earlier)
+        forms = product((others, []), (rarest, []), own_forms(self.own))
+        told = [" ".join([lead, *own, *other, *rare]) for other, rare, own in forms]
+        return next((text for text in told if len(text.split()) <= MOST_WORDS), told[-1])
 
-def fact_text(feature: Feature, baselines: Baselines) -> str:
-    counted = feature.counted(feature.for_reader(baselines.values[feature.count]))
-    days, usual = baselines.own.get(feature.count, ()), baselines.usual.get(feature.count)
-    context = []
-    if len(days):
-        typical, low, high = (
-            feature.for_reader(float(each)) for each in (np.median(days), min(days), max(days))
+    def reason(self, share: float) -> dict[str, Any]:
+        """The fact as a struct of REASON."""
+        return reason(
+            self.family,
+            share,
+            self.text(),
+            self.value,
+            float(np.median(self.own)) if self.own else None,
+            self.usual,
+            self.label,
+            self.words.clause(self.value),
         )
-        context.append(f"own typical day {typical:g}, range {low:g} to {high:g}")
-    if usual is not None:
-        context.append(f"{baselines.whose} 95 % day {feature.for_reader(usual):g}")
-    return f"{counted} ({'; '.join(context)})" if context else counted
 
 
-def muted_reason(family: str) -> dict[str, Any]:
-    """Says that a reviewer left a family out of this score."""
-    text = f"Left out of the score by a reviewer's decision: {family}"
-    return reason(family, 0.0, text, None, None, None, None)
+def own_forms(own: Sequence[float]) -> list[list[str]]:
+    """The own history in words, longest first."""
+    if not own:
+        return [[]]
+    days = f"{len(own)} active day{'' if len(own) == 1 else 's'}"
+    high = number(max(own))
+    if max(own) == 0:
+        return [
+            [f"Own history: 0 on each of {days}." if len(own) > 1 else f"Own history: 0 in {days}."]
+        ]
+    median = number(float(np.median(own)))
+    return [
+        [f"Own history: median {median}, highest {high} in {days}."],
+        [f"Own history: highest {high} in {days}."],
+        [f"Own history: highest {high}."],
+    ]
 
 
-def label_of(feature: Feature, baselines: Baselines) -> str | None:
-    """How rare the feature's count is: among others' days where it is compared with those."""
-    value, usual = baselines.values[feature.count], baselines.usual.get(feature.count)
-    own = rarity(value, baselines.own.get(feature.count, ()))
-    above_others = feature.family in AMONG_OTHERS and usual is not None and value > usual
-    return "RARE" if above_others and own in (None, "INFREQUENT", "FREQUENT") else own
+def earlier_words(earlier: tuple[int, int]) -> list[str]:
+    """How rare a value is among all earlier days in the log."""
+    days, reached = earlier
+    if not days:
+        return []
+    return (
+        [f"Reached on {reached} of {days} earlier days."]
+        if reached
+        else ["Never this high before."]
+    )
 
 
-def rarity(value: int, days: Sequence[int]) -> str | None:
+def rarity(value: float, days: Sequence[float]) -> str | None:
     """How often the subject's own baseline days reached ``value``."""
     if not len(days):
         return None
@@ -148,19 +159,105 @@ def rarity(value: int, days: Sequence[int]) -> str | None:
     return "RARE" if reached <= 0.05 else "INFREQUENT" if reached <= 0.25 else "FREQUENT"
 
 
+def reasons_of(
+    spec: ModelSpec, credit: Floats, away: Floats, baselines: Baselines
+) -> list[tuple[Fact, float]]:
+    """The strongest facts of one row, one a family, and each family's share of the score.
+
+    A fact inside the subject's own range says nothing, unless its family compares with others and
+    it lies above their 95th percentile. Where no fact is left, any that lies above it is told.
+
+    Args:
+        spec: The model.
+        credit: Path credit by feature.
+        away: Robust deviation by feature.
+        baselines: What the row is compared with.
+
+    Returns:
+        At most three families in the order of their credit, each by the fact with the highest
+        product of credit and deviation; empty when nothing stands out.
+    """
+    gain = np.where(away <= 0, 0.0, np.maximum(credit, 0.0))
+    total = max(float(gain.sum()), 1e-9)
+    shares: dict[str, float] = {}
+    for feature, part in zip(spec.features, gain, strict=True):
+        shares[feature.family] = shares.get(feature.family, 0.0) + float(part) / total
+    strength = gain * np.abs(away)
+    ranked = sorted(
+        (at for at in range(len(strength)) if strength[at] > 0), key=lambda at: (-strength[at], at)
+    )
+    facts = [
+        fact_of(spec, spec.features[at], baselines)
+        for at in ranked
+        if baselines.values.get(spec.features[at].count, 0) > 0
+    ]
+    families = sorted(shares, key=lambda name: (-shares[name], name))
+    for tells in (stands_out, above_others):
+        if told := one_a_family([fact for fact in facts if tells(fact)], families):
+            return [(fact, shares[fact.family]) for fact in told[:MOST_REASONS]]
+    return []
+
+
+def one_a_family(facts: Sequence[Fact], families: Sequence[str]) -> list[Fact]:
+    """The strongest fact of each family whose count no earlier family told.
+
+    Rather than all events, a kind of them.
+    """
+    told: dict[str, Fact] = {}
+    for family in families:
+        mine = [fact for fact in facts if fact.family == family and fact.count not in told]
+        kinds = [fact for fact in mine if fact.count != "events"]
+        for fact in (kinds or mine)[:1]:
+            told[fact.count] = fact
+    return list(told.values())
+
+
+def stands_out(fact: Fact) -> bool:
+    """Whether a fact lies outside the own range, or above others with whom it is compared."""
+    return fact.above_own or (fact.family in AMONG_OTHERS and fact.above_others)
+
+
+def above_others(fact: Fact) -> bool:
+    """Whether a fact lies above the 95th percentile of others, whatever its family."""
+    return fact.above_others
+
+
+def fact_of(spec: ModelSpec, feature: Feature, baselines: Baselines) -> Fact:
+    """A feature's count and its baselines; thousandths become percent."""
+    name = feature.count
+    unit = 10.0 if name in PERCENT else 1.0
+    whose, usual = baselines.usual.get(name, ("", None))
+    return Fact(
+        feature.family,
+        name,
+        spec.counts[name],
+        baselines.values[name] / unit,
+        tuple(value / unit for value in baselines.own.get(name, ())),
+        whose,
+        None if usual is None else usual / unit,
+        baselines.earlier.get(name, (0, 0)),
+    )
+
+
+def muted_reason(family: str) -> dict[str, Any]:
+    """Says that a reviewer muted a family of this score."""
+    text = f"Muted by a reviewer: {FAMILIES[family]}"
+    return reason(family, 0.0, text, None, None, None, None, None)
+
+
 def reason(
     family: str,
-    share: float,
+    share: float | None,
     text: str,
     value: float | None,
     own: float | None,
     peers: float | None,
     label: str | None,
-    phrase: str | None = None,
+    phrase: str | None,
 ) -> dict[str, Any]:
     return {
         "family": family,
-        "share": round(share, 6),
+        "share": None if share is None else round(share, 6),
         "text": text,
         "value": value,
         "own_baseline": own,
@@ -215,28 +312,27 @@ def flagged_rows(
     days = days.join(places, on=[subject, "day"], maintain_order="left")
     credit, away = fitted.credit(days), fitted.deviations(days)
     counts = sorted({"events", *(feature.count for feature in spec.features)})
-    peers = peer_days(table, counts)
+    others = OtherDays(spec, table, counts)
     evidence = events_of(events, subject, days, timezone)
     rows = []
     for at, entry in enumerate(days.iter_rows(named=True)):
-        own = own_days(table, subject, entry, counts)
-        peer = peers[bool(entry.get("service", False))]
-        whose = "peers'" if subject == "sender_id" else "resources'"
-        why = reasons_of(spec.features, credit[at], away[at], Baselines(entry, own, peer, whose))
+        before = days_before(table, subject, entry)
+        known = baselines_of(entry, before, counts, others)
+        facts = reasons_of(spec, credit[at], away[at], known)
+        why = [fact.reason(share) for fact, share in facts] or [no_driver()]
         why += [muted_reason(family) for family in entry.get("muted") or ()]
-        typical = float(np.median(own["events"])) if own["events"] else None
         label = entry.get("subject_label") or title_of(evidence, entry[subject])
         rows.append(
             {
                 "model": spec.name,
-                "title": title(spec.name, why, entry["days"]),
+                "title": title(facts[0][0] if facts else None, len(entry["days"])),
                 "level": level(entry, fitted.gate),
                 "subject_kind": subject.removesuffix("_id"),
                 "subject_id": entry[subject],
                 "subject_label": label,
                 **evidence_of(evidence, entry[subject], entry["days"]),
                 "value": float(entry["events"]),
-                "expected": typical,
+                "expected": float(np.median(known.own["events"])) if len(before) else None,
                 "score_rank": entry["rank"],
                 "score_percentile": entry["percentile"],
                 "reasons": why,
@@ -245,12 +341,14 @@ def flagged_rows(
     return pl.DataFrame(rows, schema=FLAGGED_SCHEMA)
 
 
-def title(model: str, why: Sequence[dict[str, Any]], days: Sequence[date]) -> str:
-    families = " and ".join(str(each["family"]) for each in why[:2])
-    span = "Unusual day" if len(days) == 1 else f"{len(days)} unusual days in one week"
-    if model == "identity":
-        return "Looks like someone else"
-    return f"{span}: {families}" if families != "none" else f"{span}: no clear driver"
+def no_driver() -> dict[str, Any]:
+    return reason("none", 0.0, NO_DRIVER, None, None, None, None, None)
+
+
+def title(lead: Fact | None, days: int) -> str:
+    """From the strongest fact; over several days of one week with their number."""
+    text = lead.words.title if lead else NO_DRIVER_TITLE
+    return text if days == 1 or " Over " in text else f"{text}, {days} Days"
 
 
 def level(entry: dict[str, Any], gate: float) -> str:
@@ -261,27 +359,57 @@ def level(entry: dict[str, Any], gate: float) -> str:
     return "medium" if passed >= 0.2 or entry["percentile"] >= 99 else "low"
 
 
-def own_days(
-    table: pl.DataFrame, subject: str, entry: dict[str, Any], counts: Sequence[str]
-) -> dict[str, Sequence[int]]:
-    """The counts of the last WINDOW active days before the entry's day."""
-    before = (
-        table.filter(pl.col(subject) == entry[subject], pl.col("day") < entry["day"])
-        .sort("day")
-        .tail(WINDOW)
+def days_before(table: pl.DataFrame, subject: str, entry: Mapping[str, Any]) -> pl.DataFrame:
+    """The subject's active days before the entry's day, in order."""
+    mine = table.filter(pl.col(subject) == entry[subject], pl.col("day") < entry["day"])
+    return mine.sort("day")
+
+
+def baselines_of(
+    entry: Mapping[str, Any], before: pl.DataFrame, counts: Sequence[str], others: OtherDays
+) -> Baselines:
+    """What an entry is compared with."""
+    own = before.tail(WINDOW)
+    return Baselines(
+        entry,
+        {name: own[name].to_list() for name in counts},
+        others.usual(entry),
+        {name: (len(before), int((before[name] >= entry[name]).sum())) for name in counts},
     )
-    return {name: before[name].to_list() for name in counts}
 
 
-def peer_days(table: pl.DataFrame, counts: Sequence[str]) -> dict[bool, dict[str, float | None]]:
-    """The 95 % day of each count, people (False) and services (True) apart."""
-    service = pl.col("service") if "service" in table.columns else pl.lit(value=False)
-    return {
-        which: table.filter(service == which)
-        .select(pl.col(name).quantile(PEERS_SHARE, "nearest").cast(pl.Float64) for name in counts)
-        .row(0, named=True)
-        for which in (False, True)
-    }
+class OtherDays:
+    """The 95th percentile of each count on the days of others, people and services apart.
+
+    Peers where an account has some, resources of the type where a resource has some; else all.
+    """
+
+    def __init__(self, spec: ModelSpec, table: pl.DataFrame, counts: Sequence[str]) -> None:
+        self.counts = counts
+        account = spec.subject == "sender_id"
+        self.near = "Peers" if account else "Similar resources"
+        self.all = {
+            False: "All accounts" if account else "All resources",
+            True: "All services",
+        }
+        service = pl.col("service") if "service" in table.columns else pl.lit(value=False)
+        high = [pl.col(x).quantile(PEERS_SHARE, "nearest").cast(pl.Float64) for x in counts]
+        self.high: dict[bool, dict[str, float | None]] = {
+            which: table.filter(service == which).select(high).row(0, named=True)
+            for which in (False, True)
+        }
+
+    def usual(self, entry: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
+        """By count, who else an entry is compared with, and their 95th percentile."""
+        service = bool(entry.get("service", False))
+        found = {}
+        for name in self.counts:
+            near, far = entry.get(f"usual_{name}"), self.high[service][name]
+            if near is not None and near >= 0:
+                found[name] = (self.near, float(near))
+            elif far is not None:
+                found[name] = (self.all[service], far)
+        return found
 
 
 def events_of(

@@ -134,13 +134,13 @@ MONTH_COUNTS = (
 """Counts of days that are added up over the month."""
 
 MONTH_COLUMNS = {
-    "score": "mean of the highest score of a day and the mean of the three highest",
-    "rank": "1 is the most unusual sender of the month",
-    "active": "active days",
-    "high_days": "days that score above the 95 % day of all senders of the month",
-    "score_max": "highest score of a day",
-    "score_mean": "mean score of the days",
-    "identity_max": "highest identity score of a day",
+    "score": "Risk score of the month: mean of its highest day and of its three highest days.",
+    "rank": "Place among all accounts of the month; 1 is the most unusual.",
+    "active": "Days with activity.",
+    "high_days": "Days above the 95th percentile of all account-days of the month.",
+    "score_max": "Highest daily score.",
+    "score_mean": "Average daily score.",
+    "identity_max": 'Highest "match with another account" score.',
 }
 """Column to definition; the sums of MONTH_COUNTS stand beside them."""
 

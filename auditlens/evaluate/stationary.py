@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from auditlens.anomalies import (
     MODELS,
+    counts_of,
     day_tables,
     encode_events,
     fit_days,
@@ -103,7 +104,6 @@ def day_start(number: int) -> datetime:
 DAYS = 44
 """Two weeks of learning, then days enough that each of the last has a full baseline."""
 
-NOUNS = {"read": "reads", "write": "changes", "export": "exports", "share": "shares"}
 SENDERS = MODELS[0]
 
 
@@ -145,10 +145,10 @@ def measure_spike(seed: int, *, senders: int = 2000) -> SpikeResult:
     mine = scored.filter(sender_id=spike.sender_id)
     entry = mine.select("sender_id", "day", "score", days=pl.concat_list("day"), model=pl.lit(""))
     anomaly = flagged_rows(SENDERS, model, table, entry, ranked, events, "UTC").row(0, named=True)
-    text = str(anomaly["reasons"][0]["text"])
+    first = anomaly["reasons"][0]
     return SpikeResult(
         rank=int(anomaly["score_rank"]),
         shown=bool(mine["score"][0] >= model.gate),
-        right=f" {mine[spike.group][0]} {NOUNS[spike.group]} " in f" {text} ",
-        text=text,
+        right=counts_of([first]) == [spike.group] and first["value"] == mine[spike.group][0],
+        text=str(first["text"]),
     )

@@ -161,7 +161,7 @@ def redact_findings(
         subject.otherwise(pl.lit("the workspace")).fill_null(WITHHELD).alias("subject_label"),
         title.alias("title"),
         pl.col("reasons")
-        .list.eval(pl.element().struct.with_fields(text=pl.lit("")))
+        .list.eval(pl.element().struct.with_fields(text=pl.lit(""), phrase=pl.lit(None, pl.String)))
         .alias("reasons"),
     )
     if mode == "aggregate":

@@ -6,16 +6,23 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from auditlens.anomalies import MODELS, NOUNS, Mute, daily_places, feature_page, sender_months
+from auditlens.anomalies import (
+    MODELS,
+    Mute,
+    counts_of,
+    daily_places,
+    feature_page,
+    lead_phrase,
+    sender_months,
+)
 
 # Steps of detect, each with cases that would need a log of hundreds of days.
 from auditlens.anomalies.budget import Candidates, within_budget
 from auditlens.anomalies.detector import measure_drift
 from auditlens.anomalies.model import mark_muted, prior_model
-from auditlens.anomalies.reasons import NO_DRIVER, Baselines, reasons_of
+from auditlens.anomalies.reasons import Baselines, reasons_of, title
 
 ROOT = Path(__file__).parents[2]
-FEATURES = MODELS[0].features
 MONDAY = date(2026, 3, 2)
 
 
@@ -66,35 +73,135 @@ def test_the_second_model_takes_only_what_the_first_leaves():
     ]
 
 
-def reasons_for(name, value, own, credit=1.0):
-    place = [feature.name for feature in FEATURES].index(name)
-    gain, away = np.zeros(len(FEATURES)), np.zeros(len(FEATURES))
-    gain[place], away[place] = credit, 20.0
-    count = FEATURES[place].count
-    known = Baselines({count: value}, {count: own}, {count: 7.0}, "peers'")
-    return reasons_of(FEATURES, gain, away, known)
+def reasons_for(*strong, peers=7, own=(1, 0, 2, 1, 5), earlier=(64, 0), spec=MODELS[0]):
+    """Reasons of one row, strongest fact first: name of the feature and value of its count."""
+    names = [feature.name for feature in spec.features]
+    gain, away = np.zeros(len(names)), np.ones(len(names))
+    values = {}
+    for at, (name, value) in enumerate(strong):
+        gain[names.index(name)] = 10.0 / 2**at
+        values[spec.features[names.index(name)].count] = value
+    known = Baselines(
+        values,
+        dict.fromkeys(values, own),
+        dict.fromkeys(values, ("Peers", peers)),
+        dict.fromkeys(values, earlier),
+    )
+    return [fact.reason(share) for fact, share in reasons_of(spec, gain, away, known)]
 
 
-def test_a_reason_says_value_own_habit_and_peers():
-    """One sentence with the count, the own range, the peers' day and how rare it is."""
-    (reason,) = reasons_for("export_z", 88, [1, 0, 2, 1, 5])
+def test_a_reason_says_what_own_history_peers_and_rarity():
+    """One sentence each: the value, median and highest of the own days, the peers, how rare."""
+    (reason,) = reasons_for(("export_z", 88))
     assert reason["text"] == (
-        "88 exports (own typical day 1, range 0 to 5; peers' 95 % day 7): UNSEEN"
+        "Exported 88 times in one day. Own history: median 1, highest 5 in 5 active days. "
+        "Peers: 95th percentile 7. Never this high before."
     )
     assert (reason["family"], reason["share"], reason["label"]) == ("self", 1.0, "UNSEEN")
     assert (reason["value"], reason["own_baseline"], reason["peer_baseline"]) == (88.0, 1.0, 7.0)
+    assert reason["phrase"] == "exported 88 times in one day"
+
+
+def test_rarity_is_told_of_all_earlier_days():
+    """Higher than the last 28 active days, but reached before those."""
+    (reason,) = reasons_for(("export_z", 88), earlier=(64, 3))
+    assert reason["text"].endswith("Peers: 95th percentile 7. Reached on 3 of 64 earlier days.")
+
+
+def test_a_history_of_nothing_is_told_as_that():
+    """No median, no highest and no rarity of what never happened."""
+    (reason,) = reasons_for(("odd_hour_share", 55), own=[0] * 28, peers=0)
+    assert reason["text"] == (
+        "Acted 55 times at hours when this account is rarely active. "
+        "Own history: 0 on each of 28 active days. Peers: 95th percentile 0."
+    )
+
+
+def test_a_value_inside_the_own_range_is_no_reason():
+    """The account reached it before: the next strongest fact, of any family, is told instead."""
+    (reason,) = reasons_for(("export_z", 5), ("sensitive_export", 6), own=[5, 5])
+    assert (reason["family"], reason["value"]) == ("sensitivity", 6.0)
+
+
+def test_a_value_inside_the_own_range_is_told_against_peers_alone():
+    """Where the family compares with peers, they are all that is said."""
+    (reason,) = reasons_for(("peer_export", 8), own=[8, 9, 10])
+    assert reason["text"] == "Exported 8 times in one day. Peers: 95th percentile 7."
+    assert reason["label"] == "RARE"
+    assert reasons_for(("peer_export", 6), own=[8, 9, 10]) == []
+
+
+def test_without_another_fact_what_is_above_peers_is_told():
+    """A family that does not compare with peers, inside the own range, stands in at the end."""
+    (reason,) = reasons_for(("export_5_surge", 27), own=[0, 27], peers=2)
+    assert reason["text"] == "Exported 27 times in 5 days. Peers: 95th percentile 2."
+
+
+def test_a_count_is_told_once():
+    """A second family whose strongest fact is the same count tells its next one."""
+    told = reasons_for(("export_z", 88), ("peer_export", 88), ("peer_share", 9))
+    assert [each["phrase"] for each in told] == [
+        "exported 88 times in one day",
+        "shared 9 times in one day",
+    ]
+
+
+def test_a_kind_of_event_is_told_rather_than_all_events():
+    """That there were many events explains less than of what kind they were."""
+    (reason,) = reasons_for(("events_z", 90), ("export_z", 88))
+    assert reason["phrase"] == "exported 88 times in one day"
 
 
 def test_thousandths_are_told_in_percent():
     """A reader never sees the unit of the arithmetic."""
-    (reason,) = reasons_for("own_unlike_self", 980, [400, 500])
-    assert reason["text"].startswith("98 % away from the own last 12 weeks")
+    (reason,) = reasons_for(("own_unlike_self", 980), own=[400, 500], peers=600)
+    assert reason["text"] == (
+        "Differed by 98 % from its own last 12 weeks. Own history: highest 50. "
+        "Peers: 95th percentile 60. Never this high before."
+    )
     assert reason["value"] == 98.0
 
 
-def test_no_clear_driver_is_an_answer():
-    """Without credit there is no made-up reason."""
-    assert reasons_for("export_z", 88, [1], credit=0.0)[0]["text"] == NO_DRIVER
+def test_no_credit_is_no_reason():
+    """Without credit nothing is made up."""
+    assert reasons_for() == []
+    assert title(None, 1) == "Several Small Deviations From Own History"
+
+
+def test_a_title_is_that_of_the_strongest_fact():
+    """Several days are counted; what adds up over days says over how many."""
+
+    def titled(name, days, spec=MODELS[0]):
+        feature = next(each for each in spec.features if each.name == name)
+        known = Baselines({feature.count: 9}, {}, {}, {})
+        gain = np.array([float(each is feature) for each in spec.features])
+        ((fact, _),) = reasons_of(spec, gain, gain, known)
+        return title(fact, days)
+
+    assert titled("delete_z", 1) == "Deleted Unusually Many Resources"
+    assert titled("delete_z", 3) == "Deleted Unusually Many Resources, 3 Days"
+    assert titled("export_14_ratio", 1) == "Exported Unusually Many Resources, Over 14 Days"
+    assert titled("permission_z", 1, MODELS[2]) == "Permissions Changed Unusually Often"
+
+
+def test_a_headline_takes_an_action_before_first_time_access():
+    """The stronger reason is where, the phrase what; what only exceeds peers comes last."""
+    told = reasons_for(("remote_deep_z", 12), ("export_z", 88))
+    assert lead_phrase(told) == "exported 88 times in one day"
+    above_peers = [{**each, "label": "RARE"} if each["value"] == 88 else each for each in told]
+    assert lead_phrase(above_peers) == "opened 12 resources in a folder outside its usual work area"
+    assert lead_phrase([]) is None
+
+
+def test_every_count_can_be_told():
+    """A phrase names its count, fits a headline, and its title and shortest sentence fit too."""
+    for spec in MODELS:
+        for name in {feature.count for feature in spec.features}:
+            words = spec.counts[name]
+            for value in (1, 2, 1234.5):
+                assert counts_of([{"phrase": words.clause(value)}]) == [name]
+                assert len(words.clause(value).split()) <= 14
+            assert len(words.title) <= 60
 
 
 def test_a_mute_ends_on_its_date():
@@ -116,13 +223,15 @@ def test_drift_is_told_only_when_it_is_there():
     assert drift["ks"] > 0.3
 
 
-def test_every_feature_can_be_told():
-    """Each count has a noun for one and for many, and no name is used twice in a model."""
+def test_every_feature_has_a_plain_name():
+    """A name, a sentence and a definition; no name of a column is used twice in a model."""
     for model in MODELS:
         names = [feature.name for feature in model.features]
         assert len(names) == len(set(names))
         for feature in model.features:
-            assert len(NOUNS[feature.count].split("|")) == 2
+            assert feature.count in model.counts
+            assert feature.plain
+            assert feature.sentence.endswith(".")
             assert feature.definition
 
 
@@ -136,24 +245,6 @@ def test_the_bundled_forests_fit_the_features():
     for model in MODELS:
         names = tuple(feature.name for feature in model.features)
         assert prior_model(model.name, names) is not None
-
-
-def test_a_count_that_is_always_reached_is_no_reason_while_another_is():
-    """The stronger feature counts something frequent: the rarer one of the family is told."""
-    names = [feature.name for feature in FEATURES]
-    gain, away = np.zeros(len(FEATURES)), np.ones(len(FEATURES))
-    gain[names.index("export_z")], gain[names.index("share_z")] = 2.0, 1.0
-    known = Baselines({"export": 1, "share": 9}, {"export": [1, 2], "share": [0, 1]}, {}, "peers'")
-    (reason,) = reasons_of(FEATURES, gain, away, known)
-    assert reason["text"].startswith("9 shares")
-
-
-def test_above_the_colleagues_95_percent_day_is_rare_however_often_oneself_does_it():
-    """The label of a peer reason is about the peers."""
-    (reason,) = reasons_for("peer_export", 8, [8, 9, 10])
-    assert reason["label"] == "RARE"
-    (reason,) = reasons_for("peer_export", 6, [8, 9, 10])
-    assert reason["label"] == "FREQUENT"
 
 
 def test_a_sender_with_an_entry_leaves_its_place_to_others():

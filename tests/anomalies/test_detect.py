@@ -104,7 +104,8 @@ def test_a_finding_shows_its_evidence_and_reasons(outcome):
     assert first["event_count"] == first["value"] > 3 * first["expected"]
     assert len(first["event_ids"]) == min(100, first["event_count"])
     assert 0 < sum(reason["share"] for reason in first["reasons"]) <= 1.000001
-    assert any("UNSEEN" in reason["text"] for reason in first["reasons"])
+    assert all(reason["label"] == "UNSEEN" for reason in first["reasons"])
+    assert first["reasons"][0]["text"].endswith("Never this high before.")
 
 
 def test_flagged_columns_are_those_of_a_finding(outcome):

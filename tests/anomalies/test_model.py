@@ -116,8 +116,8 @@ def test_the_leap_of_five_days_lifts_the_score_and_is_credited_to_them():
     leap = np.where(np.arange(60) == 59, 9.0, 0.0)
     table = pl.DataFrame({"events_z": calm, "share_5_surge": calm, "share_5_leap": leap})
     features = [
-        Feature("events_z", "self", "events", "events"),
-        Feature("share_5_surge", "slow", "shares", "share_5_sum"),
+        Feature("events_z", "self", "events", "", "", ""),
+        Feature("share_5_surge", "slow", "share_5_sum", "", "", ""),
     ]
     model = fit_days(table, features, seed=0, trees=5)
     flat = table.with_columns(share_5_leap=pl.lit(0.0))
@@ -132,7 +132,7 @@ def test_a_small_leap_moves_a_day_up_but_not_over_the_gate():
     calm = np.round(np.random.default_rng(0).random(60), 3)
     leap = pl.Series([1.5] * 60)
     table = pl.DataFrame({"events_z": calm, "share_5_surge": calm, "share_5_leap": leap * 0})
-    features = [Feature("events_z", "self", "events", "events")]
+    features = [Feature("events_z", "self", "events", "", "", "")]
     model = replace(fit_days(table, features, seed=0, trees=5), boost_thresholds={"share_5": 1.0})
     plain = model.scores(table)
     slow = plain + (1 - plain) * 0.7 * (1 - 1 / 1.5)

@@ -53,7 +53,7 @@ def test_it_comes_to_a_finding_a_plot_and_a_page(executed):
     data = shown(executed)
     assert any("vegaEmbed" in "".join(one.get("text/html", "")) for one in data)
     pages = ["".join(one.get("text/html", "")) for one in data]
-    assert any("own typical day" in page for page in pages)
+    assert any("Own history: " in page for page in pages)
     assert pages[-1].startswith("<iframe sandbox")
 
 
