@@ -19,7 +19,7 @@ from tests.anomalies.worked import ALL
 from tests.anomalies.worked.log import Case, Row, wrong
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "features.md"
-SUBJECTS = {"Senders": "sender_id", "Resources": "resource_id"}
+SUBJECTS = {"Accounts": "sender_id", "Resources": "resource_id"}
 
 
 def features() -> list[tuple[str, str]]:
