@@ -3,13 +3,12 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from conftest import Workspace
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 # Segments of 20 rows, so that a kill falls between many: no option of an archive.
 from auditlens.archive import Archive, writer
 from auditlens.errors import LockHeld
+from tests.secoda import Workspace
 
 
 def say(text: str) -> None:

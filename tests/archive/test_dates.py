@@ -8,9 +8,9 @@ import pytest
 from auditlens.archive import Archive
 from auditlens.errors import UsageError
 from auditlens.events import latest
-from auditlens.pages import Page
 from auditlens.period import Period
 from tests.archive.sealing import seal_anew
+from tests.secoda import Workspace
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 OCTOBER = Period.parse("2026-10")
@@ -36,28 +36,13 @@ BEYOND = (
 )
 
 
-class Fixed:
+def listed(dates, size=100, **settings):
     """A source whose listing never changes, newest first but for what its dates claim."""
-
-    def __init__(self, dates, size=100, server_time=None, name="fixed"):
-        self.name, self.size, self.server_time = name, size, server_time
-        self.records = [
-            json.dumps({"id": ident(at, n), "created_at": at, "event": "Deleted table"}).encode()
-            for n, at in enumerate(dates)
-        ]
-
-    def page(self, number):
-        shown = self.records[(number - 1) * self.size : number * self.size]
-        pages = max(1, -(-len(self.records) // self.size))
-        return Page(
-            number,
-            tuple(shown),
-            count=len(self.records),
-            total_pages=pages,
-            last=number >= pages,
-            endpoint="legacy",
-            server_time=self.server_time,
-        )
+    records = [
+        json.dumps({"id": ident(at, n), "created_at": at, "event": "Deleted table"}).encode()
+        for n, at in enumerate(dates)
+    ]
+    return Workspace.of(records, size=size, **settings)
 
 
 def ident(at, number):
@@ -71,7 +56,7 @@ def usual(days=28):
 
 def synced(path, dates, now=NOW, **source):
     archive = Archive(path)
-    outcome = archive.sync(Fixed(dates, **source), now=lambda: now)
+    outcome = archive.sync(listed(dates, **source), now=lambda: now)
     return archive, outcome
 
 
@@ -83,7 +68,7 @@ def test_an_impossible_date_is_kept_told_and_left_out(tmp_path, odd, place):
     control, _ = synced(tmp_path / "control", dates)
     archive, outcome = synced(tmp_path / "a", [*dates[:place], odd, *dates[place:]], size=7)
     assert outcome.outcome == "complete"
-    assert archive.sync(Fixed([odd, *dates]), now=lambda: NOW).outcome == "complete"
+    assert archive.sync(listed([odd, *dates]), now=lambda: NOW).outcome == "complete"
     assert archive.events().height == 29
     status, usually = archive.status(NOW), control.status(NOW)
     for name in ("first_at", "last_at", "complete_until", "days_until_loss", "gaps"):
@@ -142,7 +127,7 @@ def test_what_a_pull_vouches_for_ends_when_it_began(tmp_path):
 def test_the_pull_decides_not_the_day_of_the_look(tmp_path):
     """An event that was ahead of its pull stays out when its date has come."""
     archive, _ = synced(tmp_path / "a", ["2026-12-24T00:00:00Z", *usual()])
-    archive.sync(Fixed(["2026-12-24T00:00:00Z", *usual()]), now=lambda: NOW + timedelta(days=60))
+    archive.sync(listed(["2026-12-24T00:00:00Z", *usual()]), now=lambda: NOW + timedelta(days=60))
     december = archive.coverage(Period.parse("2026-12"))
     assert (december.events_in_period, december.misdated_count) == (0, 1)
 
@@ -185,7 +170,7 @@ def test_an_archive_of_an_earlier_version_works_again(tmp_path, first, last):
     assert status.misdated == archive.coverage(OCTOBER).misdated_count == odd
     assert archive.coverage(Period.parse("2026-12")).outcome == "incomplete"
     assert "2027" not in status.statement
-    outcome = archive.sync(Fixed(["2026-10-30T00:00:00Z", *dates]), now=lambda: NOW)
+    outcome = archive.sync(listed(["2026-10-30T00:00:00Z", *dates]), now=lambda: NOW)
     assert outcome.new == 1
     assert archive.coverage(OCTOBER).outcome == "complete"
 
@@ -193,13 +178,13 @@ def test_an_archive_of_an_earlier_version_works_again(tmp_path, first, last):
 def test_an_address_that_gave_nothing_vouches_for_nothing(tmp_path):
     """An empty log at a wrong address binds no archive and makes no month complete."""
     archive = Archive(tmp_path / "a")
-    assert archive.sync(Fixed([], name="wrong"), now=lambda: NOW).outcome == "complete"
-    broken = Fixed(usual(), name="right")
+    assert archive.sync(listed([], name="wrong"), now=lambda: NOW).outcome == "complete"
+    broken = listed(usual(), name="right")
     archive.sync(broken, now=lambda: NOW + timedelta(days=1))
     assert archive.status(NOW).source == "right"
     assert archive.status(NOW).pulls == 1
     with pytest.raises(UsageError, match="belongs to right"):
-        archive.sync(Fixed(usual(), name="wrong"), now=lambda: NOW)
+        archive.sync(listed(usual(), name="wrong"), now=lambda: NOW)
 
 
 def test_a_sync_that_fails_takes_nothing_from_a_proven_month(tmp_path):
@@ -207,13 +192,8 @@ def test_a_sync_that_fails_takes_nothing_from_a_proven_month(tmp_path):
     archive, _ = synced(tmp_path / "a", usual())
     before = archive.coverage(OCTOBER)
 
-    class Short(Fixed):
-        def page(self, number):
-            page = super().page(number)
-            return Page(number, page.records, count=99, total_pages=1, last=True)
-
     later = NOW + timedelta(days=1)
-    assert archive.sync(Short(usual()), now=lambda: later).outcome == "incomplete"
+    assert archive.sync(listed(usual(), told=99), now=lambda: later).outcome == "incomplete"
     after = archive.coverage(OCTOBER)
     assert (after.outcome, after.statement) == (before.outcome, before.statement)
     assert archive.status(later).complete_until == NOW
@@ -226,10 +206,10 @@ def test_the_date_of_a_clock_never_set_shows_no_long_retention(tmp_path, unset, 
     begun = datetime(2026, 5, 1, tzinfo=UTC)
     old = [f"{begun - timedelta(days=day):%Y-%m-%d}T10:00:00Z" for day in range(20)]
     archive = Archive(tmp_path / "archive")
-    archive.sync(Fixed([*old, unset], size=size), now=lambda: begun)
+    archive.sync(listed([*old, unset], size=size), now=lambda: begun)
     assert archive.status(begun).days_until_loss == 90
     new = [f"{NOW - timedelta(days=day):%Y-%m-%d}T10:00:00Z" for day in range(1, 80)]
-    assert archive.sync(Fixed([*new, unset], size=size), now=lambda: NOW).outcome == "complete"
+    assert archive.sync(listed([*new, unset], size=size), now=lambda: NOW).outcome == "complete"
     gaps = archive.coverage(Period.parse("2026-07")).gaps
     assert [(str(first), str(last)) for first, last in gaps] == [("2026-07-01", "2026-07-31")]
     assert archive.coverage(Period.parse("2026-04")).outcome == "complete"

@@ -106,12 +106,7 @@ def test_removal_made_up_by_a_late_event_leads_to_a_second_look(archive, make_wo
 def test_event_missing_from_the_listing_is_reported(archive, make_workspace):
     """A source that counts more than it lists gives an incomplete archive, by how many."""
 
-    class Short(type(make_workspace())):
-        def page(self, number):
-            page = super().page(number)
-            return Page(**{**vars(page), "count": page.count + 4})
-
-    outcome = archive.sync(Short(events=make_workspace(12).events))
+    outcome = archive.sync(make_workspace(12, told=16))
     assert (outcome.outcome, outcome.missing) == ("incomplete", 4)
     assert "Incomplete by 4" in outcome.statement
 
@@ -126,12 +121,7 @@ def test_no_count_is_unprovable(archive, make_workspace):
 def test_count_at_a_ceiling_is_saturated(archive, make_workspace):
     """A count of exactly 10,000 may be where the source stops counting."""
 
-    class Capped(type(make_workspace())):
-        def page(self, number):
-            page = super().page(number)
-            return Page(**{**vars(page), "count": 10_000, "total_pages": 3})
-
-    outcome = archive.sync(Capped(events=make_workspace(12).events))
+    outcome = archive.sync(make_workspace(12, told=10_000))
     assert outcome.outcome == "saturated"
 
 

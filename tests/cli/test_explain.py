@@ -8,8 +8,8 @@ import pytest
 import auditlens as al
 from auditlens.cli import auditlens
 from auditlens.errors import UsageError
-from auditlens.pages import Page
 from tests.cli.conftest import PERIOD
+from tests.secoda import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +34,10 @@ def test_a_finding_of_each_kind_is_told(run, log_file, findings):
         assert ("unusual does not mean wrong" in done.stdout) is (kind == "anomaly")
 
 
-class Held:
-    """A source that lists the records of a file on one page."""
-
-    name = "simulated workspace"
-
-    def __init__(self, path):
-        self.records = tuple(path.read_bytes().splitlines()[::-1])
-
-    def page(self, number):
-        return Page(number, self.records, len(self.records), 1, True, "legacy")
-
-
 def test_records_are_shown_as_they_were_sealed(run, log_file, findings):
     """Each listed event follows byte for byte, after the file and row where it stands."""
-    al.Archive("archive").sync(Held(log_file))
+    records = log_file.read_bytes().splitlines()[::-1]
+    al.Archive("archive").sync(Workspace.of(records, size=len(records)))
     one = next(each for each in findings if each["kind"] == "rule")
     done = run("explain", one["finding_id"], "--records", "--period", PERIOD)
     assert done.exit_code == 0, done.output

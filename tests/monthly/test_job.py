@@ -20,6 +20,7 @@ from auditlens.rules import load_rules
 from auditlens.settings import Settings
 from auditlens.simulator import Feed
 from auditlens.sources import SecodaSource
+from tests.secoda import Workspace
 
 
 def test_missed_months_come_out_once_each(reported):
@@ -71,14 +72,8 @@ def test_a_source_that_is_down_is_told_and_nothing_half_pulled_comes_out(reporte
     """Exit 3, a message, and no report of a month that was not pulled to its end."""
     name = SecodaSource(reported.server.url, reported.server.key).name
 
-    class Down:
-        def __init__(self):
-            self.name = name
-
-        def page(self, _):
-            raise SourceError("The workspace does not answer")
-
-    done = reported.at(2025, 12, 5).run(source=Down)
+    down = Workspace(name=name, down="The workspace does not answer")
+    done = reported.at(2025, 12, 5).run(source=lambda: down)
     assert (done.exit_code, done.error) == (3, "The workspace does not answer")
     assert done.months == []
     assert done.waiting == {"2025-11": "the sync failed"}

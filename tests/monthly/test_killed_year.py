@@ -13,12 +13,12 @@ import pytest
 
 from auditlens.archive import Archive
 from auditlens.audit import run_audit
-from auditlens.errors import SourceError
 from auditlens.report import Report, review_of
 from auditlens.rules import load_rules
 from auditlens.settings import Settings
 from auditlens.sources import SecodaSource
 from auditlens.triage import add_entry, read_journal
+from tests.secoda import Workspace
 
 DAYS = [*((2025, month, 5) for month in range(2, 13)), (2026, 1, 5)]
 AUTUMN = DAYS[-3:]
@@ -42,24 +42,14 @@ def suffer(fault: str, office, chance: random.Random) -> None:
         process.kill()
         process.communicate()
     elif fault == "down":
-        done = office.run(source=lambda: Down(office))
+        name = SecodaSource(office.server.url, office.server.key, api="current").name
+        done = office.run(source=lambda: Workspace(name=name, down="The network is down"))
         assert done.exit_code == 3
     else:
         both = [office.start("--quiet"), office.start("--quiet")]
         told = [process.communicate()[1] for process in both]
         codes = sorted(process.returncode for process in both)
         assert codes in ([0, 0], [0, 6]), told
-
-
-class Down:
-    """The workspace, behind a network that breaks off after a page or at once."""
-
-    def __init__(self, office):
-        self.source = SecodaSource(office.server.url, office.server.key, api="current")
-        self.name = self.source.name
-
-    def page(self, _):
-        raise SourceError("The network is down")
 
 
 def decide(office) -> None:

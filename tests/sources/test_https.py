@@ -13,8 +13,7 @@ import pytest
 
 from auditlens.errors import SourceError, UsageError
 from auditlens.sources import SecodaSource
-from tests.sources.conftest import Handler, QuietServer, served
-from tests.sources.scripted import KEY, Reply, ScriptedServer, good
+from tests.secoda import KEY, Reply, Server, good
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +52,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def secure(certificate: Path) -> Iterator[ScriptedServer]:
+def secure(certificate: Path) -> Iterator[Server]:
     """A scripted server that speaks TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    script = ScriptedServer(respond=lambda _: good())
-    server = QuietServer(("127.0.0.1", 0), type("Scripted", (Handler,), {"script": script}))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    script.url = f"https://127.0.0.1:{server.server_port}"
-    with served(server):
-        yield script
+    with Server(lambda _: good(), tls=context) as server:
+        yield server
 
 
-def source_of(secure: ScriptedServer, **settings) -> SecodaSource:
+def source_of(secure: Server, **settings) -> SecodaSource:
     return SecodaSource(secure.url, KEY, environ={}, sleep=lambda _: None, **settings)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from auditlens.errors import Interrupted
-from tests.sources.scripted import KEY, Reply, envelope
+from tests.secoda import KEY, Reply, envelope
 
 ENDPOINTS = {
     "users": "/api/v1/user",

@@ -20,7 +20,7 @@ import pytest
 
 from auditlens.errors import Interrupted, KeyRefused, SourceError, UsageError
 from auditlens.sources import SecodaSource
-from tests.sources.scripted import CURRENT, KEY, Reply, envelope, good, packed
+from tests.secoda import CURRENT, KEY, Reply, envelope, good, packed
 
 RECORD = b'{"id": "planted"}'
 BODIES = {

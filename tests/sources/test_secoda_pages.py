@@ -9,7 +9,7 @@ import pytest
 
 from auditlens.errors import KeyRefused, SourceError, UsageError
 from auditlens.sources import SecodaSource, probe_source
-from tests.sources.scripted import CURRENT, KEY, LEGACY, Reply, envelope, good, packed
+from tests.secoda import CURRENT, KEY, LEGACY, Reply, envelope, good, packed
 
 
 def test_the_current_api_is_asked_first_with_the_key_in_one_header(server, make_source):
