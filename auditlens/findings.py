@@ -148,14 +148,14 @@ def from_rules(episodes: pl.DataFrame) -> pl.DataFrame:
         nothing.alias("own_baseline"),
         nothing.alias("peer_baseline"),
         pl.lit(None, pl.String).alias("label"),
-        pl.lit(None, pl.String).alias("phrase"),
+        pl.col("phrase"),
     )
     return episodes.with_columns(
         pl.lit("rule").alias("kind"),
         pl.concat_list(reason).cast(pl.List(REASON)).alias("reasons"),
         pl.lit(None, pl.Int64).alias("score_rank"),
         nothing.alias("score_percentile"),
-    ).drop("reason")
+    ).drop("reason", "phrase")
 
 
 def from_model(flagged: pl.DataFrame) -> pl.DataFrame:

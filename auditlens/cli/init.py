@@ -82,7 +82,8 @@ auditlens:
     enabled: false
     needs: it is an example
     data: A
-    reason: '{subject} deleted {resources} resource(s) at night'
+    reason: '{subject} deleted {resources|resource} at night'
+    phrase: 'deleted {resources|resource} at night'
     controls:
         - SOC2:CC7.2
 """

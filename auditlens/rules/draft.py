@@ -89,7 +89,8 @@ level: low
 EXTRA = """\
 auditlens:
     data: A
-    reason: '{{subject}}: {{count}} event(s)'
+    reason: '{{subject}} deleted {{resources|resource}}'
+    phrase: 'deleted {{resources|resource}}'
     controls:
         - SOC2:CC7.2
 """

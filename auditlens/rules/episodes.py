@@ -5,7 +5,6 @@ An episode becomes one finding.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from string import Formatter
@@ -48,11 +47,13 @@ EPISODE_SCHEMA: dict[str, pl.DataType] = {
     "value": pl.Float64(),
     "expected": pl.Float64(),
     "reason": pl.String(),
+    "phrase": pl.String(),
     "tags": pl.List(pl.String()),
     "controls": pl.List(pl.String()),
 }
 """Columns of the episodes frame. ``value`` is the peak of what was measured (events, distinct
-values, a sum), ``expected`` the threshold or baseline it passed; null for a plain rule."""
+values, a sum), ``expected`` the threshold or baseline it passed; null for a plain rule. ``phrase``
+says the reason after a name, for headlines; null where the rule gives none."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,8 @@ def episode_rows(
         pl.lit(rule.id).alias("rule_id"),
         pl.lit(rule.title).alias("title"),
         pl.lit(rule.level).alias("level"),
-        reason_of(rule).alias("reason"),
+        filled(rule.reason or default_reason(rule)).alias("reason"),
+        phrase_of(rule).alias("phrase"),
         pl.lit(pl.Series([list(rule.tags)], dtype=pl.List(pl.String))).first().alias("tags"),
         pl.lit(pl.Series([list(rule.controls)], dtype=pl.List(pl.String)))
         .first()
@@ -221,16 +223,18 @@ def ends_with_its_account(rule: Rule) -> bool:
     return fields in (["sender.id"], ["sender_id"])
 
 
-ENDING = re.compile(r"\((s|es|ies)\)")
-ONE = {"s": "", "es": "", "ies": "y"}
-COUNTED = ("count", "value", "expected", "resources", "senders")
+def default_reason(rule: Rule) -> str:
+    if rule.kind == "rule":
+        return "{subject}: {count|matching event} between {first} and {last}"
+    return "{subject}: {value} in one window (threshold {expected}); {count|event}"
 
 
-def reason_of(rule: Rule) -> pl.Expr:
-    """Fill the rule's reason template; texts of the log are filled in once, never read again.
+def phrase_of(rule: Rule) -> pl.Expr:
+    return filled(rule.phrase) if rule.phrase else pl.lit(None, pl.String)
 
-    ``event(s)`` after a number becomes *event* or *events*.
-    """
+
+def filled(template: str) -> pl.Expr:
+    """Fill a template; texts of the log are filled in once, never read again."""
     values = {
         "subject": pl.col("subject_label"),
         "count": pl.col("event_count").cast(pl.String),
@@ -242,28 +246,27 @@ def reason_of(rule: Rule) -> pl.Expr:
         "last": pl.col("last_at").dt.to_string("%Y-%m-%d %H:%M UTC"),
     }
     parts: list[pl.Expr] = []
-    counted: pl.Expr | None = None
-    for words, field, _, _ in Formatter().parse(rule.reason or default_reason(rule)):
-        parts.append(in_number(words, counted))
+    for words, field, _, _ in Formatter().parse(template):
+        parts.append(pl.lit(words))
         if field is not None:
-            parts.append(values[field].fill_null(pl.lit("an unknown number")))
-            counted = values[field] if field in COUNTED else counted
+            name, *nouns = field.split("|")
+            text = values[name].fill_null(pl.lit("an unknown number"))
+            parts.append(in_number(text, *nouns) if nouns else text)
     return pl.concat_str(parts)
 
 
-def default_reason(rule: Rule) -> str:
-    if rule.kind == "rule":
-        return "{subject}: {count} matching event(s) between {first} and {last}"
-    return "{subject}: {value} within one window, where {expected} is the limit; {count} event(s)"
-
-
-def in_number(words: str, counted: pl.Expr | None) -> pl.Expr:
-    """Write ``event(s)`` as one event or as several, by the number that stands before it."""
-    several = pl.lit(ENDING.sub(r"\1", words))
-    if counted is None or not ENDING.search(words):
-        return several
-    one = pl.lit(ENDING.sub(lambda found: ONE[found[1]], words))
-    return pl.when((counted == "1").fill_null(False)).then(one).otherwise(several)
+def in_number(number: pl.Expr, noun: str, plural: str = "") -> pl.Expr:
+    """Write a number with its noun, as :func:`auditlens.text.count` does; times as a word."""
+    several = pl.concat_str(number, pl.lit(f" {plural or noun + 's'}"))
+    if noun == "time" and not plural:
+        return (
+            pl.when(number == "1")
+            .then(pl.lit("once"))
+            .when(number == "2")
+            .then(pl.lit("twice"))
+            .otherwise(several)
+        )
+    return pl.when(number == "1").then(pl.lit(f"1 {noun}")).otherwise(several)
 
 
 def number(name: str, beside: str) -> pl.Expr:

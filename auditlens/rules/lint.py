@@ -215,8 +215,8 @@ Remarks = Iterator[Problem]
 def rule_remarks(document: Document, rule: Rule, product: str | None) -> Remarks:
     """Yield every remark on one rule; ``product`` is whose events it is about in the end."""
     checks: tuple[Callable[[Document, Rule], Remarks], ...] = (
-        unfilled, tags, actions, modifiers, selections, catch_alls, empty_events, time_spans,
-        metadata,
+        unfilled, endings, tags, actions, modifiers, selections, catch_alls, empty_events,
+        time_spans, metadata,
     )  # fmt: skip
     for one in checks:
         yield from one(document, rule)
@@ -253,6 +253,15 @@ def unfilled(document: Document, rule: Rule) -> Remarks:
             yield remark(document, rule, "error", "unfilled",
                          f"'{key}' still holds the words of the template", key,
                          fix=PLACEHOLDER_FIXES[key])  # fmt: skip
+
+
+def endings(document: Document, rule: Rule) -> Remarks:
+    """A plural in brackets, which a reader sees as it is written."""
+    for key, template in (("reason", rule.reason), ("phrase", rule.phrase)):
+        if found := re.search(r"[a-z]*\((s|es|ies)\)", template):
+            yield remark(document, rule, "warning", "plural",
+                         f"'{found[0]}' in the {key} is shown as it stands", "auditlens", key,
+                         fix="Let the number carry its noun: {count|event}")  # fmt: skip
 
 
 def tags(document: Document, rule: Rule) -> Remarks:

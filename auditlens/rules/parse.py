@@ -25,7 +25,16 @@ from auditlens.rules.detection import (
     selection_faults,
 )
 from auditlens.rules.logsource import LogSource
-from auditlens.rules.rule import REASON_WORDS, Behaviour, Correlation, Detection, Rule, Threshold
+from auditlens.rules.rule import (
+    COUNTED,
+    LONGEST_PHRASE,
+    REASON_WORDS,
+    Behaviour,
+    Correlation,
+    Detection,
+    Rule,
+    Threshold,
+)
 from auditlens.settings import LEVELS
 from auditlens.yaml_documents import Document
 
@@ -57,7 +66,7 @@ SPAN_UNITS = {
     "y": 31_556_952,
 }
 """Seconds in each unit of a time span; month and year are averages, as Sigma has it."""
-EXTRA_KEYS = frozenset({"controls", "enabled", "needs", "reason", "data", "placeholders"})
+EXTRA_KEYS = frozenset({"controls", "data", "enabled", "needs", "phrase", "placeholders", "reason"})
 
 
 T = TypeVar("T")
@@ -127,7 +136,8 @@ def read_extras(document: Document) -> dict[str, Any]:
         faults.errors.append(document.error("'enabled' is true or false", "auditlens", "enabled"))
     if block.get("data", "A") not in ("A", "B", "C"):
         faults.errors.append(document.error("'data' is A, B or C", "auditlens", "data"))
-    faults.attempt(check_reason, document, str(block.get("reason") or ""), default=None)
+    for key in ("reason", "phrase"):
+        faults.attempt(check_template, document, key, str(block.get(key) or ""), default=None)
     if block.get("enabled") is False and not block.get("needs"):
         faults.errors.append(
             document.error("a rule that is off says under 'needs' what it lacks", "auditlens")
@@ -136,20 +146,32 @@ def read_extras(document: Document) -> dict[str, Any]:
     return block
 
 
-def check_reason(document: Document, reason: str) -> None:
-    """Refuse a reason template that names what no episode has."""
+def check_template(document: Document, key: str, template: str) -> None:
+    """Refuse a reason or phrase that names what no episode has, or gives a noun to no number."""
+    where = ("auditlens", key)
     try:
-        parts = list(Formatter().parse(reason))
+        parts = list(Formatter().parse(template))
     except ValueError as error:
-        raise document.error(
-            f"the reason cannot be read ({error})", "auditlens", "reason"
-        ) from None
-    for _, name, form, conversion in parts:
-        if name is not None and (name not in REASON_WORDS or form or conversion):
+        raise document.error(f"the {key} cannot be read ({error})", *where) from None
+    for _, field, form, conversion in parts:
+        if field is None:
+            continue
+        name, *nouns = field.split("|")
+        if name not in REASON_WORDS or form or conversion:
+            raise document.error(f"the {key} names '{field}', which no episode has", *where,
+                                 fix=f"Use {', '.join(sorted(REASON_WORDS))}")  # fmt: skip
+        if nouns and (name not in COUNTED or len(nouns) > 2 or not all(nouns)):
             raise document.error(
-                f"the reason names '{name}', which no episode has", "auditlens", "reason",
-                fix=f"Use {', '.join(sorted(REASON_WORDS))}",
+                f"'{field}' in the {key} is not a number with its noun", *where,
+                fix="Write {count|event}, or {count|policy|policies}",
             )  # fmt: skip
+    said = sum(len(words) + len((field or "").partition("|")[2]) for words, field, _, _ in parts)
+    if key == "phrase" and said > LONGEST_PHRASE:
+        raise document.error(
+            f"the phrase has {said} characters without what is filled in", *where,
+            fix=f"Use at most {LONGEST_PHRASE}, what was done in the past tense: "
+            "'exported {value} resources'",
+        )  # fmt: skip
 
 
 def string_lists(
@@ -314,6 +336,7 @@ def with_metadata(
         enabled=not off,
         reason_off=off,
         reason=str(extra.get("reason") or ""),
+        phrase=str(extra.get("phrase") or ""),
         data=str(extra.get("data", "A")),
         path=document.path,
         line=document.marks.get((), (1, 1))[0],

@@ -10,6 +10,8 @@ from auditlens.rules.condition import Node, names
 from auditlens.rules.logsource import LogSource
 
 __all__ = [
+    "COUNTED",
+    "LONGEST_PHRASE",
     "REASON_WORDS",
     "Behaviour",
     "Correlation",
@@ -22,7 +24,13 @@ __all__ = [
 REASON_WORDS = frozenset(
     {"subject", "count", "value", "expected", "resources", "senders", "first", "last"}
 )
-"""What a rule's reason template may name between braces."""
+"""What a rule's reason and phrase may name between braces."""
+
+COUNTED = frozenset({"count", "value", "expected", "resources", "senders"})
+"""Those of them that are numbers, which may carry a noun: ``{count|event}``."""
+
+LONGEST_PHRASE = 60
+"""How many characters a phrase has at most, without what is filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Rule:
     enabled: bool = True
     reason_off: str = ""
     reason: str = ""
+    phrase: str = ""
     data: str = "A"
     path: Path = Path()
     line: int = 1

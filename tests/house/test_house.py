@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ PACKAGE = Path(auditlens.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("sklearn", "httpx", "sigma", "jinja2", "scipy", "stamina", "rich", "polars")
 COMMANDS = set(program.list_commands(click.Context(program)))
+TEXTS = {".py", ".yml", ".html", ".tmpl"}
+PLURAL = re.compile(r"[a-z]+\((?:s|es|ies)\)(?!\()")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager"}
 
 
@@ -53,6 +56,15 @@ def test_no_model_or_rule_is_ever_unpickled_or_evaluated():
                 assert not names & {"pickle", "joblib", "dill", "marshal", "shelve"}, path
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in {"eval", "exec"}, path
+
+
+def test_no_plural_is_left_to_the_reader():
+    """No text says event(s): the package, the rules and the templates count in words."""
+    roots = [PACKAGE, PACKAGE.parent / "rules", PACKAGE.parent / "reports"]
+    files = [path for root in roots for path in root.rglob("*") if path.suffix in TEXTS]
+    assert len(files) > len(MODULES)
+    told = {path: PLURAL.findall(path.read_text(encoding="utf-8")) for path in files}
+    assert {path: found for path, found in told.items() if found} == {}
 
 
 def test_no_handler_swallows_everything():

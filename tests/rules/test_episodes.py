@@ -93,12 +93,42 @@ def test_a_reason_that_names_what_is_not_there_is_refused(reason):
     [(1, "1 change of 1 policy by 1 sender"), (2, "2 changes of 2 policies by 1 sender")],
 )
 def test_a_reason_speaks_of_one_or_of_several(count, words):
-    """The ending in brackets follows the number before it."""
-    reason = "{count} change(s) of {resources} polic(ies) by {senders} sender(s)"
+    """A number that carries its noun is followed by one or by several."""
+    reason = "{count|change} of {resources|policy|policies} by {senders|sender}"
     text = BASE.replace("title: Base", "title: Base\nid: 6d0a5f0b-7a2e-4e57-8c3e-6a9f2f6f5a22")
     events = log(*((n, "u", {"resource_id": f"r{n}"}) for n in range(count)))
     found = episodes(rules_of(text + f"auditlens: {{reason: '{reason}'}}\n"), events)
     assert found["reason"].to_list() == [words]
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "once"), (2, "twice"), (3, "3 times")])
+def test_times_are_counted_in_words(count, words):
+    """Once and twice, then digits; a phrase stands beside the reason, or is null."""
+    text = BASE.replace("title: Base", "title: Base\nid: 6d0a5f0b-7a2e-4e57-8c3e-6a9f2f6f5a22")
+    events = log(*((n, "u", {}) for n in range(count)))
+    told = "auditlens: {reason: '{subject} came {count|time}', phrase: 'came {count|time}'}\n"
+    found = episodes(rules_of(text + told), events)
+    assert found.select("reason", "phrase").rows() == [(f"u came {words}", f"came {words}")]
+    assert episodes(rules_of(text), events)["phrase"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "{who}",
+        "{subject|account}",
+        "{count|}",
+        "{count|a|b|c}",
+        "x" * 61,
+        "{count|" + "x" * 61 + "}",
+    ],
+)  # fmt: skip
+def test_a_phrase_that_cannot_be_filled_or_is_long_is_refused(phrase):
+    """It names what an episode has, gives nouns to numbers alone, and fits a headline."""
+    text = BASE.replace("title: Base", "title: Base\nid: 6d0a5f0b-7a2e-4e57-8c3e-6a9f2f6f5a22")
+    with pytest.raises(DocumentErrors, match="phrase"):
+        rules_of(text + f'auditlens: {{phrase: "{phrase}"}}\n')
+    rules_of(text + f'auditlens: {{phrase: "{"x" * 60}{{count}}"}}\n')
 
 
 @pytest.mark.parametrize(
