@@ -28,7 +28,7 @@ def test_a_disabled_account_that_acts_is_a_finding(log, few_rules, pulls, made_u
     gone = busy["sender_id"][0]
     users = made_up.directory.users.with_columns(disabled=pl.col("id") == gone)
     audit = run(log, few_rules, pulls(MAY, users=users))
-    found = audit.findings.filter(pl.col("title") == "Activity of a Disabled Account")
+    found = audit.findings.filter(pl.col("title") == "Disabled Account Used")
     assert found["subject_id"].unique().to_list() == [gone]
     missing = dict(audit.rule_health.select("name", "fields_missing").iter_rows())
     assert missing["secoda_disabled_account_acted"] == []
@@ -38,7 +38,7 @@ def test_a_viewer_who_changes_personal_data_is_a_finding(log, few_rules, pulls, 
     """Role and PII mark both come from the directory."""
     roles = made_up.directory.users.with_columns(role=pl.lit("Viewer"))
     audit = run(log, few_rules, pulls(MAY, users=roles))
-    found = audit.findings.filter(pl.col("title") == "PII Changed by a Viewer or Guest")
+    found = audit.findings.filter(pl.col("title") == "Sensitive Data Changed by Viewer or Guest")
     marked = made_up.directory.resources.filter(pl.col("pii"))["id"].to_list()
     ids = found["event_ids"].explode().to_list()
     touched = log.filter(pl.col("id").is_in(ids))["resource_id"]
