@@ -16,6 +16,7 @@ import polars as pl
 
 from auditlens.anomalies import AnomalyOutcome, detect
 from auditlens.archive import Archive
+from auditlens.cases import CASE_SCHEMA, build_cases, is_to_decide
 from auditlens.coverage import Coverage
 from auditlens.directory import (
     MARKS,
@@ -39,6 +40,8 @@ from auditlens.period import Period, run_time
 from auditlens.plots import Plots
 from auditlens.provenance import describe_run
 from auditlens.rules import (
+    Behaviour,
+    Rule,
     RuleOutcome,
     RuleSet,
     Scope,
@@ -53,15 +56,19 @@ from auditlens.sources import Log
 from auditlens.text import cell_table
 from auditlens.triage import (
     EXCEPTION_SCHEMA,
+    CaseLedger,
     Journal,
     SignedMonth,
     Suppression,
     apply_journal,
+    case_states,
     exceptions_used,
+    ledger_path,
     mark_states,
     months_before,
     name_suppressions,
     read_journal,
+    read_ledger,
     rule_precision,
     suppressions,
     with_precision,
@@ -80,6 +87,8 @@ class Audit:
     Attributes:
         period: What was asked about.
         events: The events of the period (EVENT_SCHEMA).
+        cases: One row a case (CASE_SCHEMA), most severe first: findings that are one story; what a
+            person decides.
         findings: One row a finding (FINDING_SCHEMA), strongest first.
         sender_days: One row a day and sender with score, rank, percentile and every feature.
         resource_days: The same of resources.
@@ -95,6 +104,7 @@ class Audit:
         earlier: The signed months before the period, oldest first.
         directory: What was known of users, groups, tags and resources when the period ended; None
             if nothing.
+        ledger: The cases that a person was shown before; ids of cases rest on it.
         scopes: For each log source its events in the period and the rules that judged them.
         source: What the events came from; :attr:`past` reads it again.
     """
@@ -116,6 +126,8 @@ class Audit:
     earlier: tuple[SignedMonth, ...] = ()
     directory: Directory | None = None
     scopes: tuple[Scope, ...] = ()
+    cases: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CASE_SCHEMA))
+    ledger: CaseLedger = field(default_factory=CaseLedger)
     source: EventSource | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -140,7 +152,11 @@ class Audit:
         return explain_finding(self, finding_id)
 
     def __repr__(self) -> str:
-        held = f"{self.events.height:,} events, {self.findings.height:,} findings"
+        asked = self.cases.filter(is_to_decide()).height
+        held = (
+            f"{self.events.height:,} events, {self.findings.height:,} findings, "
+            f"{asked:,} cases to decide"
+        )
         return f"Audit({self.period}, {held})"
 
     def _repr_html_(self) -> str:
@@ -150,6 +166,7 @@ class Audit:
             "completeness": f"{self.coverage.outcome}: {self.coverage.statement}",
             "events in the period": self.events.height,
             "rules": self.rule_health.height,
+            "cases to decide": self.cases.filter(is_to_decide()).height,
             "findings": levels or "none",
             "run at": self.run_at,
         }
@@ -167,6 +184,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     journal: Journal | Path | str | None = None,
     earlier: Sequence[SignedMonth] | None = None,
     directory: DirectoryHistory | None = None,
+    ledger: CaseLedger | None = None,
 ) -> Audit:
     """Check one period of a log against rules and model.
 
@@ -183,6 +201,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
             archive.
         earlier: Signed months before the period; default: those beside the journal.
         directory: Users, groups, tags and resources over time; default: the archive's.
+        ledger: The cases that a person was shown before; default: those noted beside the journal.
 
     Returns:
         Findings, scores, rule health and coverage, with what is needed to repeat the run.
@@ -222,7 +241,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
         directory=last,
         source=source,
     )
-    return apply_review(audit, journal, earlier)
+    return apply_review(audit, journal, earlier, ledger_of(journal) if ledger is None else ledger)
 
 
 def rules_of(settings: Settings, events: pl.DataFrame, source: EventSource) -> RuleSet:
@@ -322,18 +341,45 @@ def detect_anomalies(
     return replace(found, model={**found.model, "notes": notes}) if suppressed else found
 
 
-def apply_review(audit: Audit, journal: Journal, earlier: Sequence[SignedMonth] = ()) -> Audit:
-    """The audit with decisions and exceptions of a journal, and states against signed months."""
+def apply_review(
+    audit: Audit,
+    journal: Journal,
+    earlier: Sequence[SignedMonth] = (),
+    ledger: CaseLedger | None = None,
+) -> Audit:
+    """The audit with decisions and exceptions of a journal, and states against signed months.
+
+    ``ledger`` has the cases shown before; None keeps the audit's.
+    """
+    ledger = audit.ledger if ledger is None else ledger
     names = {rule.id: rule.name for rule in audit.rules.rules}
     findings = mark_states(apply_journal(audit.findings, journal, rule_names=names), earlier)
+    cases, findings = build_cases(
+        findings,
+        audit.events,
+        silences=[rule.id for rule in audit.rules.rules if is_silence(rule)],
+        known=ledger.cases,
+    )
     return replace(
         audit,
         findings=findings,
+        cases=case_states(cases, findings, journal, ledger, audit.period.label),
+        ledger=ledger,
         rule_health=with_precision(audit.rule_health, rule_precision(findings, journal)),
         journal=journal,
         exceptions=exceptions_used(findings, journal, today=audit.run_at.date()),
         earlier=tuple(earlier),
     )
+
+
+def is_silence(rule: Rule) -> bool:
+    """Whether a rule tells of something that stopped."""
+    return isinstance(rule.body, Behaviour) and rule.body.type == "silence"
+
+
+def ledger_of(journal: Journal) -> CaseLedger:
+    """The cases that were shown before, as noted beside the journal."""
+    return CaseLedger() if journal.path is None else read_ledger(ledger_path(journal.path))
 
 
 def journal_of(

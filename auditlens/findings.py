@@ -14,17 +14,14 @@ __all__ = [
     "FINDING_SCHEMA",
     "FOR_THE_RECORD",
     "LEVELS",
-    "MAX_EVIDENCE",
     "REASON",
+    "UNFINISHED",
     "build_findings",
     "is_excepted",
     "is_open",
     "levels_from",
     "reaches",
 ]
-
-MAX_EVIDENCE = 100
-"""How many event ids one finding lists; ``event_count`` is always the true number."""
 
 REASON = pl.Struct(
     {
@@ -68,6 +65,7 @@ FINDING_SCHEMA: dict[str, pl.DataType] = {
     "state": pl.String(),
     "disposition": pl.String(),
     "exception_id": pl.String(),
+    "case_id": pl.String(),
 }
 """Column name to dtype of the findings frame, in order; one row a finding."""
 
@@ -128,7 +126,7 @@ def build_findings(
         pl.lit("new").alias("state"),
         pl.lit(None, pl.String).alias("disposition"),
         pl.lit(None, pl.String).alias("exception_id"),
-        pl.col("event_ids").list.head(MAX_EVIDENCE),
+        pl.lit(None, pl.String).alias("case_id"),
         pl.col("value", "expected", "score_percentile").round(6),
     )
     rank = pl.col("level").replace_strict({level: n for n, level in enumerate(LEVELS)}, default=0)

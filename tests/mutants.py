@@ -1,6 +1,7 @@
 """Break the package in one small place at a time, and list what its tests do not notice.
 
-    python -m tests.mutants COPY [--count 150] [--seed 0] [--part 1/2] [--results FILE]
+    python -m tests.mutants COPY [--count 150] [--seed 0] [--only room] [--part 1/2]
+                            [--results FILE]
 
 Places are drawn by a seed, weighted by lines: a module first, then one of its changes. Each change
 is written into COPY, another checkout of this project with its own environment, and the tests of
@@ -137,10 +138,10 @@ def tests_of(root: Path, module: str) -> list[str]:
     return [f"tests/{place}" for place in places if (root / "tests" / place).exists()]
 
 
-def killed_by(root: Path, module: str) -> str:
+def killed_by(root: Path, module: str, only: str) -> str:
     """Which tests notice: those of the ``room``, ``acceptance``, or none (an empty text)."""
     for word, paths in (("room", tests_of(root, module)), ("acceptance", ["tests/acceptance"])):
-        if not paths:
+        if not paths or only not in ("", word):
             continue
         command = [str(root / ".venv/bin/python"), "-m", "pytest", "-x", "-q", "-n", "0",
                    "-p", "no:cacheprovider", *paths]  # fmt: skip
@@ -161,6 +162,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("copy", type=Path)
     parser.add_argument("--count", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=("room", "acceptance"), default="",
+                        help="run these tests alone, such as those of the room first")  # fmt: skip
     parser.add_argument("--part", default="1/1", help="which of so many parts of the changes")
     parser.add_argument("--results", type=Path, default=Path("mutants.ndjson"))
     given = parser.parse_args(arguments)
@@ -180,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
         source = path.read_text()
         path.write_text(changed(source, place, number))
         try:
-            by = killed_by(given.copy, module)
+            by = killed_by(given.copy, module, given.only)
         finally:
             path.write_text(source)
         row = {"module": module, "place": place, "change": what, "killed": by}

@@ -19,7 +19,7 @@ from auditlens.anomalies.baselines import WINDOW
 from auditlens.anomalies.catalogue import FAMILIES, Feature, ModelSpec
 from auditlens.anomalies.model import DayModel
 from auditlens.anomalies.wording import MOST_WORDS, PERCENT, Count, number
-from auditlens.findings import FINDING_SCHEMA, MAX_EVIDENCE
+from auditlens.findings import FINDING_SCHEMA
 
 __all__ = [
     "FLAGGED_SCHEMA", "NO_DRIVER", "Baselines", "flagged_rows", "muted_reason", "reasons_of",
@@ -434,7 +434,7 @@ def evidence_of(events: pl.DataFrame, who: str, days: Sequence[date]) -> dict[st
         "first_at": mine["created_at"][0],
         "last_at": mine["created_at"][-1],
         "event_count": len(mine),
-        "event_ids": mine["id"].head(MAX_EVIDENCE).to_list(),
+        "event_ids": mine["id"].to_list(),
     }
 
 

@@ -27,9 +27,6 @@ __all__ = [
     "no_evidence",
 ]
 
-MAX_EVIDENCE = 100
-"""How many event ids an episode lists; ``event_count`` is always the true number."""
-
 QUIET_SECONDS = 12 * 3600
 """Session gap: hits of a plain rule by one sender that are closer than this form one episode."""
 
@@ -190,7 +187,7 @@ def episode_rows(
         pl.col("created_at").min().alias("first_at"),
         pl.col("created_at").max().alias("last_at"),
         pl.len().cast(pl.Int64).alias("event_count"),
-        pl.col("id").head(MAX_EVIDENCE).alias("event_ids"),
+        pl.col("id").alias("event_ids"),
         resource.n_unique().alias("resources"),
         sender.n_unique().alias("senders"),
     )  # fmt: skip

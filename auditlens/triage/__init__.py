@@ -4,6 +4,7 @@ from auditlens.triage.decisions import (
     EXCEPTION_SCHEMA,
     MODELS,
     apply_journal,
+    case_states,
     covers,
     decision_words,
     exceptions_used,
@@ -13,6 +14,7 @@ from auditlens.triage.decisions import (
     with_precision,
 )
 from auditlens.triage.journal import (
+    CASE_ID,
     FINDING_ID,
     HEADER,
     SUPPRESSIBLE,
@@ -27,6 +29,14 @@ from auditlens.triage.journal import (
     exception_id,
     parse_journal,
     read_journal,
+)
+from auditlens.triage.ledger import (
+    LEDGER,
+    CaseLedger,
+    ledger_path,
+    parse_ledger,
+    read_ledger,
+    record_cases,
 )
 from auditlens.triage.months import (
     MONTH_SCHEMA,
@@ -44,14 +54,17 @@ from auditlens.triage.months import (
 from auditlens.triage.suppression import Suppression, name_suppressions, suppressions
 
 __all__ = [
+    "CASE_ID",
     "EXCEPTION_SCHEMA",
     "FINDING_ID",
     "HEADER",
+    "LEDGER",
     "MODELS",
     "MONTH_SCHEMA",
     "SAME",
     "SUPPRESSIBLE",
     "VERDICTS",
+    "CaseLedger",
     "Disposition",
     "FindingException",
     "Journal",
@@ -60,6 +73,7 @@ __all__ = [
     "add_entry",
     "apply_journal",
     "canonical_text",
+    "case_states",
     "check_entry",
     "covers",
     "decision_words",
@@ -67,11 +81,15 @@ __all__ = [
     "exception_id",
     "exceptions_used",
     "findings_bytes",
+    "ledger_path",
     "mark_states",
     "months_before",
     "name_suppressions",
     "parse_journal",
+    "parse_ledger",
     "read_journal",
+    "read_ledger",
+    "record_cases",
     "resolved",
     "rule_precision",
     "signed_findings",

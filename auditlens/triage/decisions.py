@@ -7,11 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 
-from auditlens.findings import FINDING_SCHEMA
-from auditlens.triage.journal import FindingException, Journal, entry_line, exception_id
+from auditlens.cases import CASE_SCHEMA, KnownCase
+from auditlens.findings import FINDING_SCHEMA, FOR_THE_RECORD, LEVELS, UNFINISHED
+from auditlens.triage.journal import (
+    Disposition,
+    FindingException,
+    Journal,
+    entry_line,
+    exception_id,
+)
+from auditlens.triage.ledger import CaseLedger
 
 MODELS = ("sender-day", "identity", "resource-day")
 """What stands in place of a rule in a finding of the model; an exception may name it."""
@@ -74,6 +83,104 @@ def apply_journal(
         disposition.alias("disposition"),
         pl.coalesce([*held, pl.lit(None, pl.String)]).alias("exception_id"),
     ).select(pl.col(name).cast(dtype) for name, dtype in FINDING_SCHEMA.items())
+
+
+def case_states(
+    cases: pl.DataFrame, findings: pl.DataFrame, journal: Journal, ledger: CaseLedger, period: str
+) -> pl.DataFrame:
+    """Cases with what the journal decided about them.
+
+    A case is decided when each of its findings is, or when a decision about the case was made and
+    what joined it since is of a kind and level that the decision saw. A finding of a new kind or
+    of a higher level, or a case that was undecided and became one with it, reopens it.
+
+    Args:
+        cases: Cases (CASE_SCHEMA).
+        findings: Their findings, with dispositions, exceptions and ``case_id``.
+        journal: What reviewers wrote.
+        ledger: The cases that were shown before.
+        period: Label of the period: a case that was shown in an earlier one goes on.
+
+    Returns:
+        The cases with ``state``, ``disposition``, ``decided_on``, ``joined_after`` and
+        ``continues``.
+    """
+    rows = findings.select("finding_id", "rule_id", "level", "disposition", "exception_id")
+    members = {row["finding_id"]: row for row in rows.iter_rows(named=True)}
+    known = {one.id: one for one in ledger.cases}
+    by_case: dict[str, list[Disposition]] = {}
+    for one in journal.dispositions:
+        if one.case:
+            by_case.setdefault(ledger.merged.get(one.case, one.case), []).append(one)
+    shown_as = {name: one.case for one in ledger.lines for name, _, _ in one.members}
+    told = []
+    for row in cases.iter_rows(named=True):
+        mine = [members[name] for name in row["finding_ids"]]
+        before = known.get(row["case_id"])
+        state = case_state(mine, by_case.get(row["case_id"], []), journal, before, shown_as)
+        earlier = before is not None and any(one != period for one in before.periods)
+        earlier = earlier and before is not None and before.first_at < row["first_at"]
+        told.append({**state, "continues": bool(row["continues"] or earlier)})
+    columns = ("state", "disposition", "decided_on", "joined_after", "continues")
+    schema = {name: CASE_SCHEMA[name] for name in columns}
+    return cases.with_columns(pl.DataFrame(told, schema=schema).get_columns())
+
+
+def case_state(
+    members: list[dict[str, Any]],
+    decisions: list[Disposition],
+    journal: Journal,
+    known: KnownCase | None,
+    shown_as: Mapping[str, str],
+) -> dict[str, Any]:
+    """State, disposition and day of one case; ``decisions`` are those about the case itself."""
+    visible = [one for one in members if one["exception_id"] is None]
+    asked = [one for one in visible if one["level"] != FOR_THE_RECORD] or visible
+    made = [journal.latest[one["finding_id"]] for one in asked if one["disposition"]]
+    undecided = [one for one in asked if not one["disposition"]]
+    last = max(decisions, key=lambda one: one.at) if decisions else None
+    words = {decision_words(one.verdict) for one in made}
+    if last is not None and undecided:
+        words = {decision_words(last.verdict)}
+    nothing = {"state": "new", "disposition": None, "decided_on": None, "joined_after": 0}
+    told = nothing | {
+        "disposition": "mixed" if len(words) > 1 else next(iter(words), None),
+        "decided_on": max((one.at for one in made), default=last.at if last else None),
+    }
+    if not visible:
+        return {**told, "state": "excepted"}
+    if not undecided:
+        return {**told, "state": "in progress" if UNFINISHED in words else "decided"}
+    if last is None:
+        return nothing
+    if words == {UNFINISHED}:
+        return {**told, "state": "in progress"}
+    same = [one for one in decisions if one.at == last.at]
+    if reopens(undecided, same, members, known, shown_as):
+        return {**told, "state": "reopened"}
+    return {**told, "state": "decided", "joined_after": len(undecided)}
+
+
+def reopens(
+    late: list[dict[str, Any]],
+    decisions: list[Disposition],
+    members: list[dict[str, Any]],
+    known: KnownCase | None,
+    shown_as: Mapping[str, str],
+) -> bool:
+    """Whether findings that joined after a decision ask for another one."""
+    decided = {one.finding for one in decisions}
+    seen = {one["finding_id"]: (one["rule_id"], one["level"]) for one in members}
+    seen |= {name: (kind, level) for name, kind, level in known.members} if known else {}
+    kinds = {seen[name][0] for name in decided if name in seen} | {one.rule for one in decisions}
+    levels = [LEVELS.index(seen[name][1]) for name in decided if name in seen]
+    for one in late:
+        if one["rule_id"] not in kinds or LEVELS.index(one["level"]) > max(levels, default=-1):
+            return True
+        # It was a case of its own that nobody decided, before it became one with this.
+        if shown_as.get(one["finding_id"], "") not in ("", *(d.case for d in decisions)):
+            return True
+    return False
 
 
 def covers(
@@ -151,14 +258,19 @@ def counted_decisions(findings: pl.DataFrame, journal: Journal) -> list[tuple[st
     """Rule, subject, its kind and whether it was right, of each decision that counts.
 
     What a finding of this period was about is taken from the finding; of any other period
-    from what the journal noted beside the decision.
+    from what the journal noted beside the decision. A decision about a case counts once for
+    each rule in it, however many findings the rule has there.
     """
     columns = ("finding_id", "rule_id", "subject_id", "subject_kind")
     about = {row[0]: row[1:] for row in findings.select(columns).iter_rows()}
     found = []
+    counted = set()
     for name, one in sorted(journal.latest.items()):
         rule, subject, kind = about.get(name, (one.rule, one.subject, ""))
+        if one.case and (one.case, one.at, rule) in counted:
+            continue
         if rule and one.verdict in COUNTED:
+            counted.add((one.case, one.at, rule))
             found.append((rule, subject or "", kind or "", COUNTED[one.verdict]))
     return found
 

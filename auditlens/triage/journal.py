@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from auditlens.yaml_documents import Document, parse_documents, read_documents
 VERDICTS = ("true_positive", "benign", "accepted_risk", "duplicate", "needs_work")
 """What a reviewer may decide. A finding that needs work stays open."""
 
+CASE_ID = re.compile(r"C-[A-Z2-7]{10}(-[1-9][0-9]*)?", re.ASCII)
 FINDING_ID = re.compile(r"F-[A-Z2-7]{10}(-[1-9][0-9]*)?", re.ASCII)
 UNREAD_ID = re.compile(r"U-[0-9a-f]{16}", re.ASCII)
 EXCEPTION_ID = re.compile(r"X-[A-Za-z0-9._-]{1,60}", re.ASCII)
@@ -39,6 +40,7 @@ SUPPRESSIBLE = ("sender-day", "identity")
 
 WHOLE_FAMILIES = frozenset({"rule", "none"})
 TEXT_LIMIT = 2000
+MOST_FINDINGS = 10_000
 EXAMPLE = "- {finding: F-ABCDEFGH23, as: benign, by: you, reason: why, at: 2026-11-02T09:30:00Z}"
 DATE_KEYS = frozenset({"at", "until"})
 GENERAL_FIX = f"Put the line right or take it out; an entry looks like {EXAMPLE}"
@@ -48,7 +50,7 @@ HEADER = "# Triage journal: one line an entry, only ever added to. See the how-t
 
 @dataclass(frozen=True)
 class Disposition:
-    """One decision about one finding.
+    """One decision about one finding, made for it alone or for the ``case`` it is part of.
 
     ``rule`` and ``subject`` repeat what the finding was about, so that a later month can tell
     what was decided before without running the earlier one again. With ``family`` and ``until``
@@ -67,6 +69,7 @@ class Disposition:
     subject: str = ""
     family: str = ""
     until: date | None = None
+    case: str = ""
     line: int = field(default=0, compare=False)
 
 
@@ -141,6 +144,33 @@ class EntryReader:
             )
         return value.strip()
 
+    def texts(self, key: str, *, count: int | None = None) -> list[str]:
+        """A list of one-line texts; with ``count`` it may be left out, or has so many."""
+        value = self.data.get(key)
+        if value is None and count is not None:
+            return [""] * count
+        sound = isinstance(value, list) and all(
+            isinstance(one, str) and len(one) <= TEXT_LIMIT and (one.isprintable() or not one)
+            for one in value
+        )
+        if not sound or len(value) > MOST_FINDINGS:  # type: ignore[arg-type]
+            raise self.fault(
+                f"'{key}' is no list of at most {MOST_FINDINGS:,} texts", key,
+                f"Write {key}: ['…', '…']",
+            )  # fmt: skip
+        if count is not None and len(value) != count:  # type: ignore[arg-type]
+            raise self.fault(
+                f"'{key}' has not as many entries as 'findings'", key, f"Write {count} of them"
+            )
+        return [str(one) for one in value]  # type: ignore[union-attr]
+
+    def verdict(self) -> str:
+        verdict = self.text("as")
+        if verdict not in VERDICTS:
+            fix = f"Use one of {', '.join(VERDICTS)}"
+            raise self.fault(f"{verdict!r} is no decision", "as", fix)
+        return verdict
+
     def moment(self, key: str) -> datetime:
         text, fix = self.text(key), "Write 2026-11-02T09:30:00Z"
         try:
@@ -160,27 +190,36 @@ class EntryReader:
             raise self.fault(f"{text!r} is no day", key, "Write 2027-01-31") from None
 
 
-def read_entry(document: Document, number: int) -> Disposition | FindingException | Acknowledgement:
-    """Read one entry; what it is shows by its first key. Raises DocumentError."""
+Entry = Disposition | FindingException | Acknowledgement
+
+
+def read_entry(document: Document, number: int) -> tuple[Entry, ...]:
+    """Read one entry; what it is shows by its first key. Raises DocumentError.
+
+    A decision about a case is one about each of the findings that it names.
+    """
     data = document.data[number]
     if not isinstance(data, dict):
         raise document.error(
             "an entry is '{finding: …}' or '{exception: …}'", number, fix=f"For example {EXAMPLE}"
         )
     entry = EntryReader(document, number, data)
-    if "finding" in data and "exception" in data:
+    kinds = [key for key in ("case", "finding", "exception") if key in data]
+    if len(kinds) > 1:
         raise entry.fault(
-            "an entry is about a finding or an exception, not both", "exception",
-            "Write two entries, one line each",
+            f"an entry is about a {kinds[0]} or {'an' if kinds[1] == 'exception' else 'a'} "
+            f"{kinds[1]}, not both", kinds[1], "Write two entries, one line each",
         )  # fmt: skip
-    if "finding" in data:
-        return read_disposition(entry)
-    if "acknowledged" in data and "exception" not in data:
-        return read_acknowledgement(entry)
-    if "exception" in data:
-        return read_exception(entry)
+    if kinds == ["case"]:
+        return read_case_decision(entry)
+    if kinds == ["finding"]:
+        return (read_disposition(entry),)
+    if "acknowledged" in data and not kinds:
+        return (read_acknowledgement(entry),)
+    if kinds:
+        return (read_exception(entry),)
     raise document.error(
-        "an entry needs 'finding', 'exception' or 'acknowledged'",
+        "an entry needs 'case', 'finding', 'exception' or 'acknowledged'",
         number,
         fix=f"For example {EXAMPLE}",
     )
@@ -212,10 +251,7 @@ def read_disposition(entry: EntryReader) -> Disposition:
             "finding",
             "Copy the id from 'auditlens check': F- and ten capitals or digits",
         )
-    verdict = entry.text("as")
-    if verdict not in VERDICTS:
-        raise entry.fault(f"{verdict!r} is no decision", "as", f"Use one of {', '.join(VERDICTS)}")
-    at = entry.moment("at")
+    verdict, at = entry.verdict(), entry.moment("at")
     family, until = read_suppression(entry, verdict, at)
     return Disposition(
         finding=finding,
@@ -231,6 +267,80 @@ def read_disposition(entry: EntryReader) -> Disposition:
         until=until,
         line=entry.line,
     )
+
+
+def read_case_decision(entry: EntryReader) -> tuple[Disposition, ...]:
+    """A decision about a case, as one about each finding that the case had when it was made."""
+    entry.refuse_others(
+        frozenset({"case", "findings", "rules", "as", "by", "reason", "at", "ticket", "owner",
+                   "subject", "families", "until"})
+    )  # fmt: skip
+    case = entry.text("case")
+    if not CASE_ID.fullmatch(case):
+        raise entry.fault(
+            f"{case!r} is no case's id",
+            "case",
+            "Copy the id from 'auditlens check': C- and ten capitals or digits",
+        )
+    findings = entry.texts("findings")
+    for finding in findings:
+        if not FINDING_ID.fullmatch(finding):
+            raise entry.fault(
+                f"{finding!r} is no finding's id", "findings", "Write findings: [F-…, F-…]"
+            )
+    if len(set(findings)) < len(findings) or not findings:
+        raise entry.fault(
+            "a decision about a case names each of its findings once", "findings",
+            "Write findings: [F-…, F-…]",
+        )  # fmt: skip
+    rules = entry.texts("rules", count=len(findings))
+    families = entry.texts("families", count=len(findings))
+    verdict, at = entry.verdict(), entry.moment("at")
+    until = None
+    if "families" in entry.data or "until" in entry.data:
+        until = suppressed_until(entry, verdict, at, families, rules)
+    whole = Disposition(
+        finding="",
+        verdict=verdict,
+        reviewer=entry.text("by"),
+        reason=entry.text("reason"),
+        at=at,
+        ticket=entry.text("ticket", required=False),
+        owner=entry.text("owner", required=False),
+        subject=entry.text("subject", required=False),
+        case=case,
+        line=entry.line,
+    )
+    return tuple(
+        replace(whole, finding=finding, rule=rule, family=family, until=until if family else None)
+        for finding, rule, family in zip(findings, rules, families, strict=True)
+    )
+
+
+def suppressed_until(
+    entry: EntryReader, verdict: str, at: datetime, families: list[str], rules: list[str]
+) -> date:
+    """The last day on which a decision about a case leaves families out of scores."""
+    for family, rule in zip(families, rules, strict=True):
+        if family and family not in FAMILIES:
+            raise entry.fault(
+                f"{family!r} is no family of features", "families",
+                f"Use one of {', '.join(FAMILIES)}",
+            )  # fmt: skip
+        if family and (verdict != "benign" or rule not in SUPPRESSIBLE):
+            raise entry.fault(
+                "only a benign anomaly of a sender can be muted", "families",
+                f"Write as: benign, and a family only beside {' or '.join(SUPPRESSIBLE)}",
+            )  # fmt: skip
+    if not any(families) or "subject" not in entry.data:
+        raise entry.fault(
+            "a mute needs 'families' and 'subject'",
+            "until" if "until" in entry.data else "families",
+            "Write families: [volume, ''], one a finding, and subject: the sender's id",
+        )  # fmt: skip
+    until = entry.day("until")
+    within_a_year(entry, at, until, "A mute ends by itself within a year; decide again then")
+    return until
 
 
 def read_suppression(entry: EntryReader, verdict: str, at: datetime) -> tuple[str, date | None]:
@@ -357,7 +467,7 @@ def canonical_text(entry: Disposition | FindingException | Acknowledgement) -> s
         name: value
         for name, value in vars(entry).items()
         # What decisions did not know once is left out when empty: old digests stay what they were.
-        if name != "line" and (value or name not in ("family", "until"))
+        if name != "line" and (value or name not in ("family", "until", "case"))
     }
     if isinstance(entry, FindingException):
         parts["match"] = sorted(entry.match.items())
@@ -418,7 +528,7 @@ def journal_of(documents: tuple[Document, ...], path: Path, text: str) -> Journa
     faults: list[DocumentError] = []
     for number in range(len(document.data)):
         try:
-            found.append(read_entry(document, number))
+            found.extend(read_entry(document, number))
         except DocumentError as fault:
             faults.append(with_fix(fault))
     exceptions = unique([one for one in found if isinstance(one, FindingException)])
@@ -454,14 +564,15 @@ def duplicate_ids(exceptions: list[FindingException], path: Path) -> Iterable[Do
         first.setdefault(one.id, one)
 
 
-def add_entry(path: Path, entry: Mapping[str, str]) -> Journal:
+def add_entry(path: Path, entry: Mapping[str, str | list[str]]) -> Journal:
     """Append one entry to a journal, on disk before this returns.
 
     Inside a git work tree ``.gitattributes`` gets the line that merges two people's additions.
 
     Args:
         path: The journal; made with its folder where it is not there.
-        entry: Keys and texts of the entry, ``finding``, ``exception`` or ``acknowledged`` first.
+        entry: Keys and texts (or lists of texts) of the entry; ``case``, ``finding``, ``exception``
+            or ``acknowledged`` first.
 
     Returns:
         The journal as it then stands.
@@ -489,7 +600,7 @@ def add_entry(path: Path, entry: Mapping[str, str]) -> Journal:
     return read_journal(path)
 
 
-def entry_line(entry: Mapping[str, str]) -> str:
+def entry_line(entry: Mapping[str, str | list[str]]) -> str:
     """One entry as the line that stands in the journal; empty texts are left out."""
     parts = (f"{key}: {yaml_text(value)}" for key, value in entry.items() if value)
     return "- {" + ", ".join(parts) + "}\n"
@@ -531,8 +642,8 @@ def merge_by_union(path: Path) -> None:
         stream.write(("\n" if held and not held.endswith("\n") else "") + line + "\n")
 
 
-def yaml_text(value: str) -> str:
-    """A text as YAML reads it back: JSON's quoting is YAML's."""
+def yaml_text(value: str | list[str]) -> str:
+    """A text or a list of texts as YAML reads it back: JSON's quoting is YAML's."""
     return json.dumps(value, ensure_ascii=False)
 
 
