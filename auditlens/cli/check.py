@@ -38,33 +38,50 @@ SHORT = 9
     "--new",
     "only_new",
     is_flag=True,
-    help="Only undecided findings that the last signed month does not list.",
+    help="Only cases that no report or message told of, or that changed since.",
+)
+@click.option(
+    "--findings",
+    "by_finding",
+    is_flag=True,
+    help="List each finding in place of cases.",
 )
 @json_option
 @quiet_option
 @click.pass_context
 def check(
-    ctx: click.Context, /, only_new: bool, as_json: bool, allow_gaps: bool, **options: Any
+    ctx: click.Context, /, only_new: bool, by_finding: bool, as_json: bool, allow_gaps: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
-    """Detect findings in a period of the archive, or of log FILEs, by rules and anomaly model."""
+    """Detect findings in a period of the archive, or of log FILEs, by rules and anomaly model.
+
+    Findings that are one story are one case, which is what a person decides. Where standard output
+    is no terminal each case is one line of tab-separated fields, and messages go to stderr.
+    """
     audit = make_audit(**options)
-    shown = unseen_of(audit) if only_new else audit.findings
+    cases = untold_of(audit) if only_new else audit.cases
     if as_json:
-        print_document(audit, shown)
+        print_document(audit, cases)
+    elif by_finding:
+        print_findings(audit, findings_in(audit, cases))
     else:
-        print_findings(audit, shown)
-    ctx.exit(exit_code(audit, allow_gaps=allow_gaps, findings=shown))
+        print_audit(audit, cases)
+    ctx.exit(exit_code(audit, allow_gaps=allow_gaps, cases=cases))
 
 
-def unseen_of(audit: Audit) -> DataFrame:
-    """The findings of a daily glance."""
-    from auditlens.cli.review import signed_now
-    from auditlens.triage import unseen
+def untold_of(audit: Audit) -> DataFrame:
+    """The cases to decide that nobody was shown as they are now."""
+    from auditlens.triage import untold
 
-    return unseen(audit.findings, signed_now(audit))
+    return untold(audit.cases, audit.ledger)
 
 
-def print_document(audit: Audit, shown: DataFrame) -> None:
+def findings_in(audit: Audit, cases: DataFrame) -> DataFrame:
+    """The findings of these cases."""
+    return audit.findings.filter(audit.findings["case_id"].is_in(cases["case_id"].implode()))
+
+
+def print_document(audit: Audit, cases: DataFrame) -> None:
     import dataclasses
 
     from auditlens.cli.terminal import print_json
@@ -80,7 +97,9 @@ def print_document(audit: Audit, shown: DataFrame) -> None:
                 "end": audit.period.end,
                 "timezone": audit.period.timezone,
             },
-            "findings": shown.to_dicts(),
+            "cases": cases.to_dicts(),
+            "cases_total": audit.cases.height,
+            "findings": findings_in(audit, cases).to_dicts(),
             "findings_total": audit.findings.height,
             "compared_with": last.label if last else None,
             "resolved": resolved(audit.findings, last).to_dicts(),
@@ -100,33 +119,49 @@ def print_document(audit: Audit, shown: DataFrame) -> None:
     )
 
 
-def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
-    """A short table: level, what, who, when, why, records; then what it rests on.
+def print_audit(audit: Audit, cases: DataFrame | None = None) -> None:
+    """Cases, what they rest on, and last how many there are to decide by level."""
+    from auditlens.cli.cases import cases_counted, print_cases
+    from auditlens.cli.terminal import say
+
+    cases = audit.cases if cases is None else cases
+    print_cases(cases)
+    print_basis(audit)
+    counted = cases_counted(audit, cases)
+    if audit.unjudged and not any(one.rules and one.events for one in audit.scopes):
+        counted = f"Not judged by rules; of the model {counted}"
+    say(f"{counted}.")
+
+
+def print_findings(audit: Audit, shown: DataFrame) -> None:
+    """A table: level, what, who, when, why, records; then what it rests on.
 
     What an exception expects is counted below the table and not listed in it.
     """
-    from auditlens.cli.review import print_review
-    from auditlens.cli.terminal import moment, narrow, visible
+    from auditlens.cli.terminal import narrow, say
     from auditlens.findings import is_excepted
     from auditlens.text import count
 
-    shown = audit.findings if shown is None else shown
     rows = shown.filter(~is_excepted()).to_dicts()
     if rows:
         (stacked if narrow() else tabled)(rows)
+    print_basis(audit)
+    told = count(audit.findings.height, "finding")
+    if shown.height < audit.findings.height:
+        told = f"{shown.height:,} of {told}"
+    say(f"{told}.")
+
+
+def print_basis(audit: Audit) -> None:
+    """The population: events, rules, classes, log sources, exceptions, coverage, the model."""
+    from auditlens.cli.review import print_review
+    from auditlens.cli.terminal import moment, say, visible
+    from auditlens.text import count
+
     health = audit.rule_health
     held = audit.coverage
-    counted = count(audit.findings.height, "finding")
-    if shown.height < audit.findings.height:
-        counted = f"{shown.height} of {counted} are new and undecided"
-    if audit.unjudged and not any(one.rules and one.events for one in audit.scopes):
-        counted = (
-            f"Not judged by rules; {counted} of the model"
-            if shown.height
-            else ("Not judged by rules")
-        )
-    click.echo(
-        f"{counted} in {audit.period} ({audit.period.timezone}): "
+    say(
+        f"{audit.period} ({audit.period.timezone}): {count(audit.findings.height, 'finding')} from "
         f"{count(held.events_in_period, 'event')}, {count(health.height, 'rule')}, "
         f"{count(held.unclassified, 'event')} unclassified, "
         f"{count(held.quarantined_count, 'record')} quarantined"
@@ -135,65 +170,65 @@ def print_findings(audit: Audit, shown: DataFrame | None = None) -> None:
     print_classes(audit)
     print_scopes(audit)
     print_review(audit)
-    click.echo(visible(held.statement))
+    say(visible(held.statement))
     if held.quarantined_count:
         listed = "'auditlens exceptions unread'" if held.head else "--json"
-        click.echo(
+        say(
             f"{count(held.quarantined_count, 'unreadable record')}, {held.acknowledged_count:,} "
             f"acknowledged; {listed} lists them"
         )
     for one in held.misdated[:MISDATED_SHOWN]:
-        click.echo(f"  misdated: {visible(one.id)}, dated {moment(one.created_at)}")
+        say(f"  misdated: {visible(one.id)}, dated {moment(one.created_at)}")
     if held.misdated_count > MISDATED_SHOWN:
-        click.echo(f"  and {held.misdated_count - MISDATED_SHOWN:,} more; --json lists them")
+        say(f"  and {held.misdated_count - MISDATED_SHOWN:,} more; --json lists them")
     for told in audit.model.get("notes", ()):
-        click.echo(f"Model: {visible(told)}")
+        say(f"Model: {visible(told)}")
 
 
 def print_skipped(rules: RuleSet) -> None:
     """The rules that could not be read and were left out on request."""
-    from auditlens.cli.terminal import visible
+    from auditlens.cli.terminal import say, visible
     from auditlens.text import count
 
     if not rules.skipped:
         return
     files = len({one.path for one in rules.skipped})
-    click.echo(
+    say(
         f"{count(len(rules.skipped), 'error')} in {count(files, 'rule file')}: "
         "these rules were skipped and judged no event."
     )
     for one in rules.skipped[:SKIPPED_SHOWN]:
-        click.echo(f"  {visible(str(one))}")
+        say(f"  {visible(str(one))}")
     if (more := len(rules.skipped) - SKIPPED_SHOWN) > 0:
-        click.echo(f"  and {more:,} more; 'auditlens rules check' lists all")
+        say(f"  and {more:,} more; 'auditlens rules check' lists all")
 
 
 def print_classes(audit: Audit) -> None:
     """How the events were told apart, and the kinds that only their verb names."""
-    from auditlens.cli.terminal import visible
+    from auditlens.cli.terminal import say, visible
 
     held = audit.coverage
     if not held.classified:
         return
-    click.echo(held.classified)
+    say(held.classified)
     if held.verb_only:
         kinds = ", ".join(f"{visible(kind)} {n:,}" for kind, n in held.verb_only[:KINDS_SHOWN])
         more = held.verb_only_kinds - min(len(held.verb_only), KINDS_SHOWN)
-        click.echo(f"By verb only, or not at all: {kinds}{f', and {more} more' if more else ''}.")
+        say(f"By verb only, or not at all: {kinds}{f', and {more} more' if more else ''}.")
 
 
 def print_scopes(audit: Audit) -> None:
     """One line a log source, where there are several or one that no rule judged."""
-    from auditlens.cli.terminal import visible
+    from auditlens.cli.terminal import say, visible
     from auditlens.text import count
 
     elsewhere = audit.rule_health.filter("enabled", ~audit.rule_health["applies"]).height
     if len(audit.scopes) > 1 or audit.unjudged or elsewhere:
         for one in audit.scopes:
             told = one.statement
-            click.echo(visible(told if one.judged else told[0].upper() + told[1:]))
+            say(visible(told if one.judged else told[0].upper() + told[1:]))
     if elsewhere:
-        click.echo(f"Not run: {count(elsewhere, 'rule')} for other products.")
+        say(f"Not run: {count(elsewhere, 'rule')} for other products.")
 
 
 def tabled(rows: list[dict[str, Any]]) -> None:

@@ -33,7 +33,7 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
     """
     from auditlens.archive import Archive
     from auditlens.audit import run_audit
-    from auditlens.cli.check import print_findings
+    from auditlens.cli.check import print_audit
     from auditlens.cli.terminal import note, progress
     from auditlens.period import run_time
     from auditlens.review import ReportOptions, write_report
@@ -61,7 +61,7 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
         write_report(
             audit, out / "report", ReportOptions(), roots_read(audit.rules, audit.settings)
         )
-    print_findings(audit)
+    print_audit(audit)
     note(f"\n{outcome.new:,} simulated events pulled; {outcome.outcome}.", quiet=quiet)
     click.echo(f"Report: {out / 'report' / 'report.html'}")
     note(

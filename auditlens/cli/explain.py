@@ -1,4 +1,4 @@
-"""``auditlens explain``: why one finding was made, with what is usual and its evidence."""
+"""``auditlens explain``: why a case or finding was made, with what is usual and its evidence."""
 
 from __future__ import annotations
 
@@ -26,34 +26,50 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
+EVENTS_OF_CASE = 100
+"""How many events of a case are listed, the first ones."""
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LAST_DAYS = 14
 LEGEND = "hours of the week: . never before  - seldom  + usual  # now  ! now and never before"
 
 
 @examples(
+    "explain C-YR4UEE66XM",
     "explain F-HZSSJQZSHA",
     "explain F-HZSSJQZSHA --records",
     "explain F-HZSSJQZSHA october.ndjson --period 2026-10",
 )
 @click.command()
-@click.argument("finding_id", metavar="F-…")
+@click.argument("name", metavar="C-…|F-…")
 @click.option("--records", "whole", is_flag=True, help="Add each record, byte for byte as sealed.")
 @audit_options
 @json_option
 @quiet_option
 def explain(
-    finding_id: str,
+    name: str,
     whole: bool,
     as_json: bool,
     allow_gaps: bool,  # noqa: ARG001 - shared options
     **options: Any,
 ) -> None:
-    """Show why the finding F-… was made: its reasons, what is usual, and its events."""
+    """Show a case C-… as a timeline, or why a finding F-… was made and on which events."""
+    from auditlens.cli.cases import case_of
     from auditlens.cli.terminal import print_json
+    from auditlens.triage import CASE_ID
 
     archive = sealed(options) if whole else None
-    told = make_audit(**options).explain(finding_id)
+    audit = make_audit(**options)
+    if CASE_ID.fullmatch(name):
+        case = case_of(audit, name)
+        if as_json:
+            print_json(case_document(audit, case))
+        else:
+            tell_case(audit, case, shown=EVENTS_OF_CASE)
+        if archive:
+            held = events_of(audit, case)
+            tell_records(archive.records(held["id"].to_list()).to_dicts())
+        return
+    told = audit.explain(name)
     records = archive.records(told.events["id"].to_list()).to_dicts() if archive else []
     if as_json:
         texts = [{**one, "record": one["record"].decode("utf-8", "replace")} for one in records]
@@ -65,6 +81,69 @@ def explain(
     tell_exception(told)
     tell_usual(told)
     tell_records(records)
+
+
+def events_of(audit: Audit, case: dict[str, Any]) -> pl.DataFrame:
+    """The events of the period that the findings of a case rest on, in order of time."""
+    import polars as pl
+
+    mine = audit.findings.filter(pl.col("case_id") == case["case_id"])
+    ids = mine.explode("event_ids").group_by("event_ids").agg(findings=pl.col("finding_id"))
+    held = audit.events.drop("leaf").join(ids, left_on="id", right_on="event_ids")
+    return held.sort("created_at", "id")
+
+
+def case_document(audit: Audit, case: dict[str, Any]) -> dict[str, Any]:
+    from auditlens.cases import case_timeline
+
+    lines = case_timeline(case, audit.findings)
+    return {
+        "case": case,
+        "timeline": [{**line.finding, "within": line.within} for line in lines],
+        "events": events_of(audit, case).to_dicts(),
+    }
+
+
+def tell_case(audit: Audit, case: dict[str, Any], shown: int = 0) -> None:
+    """A case as its reader needs it: what, who, when, its findings, its events, what to do."""
+    from auditlens.cases import case_timeline
+    from auditlens.cli.cases import WHY, case_lines
+    from auditlens.cli.terminal import moment, visible
+    from auditlens.text import count
+
+    for line in case_lines(case):
+        click.echo(line)
+    joined = ", ".join(WHY[one] for one in case["joined_by"] if one in WHY)
+    if joined:
+        click.echo(f"  joined by {joined}")
+    if case["level"] != case["level_from"]:
+        click.echo(
+            f"  {case['level']}, one above its strongest finding: rules and model, or three kinds "
+            "of finding, agree"
+        )
+    others = [one for one in case["no_longer_joined"] if one in case["finding_ids"]]
+    if others:
+        click.echo(f"  no longer joined: {', '.join(others)}")
+    click.echo("\ntimeline")
+    for each in case_timeline(case, audit.findings):
+        row = each.finding
+        inside = "  " if each.within else ""
+        click.echo(
+            f"  {inside}{moment(row['first_at'])}  {row['finding_id']}  {row['level']}  "
+            f"{visible(row['title'])}, {count(row['event_count'], 'event')}"
+            f"{' (within the finding above)' if each.within else ''}"
+        )
+        for reason in row["reasons"]:
+            click.echo(f"    {inside}{visible(reason['text'])}")
+    if shown:
+        events = events_of(audit, case)
+        total = case["event_count"]
+        click.echo(f"\n{count(total, 'event')}, {min(shown, events.height):,} shown")
+        tell_events(events.head(shown).to_dicts())
+    if case["related"]:
+        click.echo(f"\nrelated (one resource within a day): {', '.join(case['related'])}")
+    click.echo(f"\nUnusual activity is not proof of misuse.\nto decide it: auditlens triage "
+               f"{case['case_id']} --as … --reason … --by …")  # fmt: skip
 
 
 def sealed(options: dict[str, Any]) -> Archive:
@@ -84,12 +163,6 @@ def tell_records(records: list[dict[str, Any]]) -> None:
     for one in records:
         click.echo(f"\n{one['file']}, record {one['row']:,}, SHA-256 {one['sha256']}")
         click.echo(visible(one["record"].decode("utf-8", "replace"), terminal=True))
-
-
-def evidence(audit: Audit, finding: dict[str, Any]) -> list[dict[str, Any]]:
-    """The listed events of a finding that lie in the period, in order of time."""
-    held = audit.events.filter(audit.events["id"].is_in(finding["event_ids"]))
-    return held.drop("leaf").to_dicts()
 
 
 def tell(finding: dict[str, Any], events: list[dict[str, Any]]) -> None:

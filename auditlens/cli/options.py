@@ -68,7 +68,9 @@ def audit_options(command: COMMAND) -> COMMAND:
                          help="Format of FILE: auto, secoda, cloudtrail or the path of a profile."),
             click.option("--seed", type=int, help="Seed of the model (default: settings, 0)."),
             click.option("--fail-on", type=click.Choice(LEVELS),
-                         help="Exit 1 on findings of this level or above."),
+                         help="Exit 1 on cases to decide of this level or above."),
+            click.option("--fail-on-finding", type=click.Choice(LEVELS),
+                         help="Exit 1 on any finding of this level or above, decided or not."),
             click.option("--allow-gaps", is_flag=True,
                          help="Exit 0 even if the log is incomplete or partly unreadable."),
         )
@@ -176,7 +178,8 @@ def period_of(text: str, settings: Settings) -> Period:
 def make_audit(
     files: tuple[Path, ...], *, archive: Path | None, period: str, timezone: str | None,
     rules_path: Path | None, journal: Path | None, profile: str, seed: int | None,
-    fail_on: str | None, quiet: bool, skip_broken: bool | None = None,
+    fail_on: str | None, fail_on_finding: str | None, quiet: bool,
+    skip_broken: bool | None = None,
 ) -> Audit:  # fmt: skip
     """Run the audit the shared options ask for, with progress on stderr."""
     from auditlens.cli.terminal import progress
@@ -186,6 +189,7 @@ def make_audit(
         timezone=timezone,
         seed=seed,
         fail_on=fail_on,
+        fail_on_finding=fail_on_finding,
         journal=journal,
         skip_broken=skip_broken,
     )
@@ -199,19 +203,22 @@ def make_audit(
         return run_audit(log, rules, period=chosen, settings=settings)
 
 
-def exit_code(audit: Audit, *, allow_gaps: bool, findings: DataFrame | None = None) -> int:
-    """3 when the log is incomplete, partly unread or not judged by rules, 1 on findings, else 0.
+def exit_code(audit: Audit, *, allow_gaps: bool, cases: DataFrame | None = None) -> int:
+    """3 when the log is incomplete, partly unread or not judged by rules, 1 on cases, else 0.
 
     ``allow_gaps`` forgives an incomplete or partly unread log, never events that no rule looked at.
-    ``findings`` are those that count (default: all of the audit); what an exception expects
-    does not.
+    ``cases`` are those that count (default: all of the audit). With the setting
+    ``fail_on_finding`` every finding that no exception expects counts, decided or not.
     """
     lacking = audit.coverage.outcome == "incomplete" or audit.coverage.unread > 0
     if lacking and not allow_gaps:
         return 3
     if audit.unjudged:
         return 3
+    from auditlens.cases import case_reaches
     from auditlens.findings import reaches
 
-    counted = audit.findings if findings is None else findings
-    return int(not counted.filter(reaches(audit.settings.fail_on)).is_empty())
+    counted = audit.cases if cases is None else cases
+    held = audit.findings.filter(audit.findings["case_id"].is_in(counted["case_id"].implode()))
+    failed = not counted.filter(case_reaches(audit.settings.fail_on)).is_empty()
+    return int(failed or not held.filter(reaches(audit.settings.fail_on_finding)).is_empty())

@@ -17,7 +17,17 @@ from auditlens.text import visible as shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["moment", "narrow", "note", "print_json", "progress", "table", "visible"]
+__all__ = [
+    "moment",
+    "narrow",
+    "note",
+    "print_json",
+    "progress",
+    "say",
+    "table",
+    "visible",
+    "width",
+]
 
 SCHEMA_VERSION = 1
 WIDE = 120
@@ -94,6 +104,16 @@ def unread() -> NoReturn:
 def narrow() -> bool:
     """Whether stdout is a terminal too narrow for a table of many columns."""
     return console(sys.stdout).width < WIDE
+
+
+def width() -> int:
+    """How many characters fit into a line of stdout."""
+    return console(sys.stdout).width
+
+
+def say(text: str = "") -> None:
+    """Write a message: beside the data on a terminal, else to stderr, so that data stays alone."""
+    click.echo(text, err=not sys.stdout.isatty())
 
 
 def colorless() -> bool:

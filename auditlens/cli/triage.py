@@ -1,4 +1,4 @@
-"""``auditlens triage``: decide findings, one by name or all open ones in a walk."""
+"""``auditlens triage``: decide cases, one by name or all that wait in a walk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditlens.cli.cases import case_of
 from auditlens.cli.commands import examples
 from auditlens.cli.options import audit_options, make_audit, quiet_option, settings_of
 from auditlens.errors import UsageError
+from auditlens.text import count
 
 if TYPE_CHECKING:
     from auditlens.audit import Audit
@@ -22,15 +24,37 @@ __all__ = ["triage"]
 VERDICTS = ("true-positive", "benign", "accepted-risk", "duplicate", "needs-work")
 KEYS = {"t": "true_positive", "b": "benign", "m": "benign", "a": "accepted_risk", "d": "duplicate",
         "n": "needs_work"}  # fmt: skip
-MENU = "[t]rue positive  [b]enign  {mute}[a]ccepted risk  [d]uplicate  [n]eeds work  [s]kip  [q]uit"
-MUTE = "[m]ute: benign until a date  "
+MENU = (
+    "[t]rue positive  [b]enign  {mute}[a]ccepted risk  [d]uplicate  [n]eeds work\n"
+    "[s]kip  [q]uit  [?]"
+)
+HELP = """\
+t  true positive: it happened and should not have; somebody acts on it
+b  benign: it happened and was right, such as planned work
+m  benign, and its kind of deviation is left out of the account's score up to a day
+a  accepted risk: it should not be so, and is tolerated for a stated reason
+d  duplicate: decided already in another case
+n  needs work: somebody looks into it; the case stays to decide
+s  skip: decide nothing now
+q  quit: what was decided stays decided"""
+REASONS = {
+    "true_positive": ("access was revoked", "the change was undone", "reported as an incident"),
+    "benign": ("planned work", "approved change", "new role or team", "automation as intended",
+               "on call or travelling", "test"),
+    "accepted_risk": ("no other way to do the work", "until a control is in place"),
+    "duplicate": ("the same event as another case",),
+    "needs_work": ("asked the account's owner", "asked the resource's owner",
+                   "handed to incident response"),
+}  # fmt: skip
+"""Reasons that one key gives; any other is typed."""
+MUTE = "[m]ute: benign until a day  "
 MUTE_DAYS = 90
 SIMILAR = 3
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What goes into the journal besides the finding."""
+    """What goes into the journal besides the case or finding."""
 
     verdict: str
     reviewer: str
@@ -42,7 +66,7 @@ class Decision:
 
 @examples(
     "triage",
-    "triage F-HZSSJQZSHA --as benign --reason 'planned clean-up' --by 'Ana Birch'",
+    "triage C-YR4UEE66XM --as benign --reason 'planned clean-up' --by 'Ana Birch'",
 )
 @click.command()
 @audit_options
@@ -54,23 +78,29 @@ class Decision:
 @click.option(
     "--mute-until",
     metavar="DAY",
-    help="With benign: mute the finding's first family in the account's score until this day.",
+    help="With benign: leave its families out of the account's score up to this day.",
 )
-@click.option("--no-input", is_flag=True, help="Do not prompt; list what is open.")
-@click.option("--json", "as_json", is_flag=True, help="List open findings as one JSON document.")
+@click.option("--no-input", is_flag=True, help="Never ask; list the cases to decide.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="List the cases to decide as one JSON document."
+)
 @quiet_option
 def triage(
     *, verdict: str | None, reason: str, reviewer: str | None, ticket: str, owner: str,
     mute_until: str | None, no_input: bool, as_json: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - shared options
 ) -> None:  # fmt: skip
-    """Record a disposition for the finding F-… (in place of FILE), or review all open findings.
+    """Review cases and record a disposition: name C-… in place of FILE, or walk through them.
 
-    Each decision is appended to the journal; the latest counts, earlier ones stay on record.
+    F-… decides a single finding and takes it out of what its case still asks. Every decision is
+    one more line in the journal; the latest one counts, none is lost.
     """
-    from auditlens.triage import FINDING_ID
+    from auditlens.triage import CASE_ID, FINDING_ID
 
-    named = [str(one) for one in options["files"] if FINDING_ID.fullmatch(str(one))]
-    files = tuple(one for one in options["files"] if str(one) not in named)
+    def is_id(one: Any) -> bool:
+        return bool(CASE_ID.fullmatch(str(one)) or FINDING_ID.fullmatch(str(one)))
+
+    named = [str(one) for one in options["files"] if is_id(one)]
+    files = tuple(one for one in options["files"] if not is_id(one))
     reviewer = reviewer or settings_of().reviewer
     if named and (not verdict or not reason or not reviewer):
         raise UsageError(
@@ -80,14 +110,17 @@ def triage(
     if as_json and verdict:
         raise UsageError("--json lists what is open and decides nothing", fix="Leave --as out")
     if verdict and not named:
-        raise UsageError("--as needs the finding it is about", fix="auditlens triage F-… --as …")
+        raise UsageError("--as needs the case it is about", fix="auditlens triage C-… --as …")
     audit = make_audit(**{**options, "files": files})
     path = journal_path(audit)
     if named:
         made = Decision((verdict or "").replace("-", "_"), reviewer, reason, ticket, owner,
                         mute_until or "")  # fmt: skip
-        for finding_id in named:
-            decide(path, finding_of(audit, finding_id), made)
+        for name in named:
+            if CASE_ID.fullmatch(name):
+                decide_case(audit, path, case_of(audit, name), made)
+            else:
+                decide(path, finding_of(audit, name), made)
         after(audit, path)
     elif as_json or no_input or not sys.stdin.isatty():
         list_open(audit, as_json=as_json)
@@ -112,20 +145,72 @@ def finding_of(audit: Audit, finding_id: str) -> dict[str, Any]:
     )
 
 
-def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
-    """Write one decision and say so."""
+def decide_case(audit: Audit, path: Path, case: dict[str, Any], made: Decision) -> None:
+    """Write one decision about a case, with the findings it saw, and say so."""
+    from auditlens.period import run_time
+    from auditlens.triage import add_entry, decision_words, ledger_path, record_cases
+
+    about = {one["finding_id"]: one for one in members_of(audit, case)}
+    members = list(about.values())
+    suppression: dict[str, Any] = {}
+    if made.mute_until:
+        families = [one["reasons"][0]["family"] if can_mute(one) else "" for one in members]
+        suppression = {"families": families, "until": made.mute_until}
+    entry = {
+        "case": case["case_id"],
+        "findings": list(about),
+        "rules": [one["rule_id"] or "" for one in members],
+        "as": made.verdict,
+        "by": made.reviewer,
+        "reason": made.reason,
+        "at": later_than(path, list(about)),
+        "ticket": made.ticket,
+        "owner": made.owner,
+        "subject": case["subject_id"] or "",
+        **suppression,
+    }
+    add_entry(path, entry)
+    # Somebody saw the case as it is: its id stays, whatever joins it later.
+    shown = audit.cases.filter(audit.cases["case_id"] == case["case_id"])
+    record_cases(ledger_path(path), shown, audit.findings, period=audit.period.label,
+                 at=run_time(), by="decision")  # fmt: skip
+    muted = ""
+    if suppression:
+        told = ", ".join(dict.fromkeys(filter(None, suppression["families"])))
+        muted = f"; {told} muted until {suppression['until']}"
+    held = count(len(members), "finding")
+    click.echo(
+        f"{case['case_id']}: {decision_words(made.verdict)}, by {made.reviewer}, {held}{muted}"
+    )
+
+
+def members_of(audit: Audit, case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The findings of a case, in its order."""
+    held = audit.findings.filter(audit.findings["case_id"] == case["case_id"])
+    rows = {one["finding_id"]: one for one in held.iter_rows(named=True)}
+    return [rows[name] for name in case["finding_ids"]]
+
+
+def later_than(path: Path, findings: list[str]) -> str:
+    """Now, or a second after the last decision: the latest time decides."""
     from datetime import timedelta
 
     from auditlens.period import run_time
-    from auditlens.triage import add_entry, decision_words, read_journal
+    from auditlens.triage import read_journal
 
-    now = run_time()
+    journal = read_journal(path)
+    made = [one.at for name in findings for one in journal.history(name)]
+    now = max([run_time(), *(at + timedelta(seconds=1) for at in made)])
+    return f"{now:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
+    """Write one decision and say so."""
+    from auditlens.triage import add_entry, decision_words
+
     suppression = {}
     if made.mute_until:
         suppression = {"family": finding["reasons"][0]["family"], "until": made.mute_until}
-    if history := read_journal(path).history(finding["finding_id"]):
-        # The latest time decides, so a second thought within one second needs a later one.
-        now = max(now, history[-1].at + timedelta(seconds=1))
     add_entry(
         path,
         {
@@ -133,7 +218,7 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
             "as": made.verdict,
             "by": made.reviewer,
             "reason": made.reason,
-            "at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "at": later_than(path, [finding["finding_id"]]),
             "ticket": made.ticket,
             "owner": made.owner,
             "rule": finding["rule_id"] or "",
@@ -152,50 +237,56 @@ def decide(path: Path, finding: dict[str, Any], made: Decision) -> None:
 def after(audit: Audit, path: Path) -> None:
     """What is left to do, and which rules the decisions say to tune."""
     from auditlens.audit import apply_review
+    from auditlens.cases import is_to_decide
     from auditlens.cli.review import print_hints
-    from auditlens.findings import is_open
-    from auditlens.text import count
-    from auditlens.triage import read_journal
+    from auditlens.triage import ledger_path, read_journal, read_ledger
 
-    now = apply_review(audit, read_journal(path), audit.earlier)
-    click.echo(
-        f"{count(now.findings.filter(is_open()).height, 'finding')} awaiting review in {now.period}"
-    )
+    now = apply_review(audit, read_journal(path), audit.earlier, read_ledger(ledger_path(path)))
+    left = now.cases.filter(is_to_decide()).height
+    click.echo(f"{count(left, 'case')} awaiting review in {now.period}")
     print_hints(now)
 
 
 def list_open(audit: Audit, *, as_json: bool) -> None:
+    from auditlens.cases import is_to_decide
     from auditlens.cli.terminal import print_json, visible
-    from auditlens.findings import is_open
-    from auditlens.text import count
 
-    rows = audit.findings.filter(is_open())
+    rows = audit.cases.filter(is_to_decide())
     if as_json:
-        print_json({"period": audit.period.label, "open": rows.to_dicts()})
+        inside = audit.findings.filter(audit.findings["case_id"].is_in(rows["case_id"].implode()))
+        print_json(
+            {
+                "period": audit.period.label,
+                "open": rows.to_dicts(),
+                "findings": inside.to_dicts(),
+            }
+        )
         return
     for row in rows.iter_rows(named=True):
-        who = visible(row["subject_label"] or row["subject_id"] or "-")
-        click.echo(f"{row['finding_id']}  {row['level']}  {visible(row['title'])}  {who}")
-    click.echo(f"{count(rows.height, 'finding')} awaiting review in {audit.period}")
+        click.echo(f"{row['case_id']}  {row['level']}  {visible(row['headline'])}")
+    click.echo(f"{count(rows.height, 'case')} awaiting review in {audit.period}")
 
 
 def walk(audit: Audit, path: Path, reviewer: str) -> None:
-    """Show each open finding and take one key; a quit keeps what was decided so far."""
-    from auditlens.findings import is_open
+    """Show each case to decide and take one key; a quit keeps what was decided so far."""
+    from auditlens.cases import is_to_decide
     from auditlens.triage import read_journal
 
-    rows = audit.findings.filter(is_open()).to_dicts()
-    reviewer = reviewer or (ask("Reviewer (recorded with each decision)") if rows else "")
-    reason = ""
-    for number, finding in enumerate(rows, 1):
+    rows = audit.cases.filter(is_to_decide()).to_dicts()
+    for number, case in enumerate(rows, 1):
         click.echo(f"\n{number} of {len(rows)}")
-        show(audit, finding, read_journal(path))
-        while (key := one_key(mutes=can_mute(finding))) not in "sq":
-            reason = ask("Reason", reason)
+        show(audit, case, read_journal(path))
+        mutes = any(can_mute(one) for one in members_of(audit, case))
+        while (key := one_key(mutes=mutes)) not in "sq":
+            # Who decides is asked for when there is a decision, and once.
+            reviewer = reviewer or ask("Reviewer (recorded with each decision)")
+            reason = reason_for(KEYS[key])
             ticket = ask("Ticket (Enter: none)", "")
             until = ask("Mute until", in_ninety_days()) if key == "m" else ""
             try:
-                decide(path, finding, Decision(KEYS[key], reviewer, reason, ticket, "", until))
+                decide_case(
+                    audit, path, case, Decision(KEYS[key], reviewer, reason, ticket, "", until)
+                )
             except UsageError as error:
                 # A date or a text that the journal does not take is asked for again.
                 click.echo(str(error), err=True)
@@ -203,6 +294,18 @@ def walk(audit: Audit, path: Path, reviewer: str) -> None:
             break
         if key == "q":
             break
+
+
+def reason_for(verdict: str) -> str:
+    """A reason by one key, or typed."""
+    offered = REASONS[verdict]
+    for number, text in enumerate(offered, 1):
+        click.echo(f"  {number}  {text}", err=True)
+    click.echo("  o  another reason", err=True)
+    keys = {str(number): text for number, text in enumerate(offered, 1)}
+    while (key := click.getchar().lower()) not in (*keys, "o"):
+        stop_at(key)
+    return keys.get(key) or ask("Reason")
 
 
 def can_mute(finding: dict[str, Any]) -> bool:
@@ -231,30 +334,45 @@ def one_key(*, mutes: bool) -> str:
     click.echo(MENU.format(mute=MUTE if mutes else ""), err=True)
     offered = {*KEYS, "s", "q"} - (set() if mutes else {"m"})
     while (key := click.getchar().lower()) not in offered:
-        if key in ("\x03", "\x04"):
-            raise click.Abort
+        stop_at(key)
+        if key == "?":
+            lines = HELP.splitlines()
+            shown = [one for one in lines if mutes or not one.startswith("m ")]
+            click.echo("\n".join(shown), err=True)
     return key
 
 
-def show(audit: Audit, finding: dict[str, Any], journal: Journal) -> None:
-    """One finding: reasons, evidence, and what was decided about its like before."""
-    from auditlens.cli.explain import evidence, tell
+def stop_at(key: str) -> None:
+    """Stop on Ctrl-C or Ctrl-D."""
+    if key in ("\x03", "\x04"):
+        raise click.Abort
+
+
+def show(audit: Audit, case: dict[str, Any], journal: Journal) -> None:
+    """One case: its findings in order of time, and what was decided about its like before."""
+    from auditlens.cli.explain import tell_case
     from auditlens.cli.terminal import moment, visible
     from auditlens.triage import decision_words, similar_findings
 
-    tell(finding, evidence(audit, finding)[:10])
-    history = journal.history(finding["finding_id"])
-    if history:
-        last = history[-1]
+    tell_case(audit, case)
+    members = members_of(audit, case)
+    made = [one for row in members for one in journal.history(row["finding_id"])]
+    for one in {(one.at, one.case or one.finding): one for one in made}.values():
         click.echo(
-            f"So far: {decision_words(last.verdict)} on {moment(last.at)} "
-            f"by {visible(last.reviewer)}: {visible(last.reason)}"
+            f"So far: {one.case or one.finding} {decision_words(one.verdict)} on "
+            f"{moment(one.at)} by {visible(one.reviewer)}: {visible(one.reason)}"
         )
-    for one in similar_findings(finding, journal, audit.earlier, SIMILAR):
-        told = f"{one.finding} of a month that ended {moment(one.at)}, never decided"
-        if one.verdict:
-            told = (
-                f"{one.finding} {decision_words(one.verdict)} on {moment(one.at)} "
-                f"by {visible(one.reviewer)}: {visible(one.reason)}"
-            )
-        click.echo(f"Before ({one.about}): {told}")
+    told = set()
+    for row in members:
+        for before in similar_findings(row, journal, audit.earlier, SIMILAR):
+            if before.finding in told or before.finding in case["finding_ids"]:
+                continue
+            told.add(before.finding)
+            words = f"{before.finding} of a month that ended {moment(before.at)}, never decided"
+            if before.verdict:
+                words = (
+                    f"{before.finding} {decision_words(before.verdict)} on {moment(before.at)} "
+                    f"by {visible(before.reviewer)}: {visible(before.reason)}"
+                )
+            if len(told) <= SIMILAR:
+                click.echo(f"Before ({before.about}): {words}")

@@ -54,7 +54,8 @@ FOLDERS = ("rules", "own-rules")
 PRIVATE = (
     "archive", "rules", "own_rules", "directory", "journal", "path", "origins", "withheld",
     "unknown",
-    "api_url", "api", "skip_broken", "fail_on", "reviewer", "reports", "outbox", "grace_days",
+    "api_url", "api", "skip_broken", "fail_on", "fail_on_finding", "alert_level", "digest",
+    "reviewer", "reports", "outbox", "grace_days",
     "key_file", "allowed_signers", "key_command", "identity", "also", "heartbeat",
     "heartbeat_start",
     "heartbeat_fail", "notify",

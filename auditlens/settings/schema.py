@@ -142,7 +142,10 @@ class Settings:
         api_url: Address of the API; the variable SECODA_API_URL sets it too.
         api: Generation of the API: ``auto``, ``current`` or ``legacy``.
         directory: Whether the monthly job pulls the directory too.
-        fail_on: Level from which findings end ``check`` with 1; empty: none does.
+        fail_on: Level from which cases to decide end ``check`` with 1; empty: none does.
+        fail_on_finding: Level from which findings, decided or not, do; empty: none does.
+        alert_level: Level from which ``run`` tells of a case on the day it finds it.
+        digest: ``weekly``: ``run`` lists what waits for a decision once a week; empty: never.
         journal: The triage file; default: ``triage.yml`` beside the archive.
         reviewer: Who decides when the command line does not say.
         seed: Seed of the model.
@@ -182,6 +185,9 @@ class Settings:
     api: str = "auto"
     directory: bool = False
     fail_on: str = ""
+    fail_on_finding: str = ""
+    alert_level: str = "high"
+    digest: str = ""
     journal: Path | None = None
     reviewer: str = ""
     seed: int = 0
@@ -280,13 +286,24 @@ def checked(name: str, value: Any, fault: Callable[[str], Exception]) -> Any:
     return checked_text(name, as_text(value, fault), fault)
 
 
+CHOICES = {
+    "api": APIS,
+    "fail_on": ("", *LEVELS),
+    "fail_on_finding": ("", *LEVELS),
+    "alert_level": LEVELS,
+    "digest": ("", "weekly"),
+    "identity": IDENTITIES,
+}
+"""The texts that a setting may have, where it may not have any."""
+
+
 def checked_text(name: str, value: str, fault: Callable[[str], Exception]) -> Path | str:
     """Check a setting that is text: a choice, a zone or a path."""
     if not value.isprintable():
         raise fault(f"'{name}' holds a control character")
     if len(value) > LONGEST:
         raise fault(f"'{name}' is longer than {LONGEST:,} characters")
-    allowed = {"api": APIS, "fail_on": ("", *LEVELS), "identity": IDENTITIES}.get(name)
+    allowed = CHOICES.get(name)
     if allowed and value not in allowed:
         raise fault(f"'{name}' is {brief(value)}; use one of {', '.join(filter(None, allowed))}")
     if name == "timezone":

@@ -33,10 +33,12 @@ from auditlens.triage.journal import (
 from auditlens.triage.ledger import (
     LEDGER,
     CaseLedger,
+    change_of,
     ledger_path,
     parse_ledger,
     read_ledger,
     record_cases,
+    untold,
 )
 from auditlens.triage.months import (
     MONTH_SCHEMA,
@@ -49,7 +51,6 @@ from auditlens.triage.months import (
     signed_findings,
     signed_month,
     similar_findings,
-    unseen,
 )
 from auditlens.triage.suppression import Suppression, name_suppressions, suppressions
 
@@ -74,6 +75,7 @@ __all__ = [
     "apply_journal",
     "canonical_text",
     "case_states",
+    "change_of",
     "check_entry",
     "covers",
     "decision_words",
@@ -98,6 +100,6 @@ __all__ = [
     "suppressions",
     "tuning_hints",
     "unmatched",
-    "unseen",
+    "untold",
     "with_precision",
 ]

@@ -19,13 +19,17 @@ from typing import Any
 import polars as pl
 
 from auditlens.canonical import json_line, sha256_hex
-from auditlens.cases import KnownCase
+from auditlens.cases import KnownCase, is_to_decide
 from auditlens.errors import DocumentError, DocumentErrors, UsageError
 from auditlens.files import read_text
+from auditlens.findings import LEVELS
 from auditlens.triage.journal import CASE_ID, FINDING_ID
 
 LEDGER = "cases.ndjson"
 """Its name, beside the journal."""
+
+WAYS = ("report", "decision", "message")
+"""How a person is shown a case."""
 
 MOST_BYTES = 256 * 1024 * 1024
 FIX = "Restore the file from a copy, or take the line out: ids of cases are then made anew"
@@ -35,7 +39,10 @@ NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 @dataclass(frozen=True)
 class Shown:
-    """One line: a case as it was shown, or ``merged_into`` the case that it is one with."""
+    """One line: a case as it was shown, or ``merged_into`` the case that it is one with.
+
+    ``by`` says how a person was shown it: ``report``, ``decision`` or ``message``.
+    """
 
     case: str
     at: datetime
@@ -45,6 +52,8 @@ class Shown:
     first_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     last_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     members: tuple[tuple[str, str, str], ...] = ()
+    level: str = ""
+    by: str = ""
     merged_into: str = ""
 
 
@@ -83,9 +92,53 @@ class CaseLedger:
                 found.setdefault(self.merged.get(one.case, one.case), []).append(one)
         return tuple(known_case(name, shown) for name, shown in found.items())
 
+    def last(self, case: str, by: str = "", period: str = "") -> Shown | None:
+        """How a case was shown last; ``by`` and ``period`` ask for one way and one period."""
+        found = [
+            one
+            for one in self.lines
+            if not one.merged_into
+            and self.merged.get(one.case, one.case) == case
+            and by in ("", one.by)
+            and period in ("", one.period)
+        ]
+        return found[-1] if found else None
+
     def until(self, size: int) -> CaseLedger:
         """The ledger as it was when its file had so many bytes."""
         return parse_ledger(self.text.encode()[:size].decode(errors="ignore"), self.path)
+
+
+def change_of(case: Mapping[str, Any], shown: Shown | None) -> str:
+    """What is new about a case to decide since it was shown: new, raised, reopened, or nothing."""
+    if shown is None:
+        return "new"
+    if LEVELS.index(case["level"]) > LEVELS.index(shown.level):
+        return "raised"
+    seen = {name for name, _, _ in shown.members}
+    if case["state"] == "reopened" and not seen.issuperset(case["finding_ids"]):
+        return "reopened"
+    return ""
+
+
+def untold(cases: pl.DataFrame, ledger: CaseLedger, *, by: str = "") -> pl.DataFrame:
+    """The cases to decide that nobody was shown as they are now.
+
+    Args:
+        cases: Cases (CASE_SCHEMA).
+        ledger: The cases shown before.
+        by: Count only what was shown this way; empty: any way.
+
+    Returns:
+        Their rows, in order: new ones, and those reopened or of a higher level since.
+    """
+    waiting = cases.filter(is_to_decide())
+    changed = [
+        row["case_id"]
+        for row in waiting.iter_rows(named=True)
+        if change_of(row, ledger.last(row["case_id"], by))
+    ]
+    return waiting.filter(pl.col("case_id").is_in(changed))
 
 
 def known_case(name: str, shown: list[Shown]) -> KnownCase:
@@ -164,7 +217,10 @@ def shown_line(line: str) -> Shown:
     if not all(isinstance(one, str) for one in texts):
         raise TypeError
     first, last = moment(data["first_at"]), moment(data["last_at"])
-    return Shown(data["case"], at, *texts, first, last, members)
+    level, by = data["level"], data["by"]
+    if level not in LEVELS or by not in WAYS:
+        raise ValueError
+    return Shown(data["case"], at, *texts, first, last, members, level, by)
 
 
 def moment(text: str) -> datetime:
@@ -172,7 +228,7 @@ def moment(text: str) -> datetime:
 
 
 def record_cases(
-    path: Path, cases: pl.DataFrame, findings: pl.DataFrame, *, period: str, at: datetime
+    path: Path, cases: pl.DataFrame, findings: pl.DataFrame, *, period: str, at: datetime, by: str
 ) -> CaseLedger:
     """Note the cases that a person is shown now: what is new in them, and what became one.
 
@@ -182,6 +238,7 @@ def record_cases(
         findings: The findings of the audit, with ``case_id``.
         period: Label of the audit's period.
         at: When they are shown, in UTC.
+        by: How: ``report``, ``decision`` or ``message``.
 
     Returns:
         The ledger as it then stands.
@@ -191,7 +248,7 @@ def record_cases(
         DocumentErrors: The ledger has faults; it stays as it was.
     """
     held = read_ledger(path)
-    lines = list(lines_for(held, cases, findings, period, at))
+    lines = list(lines_for(held, cases, findings, period, at, by))
     if not lines:
         return held
     data = "".join(lines).encode()
@@ -214,21 +271,25 @@ def record_cases(
 
 
 def lines_for(
-    held: CaseLedger, cases: pl.DataFrame, findings: pl.DataFrame, period: str, at: datetime
+    held: CaseLedger,
+    cases: pl.DataFrame,
+    findings: pl.DataFrame,
+    period: str,
+    at: datetime,
+    by: str,
 ) -> Iterator[str]:
     """The lines to add, merges first; none for a case that was shown as it is."""
     about = {row[0]: row for row in findings.select("finding_id", "rule_id", "level").iter_rows()}
     owner = {name: one.id for one in held.cases for name, _, _ in one.members}
-    known = {one.id: one for one in held.cases}
     for row in cases.sort("first_at", "case_id").iter_rows(named=True):
         others = dict.fromkeys(owner[name] for name in row["finding_ids"] if name in owner)
         for other in others:
             if other != row["case_id"]:
                 yield line_of({"case": other, "merged_into": row["case_id"], "at": text_of(at)})
         members = [list(about[name]) for name in row["finding_ids"]]
-        before = known.get(row["case_id"])
-        if before is not None and period in before.periods:
-            seen = {tuple(one) for one in before.members}
+        last = held.last(row["case_id"], by, period)
+        if last is not None and last.level == row["level"]:
+            seen = {tuple(one) for one in last.members}
             if all(tuple(one) in seen for one in members):
                 continue
         yield line_of(
@@ -241,6 +302,8 @@ def lines_for(
                 "first_at": text_of(row["first_at"]),
                 "last_at": text_of(row["last_at"]),
                 "members": members,
+                "level": row["level"],
+                "by": by,
             }
         )
 

@@ -17,7 +17,7 @@ import polars as pl
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError
 from auditlens.files import read
-from auditlens.findings import FINDING_SCHEMA, is_excepted
+from auditlens.findings import FINDING_SCHEMA
 from auditlens.period import Period
 from auditlens.seals import FIX, Seal, SignOffChain, canonical
 from auditlens.triage.journal import Journal
@@ -88,21 +88,6 @@ def resolved(findings: pl.DataFrame, last: SignedMonth | None) -> pl.DataFrame:
         return pl.DataFrame(schema=MONTH_SCHEMA)
     now = findings.select(pl.col(name).cast(pl.String) for name in SAME).unique()
     return last.findings.join(now, on=SAME, how="anti", nulls_equal=True, maintain_order="left")
-
-
-def unseen(findings: pl.DataFrame, same_period: SignedMonth | None = None) -> pl.DataFrame:
-    """Findings for a daily glance: not in the last sealed month, not decided, not expected.
-
-    ``same_period`` is the sealed state of this very period, if it was signed already: what it
-    lists has been seen.
-    """
-    seen = [] if same_period is None else same_period.findings["finding_id"].to_list()
-    return findings.filter(
-        pl.col("state").is_in(["new", "reopened"])
-        & pl.col("disposition").is_null()
-        & ~is_excepted()
-        & ~pl.col("finding_id").is_in(seen)
-    )
 
 
 def findings_bytes(findings: pl.DataFrame) -> bytes:
