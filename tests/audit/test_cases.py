@@ -155,8 +155,9 @@ def test_no_level_is_above_critical_and_identity_needs_a_second_kind():
 
 def test_the_score_counts_each_kind_once_and_less_with_its_place():
     """80 + 50/2 + 25/3 for a critical, a high and a medium kind, however often each fired."""
-    rows = [finding("A", level="medium"), finding("B", level="critical"), finding("C", level="high"),
-            finding("D", level="high", rule_id="r-C")]  # fmt: skip
+    levels = {"A": "medium", "B": "critical", "C": "high"}
+    rows = [finding(letter, level=level) for letter, level in levels.items()]
+    rows.append(finding("D", level="high", rule_id="r-C"))
     (row,) = cases(*rows)
     assert row["score"] == pytest.approx(80 + 25 + 25 / 3, abs=0.01)
 

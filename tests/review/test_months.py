@@ -10,7 +10,7 @@ from auditlens.report import Report, review_of
 from auditlens.review import ReportOptions, past_months, try_exception
 from auditlens.rules import load_rules
 from auditlens.seals import read_sign_offs
-from auditlens.triage import resolved, signed_month, unseen
+from auditlens.triage import resolved
 
 JUNE = datetime(2026, 6, 3, 12, tzinfo=UTC)
 
@@ -34,13 +34,12 @@ def test_the_month_after_is_compared_with_the_signed_one(pulled):
     gone = resolved(may.findings, last)
     assert change.resolved_count == gone.height
     assert {one.finding_id for one in change.resolved} <= set(gone["finding_id"])
-    seal = pulled.sign(may, out="may")
+    pulled.sign(may, out="may")
     assert [one.label for one in read_sign_offs(pulled.folder / "signed").seals] == [
         "2026-04",
         "2026-05",
     ]
     assert pulled.verify("may").differences == ()
-    assert unseen(may.findings, signed_month(seal)).is_empty()
 
 
 def test_an_exception_is_tried_on_signed_and_unsigned_months(signed):

@@ -20,7 +20,6 @@ from auditlens.triage import (
     rule_precision,
     tuning_hints,
     unmatched,
-    unseen,
 )
 
 AT = datetime(2026, 10, 5, 12, tzinfo=UTC)
@@ -192,13 +191,3 @@ def test_what_is_gone_is_listed():
     last = month("2026-09", finding("D", "r-9"), finding("E", "r-1"))
     assert resolved(frame(finding("A", "r-1")), last)["rule_id"].to_list() == ["r-9"]
     assert resolved(frame(), None).is_empty()
-
-
-def test_a_daily_glance_shows_only_what_nobody_has_seen():
-    """Persisting, decided, hidden and already signed findings are left out."""
-    rows = frame(
-        finding("A"), finding("B", state="persisting"), finding("C", disposition="benign"),
-        finding("D", exception_id="X-1"), finding("E", state="reopened"), finding("G"),
-    )  # fmt: skip
-    seen = month("2026-10", finding("G"))
-    assert [name[2] for name in unseen(rows, seen)["finding_id"]] == ["A", "E"]

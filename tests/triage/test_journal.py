@@ -58,7 +58,7 @@ def test_the_order_of_lines_means_nothing(tmp_path: Path):
         (EXPECTED.replace("rule: mass_delete, sender: u-1, ", ""), "would hide everything"),
         (EXPECTED.replace("rule: mass_delete, sender: u-1", "rule: '*'"), "would hide everything"),
         ("- just text\n", "an entry is"),
-        ("- {note: hello}\n", "needs 'finding', 'exception' or 'acknowledged'"),
+        ("- {note: hello}\n", "needs 'case', 'finding', 'exception' or 'acknowledged'"),
     ],
 )
 def test_a_fault_has_its_line_and_the_fix(tmp_path: Path, line: str, told: str):

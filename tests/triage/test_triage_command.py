@@ -49,22 +49,42 @@ def findings(run, log: Path, *more: object) -> dict:
     return json.loads(done.stdout)
 
 
-def test_a_decision_is_written_carried_over_and_counted(run, small_log):
-    """One line in the journal; the next check has it, and a daily glance leaves it out."""
-    before = findings(run, small_log)["findings"]
-    name = before[0]["finding_id"]
-    done = run("triage", name, small_log, "--period", MONTH, "--journal", "triage.yml", "--as",
-               "true-positive", "--reason", "seen", "--by", "Ana", "--ticket", "SEC-7")  # fmt: skip
+def decide(run, log: Path, name: str, verdict: str = "true-positive", *more: object) -> Result:
+    return run("triage", name, log, "--period", MONTH, "--journal", "triage.yml", "--as", verdict,
+               "--reason", "seen", "--by", "Ana", *more)  # fmt: skip
+
+
+def test_a_decision_about_a_case_is_written_carried_over_and_counted(run, small_log):
+    """One line in the journal decides its findings; --new leaves out what was shown."""
+    before = findings(run, small_log)
+    case = before["cases"][0]
+    done = decide(run, small_log, case["case_id"], "true-positive", "--ticket", "SEC-7")
     assert done.exit_code == 0, done.output
-    assert f"{name}: true positive, by Ana" in done.output
-    assert f"{len(before) - 1} findings awaiting review in {MONTH}" in done.output
+    assert f"{case['case_id']}: true positive, by Ana" in done.output
+    waiting = sum(one["decide"] for one in before["cases"])
+    assert f"{waiting - 1} cases awaiting review in {MONTH}" in done.output
+    assert Path("triage.yml").read_text().count("\n- {") == 1
     after = findings(run, small_log)
-    assert {f["finding_id"]: f["disposition"] for f in after["findings"]}[name] == "true positive"
+    same = next(one for one in after["cases"] if one["case_id"] == case["case_id"])
+    assert (same["state"], same["disposition"]) == ("decided", "true positive")
+    inside = [one for one in after["findings"] if one["case_id"] == case["case_id"]]
+    assert {one["disposition"] for one in inside} == {"true positive"}
     fresh = findings(run, small_log, "--new")
-    assert name not in {f["finding_id"] for f in fresh["findings"]}
-    assert fresh["findings_total"] == len(before)
-    health = {rule["rule_id"]: rule["precision"] for rule in after["rules"]}
-    assert health.get(before[0]["rule_id"], 1.0) == 1.0
+    assert case["case_id"] not in {one["case_id"] for one in fresh["cases"]}
+    assert fresh["cases_total"] == len(before["cases"])
+    assert "case ledger" not in done.output
+    assert case["case_id"] in Path("cases.ndjson").read_text()
+
+
+def test_a_single_finding_can_be_decided_in_its_case(run, small_log):
+    """The case stays to decide until its last finding is decided."""
+    found = findings(run, small_log)
+    case = next(one for one in found["cases"] if one["decide"] and len(one["finding_ids"]) > 1)
+    for at, name in enumerate(case["finding_ids"], 1):
+        assert decide(run, small_log, name).exit_code == 0
+        now = {one["case_id"]: one["state"] for one in findings(run, small_log)["cases"]}
+        last = at == len(case["finding_ids"])
+        assert now[case["case_id"]] == ("decided" if last else "new")
 
 
 def test_what_an_exception_expects_neither_fails_nor_vanishes(run, small_log):
@@ -84,14 +104,15 @@ def test_what_an_exception_expects_neither_fails_nor_vanishes(run, small_log):
     done = run("check", small_log, "--period", MONTH, "--journal", "triage.yml",
                "--fail-on", "informational")  # fmt: skip
     assert done.exit_code == 0
-    assert f"Hidden by exceptions: {len(held['findings'])}" in done.stdout
+    assert f"Hidden by exceptions: {len(held['findings'])}" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["F-AAAAAAAAAA", "--as", "benign"], "A decision needs --as, --reason and --by"),
-        (["--as", "benign"], "--as needs the finding it is about"),
+        (["C-AAAAAAAAAA", "--as", "benign"], "A decision needs --as, --reason and --by"),
+        (["--as", "benign"], "--as needs the case it is about"),
     ],
 )
 def test_a_decision_without_its_parts_is_refused(run, small_log, arguments, told):
@@ -101,11 +122,11 @@ def test_a_decision_without_its_parts_is_refused(run, small_log, arguments, told
     assert not Path("triage.yml").exists()
 
 
-def test_a_finding_that_is_not_there_is_refused(run, small_log):
+@pytest.mark.parametrize(("name", "kind"), [("F-AAAAAAAAAA", "finding"), ("C-AAAAAAAAAA", "case")])
+def test_what_is_not_there_is_refused(run, small_log, name, kind):
     """A decision about nothing would be silent."""
-    done = run("triage", "F-AAAAAAAAAA", small_log, "--period", MONTH, "--journal", "triage.yml",
-               "--as", "benign", "--reason", "x", "--by", "Ana")  # fmt: skip
-    assert "No finding 'F-AAAAAAAAAA'" in str(done.exception)
+    done = decide(run, small_log, name)
+    assert f"No {kind} '{name}'" in str(done.exception)
     assert not Path("triage.yml").exists()
 
 
@@ -121,9 +142,9 @@ def test_what_is_open_comes_as_one_document(run, small_log):
     say = ("--period", MONTH, "--journal", "triage.yml", "--json")
     told = json.loads(run("triage", small_log, *say).stdout)
     assert told["schema_version"] == 1
-    assert {one["disposition"] for one in told["open"]} == {None}
-    assert len(told["open"]) > 3
-    refused = run("triage", told["open"][0]["finding_id"], small_log, *say, "--as", "benign",
+    assert {one["state"] for one in told["open"]} == {"new"}
+    assert {one["case_id"] for one in told["findings"]} == {x["case_id"] for x in told["open"]}
+    refused = run("triage", told["open"][0]["case_id"], small_log, *say, "--as", "benign",
                   "--reason", "x", "--by", "Ana")  # fmt: skip
     assert "decides nothing" in str(refused.exception)
 
@@ -159,8 +180,8 @@ def test_exceptions_are_listed_and_checked(run):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
-def test_the_walk_takes_one_key_a_finding(small_log, tmp_path):
-    """On a pseudo-terminal: benign with a reason, skip, quit; the decision is in the journal."""
+def test_the_walk_takes_one_key_a_case(small_log, tmp_path):
+    """On a pseudo-terminal: help, benign with a reason by one key, skip, quit."""
     import pty
 
     master, slave = pty.openpty()
@@ -170,21 +191,28 @@ def test_the_walk_takes_one_key_a_finding(small_log, tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave,
                           env=environment) as process:  # fmt: skip
         os.close(slave)
-        shown = talk(master, [(b"[q]uit", b"b"), (b"Reason", b"night job\r"), (b"Ticket", b"\r"),
-                              (b"[q]uit", b"s"), (b"[q]uit", b"q")])  # fmt: skip
+        shown = talk(master, [(b"[?]", b"?"), (b"q  quit", b"b"),
+                              (b"o  another", b"1"), (b"Ticket", b"\r"),
+                              (b"[?]", b"s"), (b"[?]", b"q")])  # fmt: skip
         assert process.wait(timeout=60) == 0, shown
     os.close(master)
-    (decision,) = read_journal(tmp_path / "triage.yml").dispositions
-    assert (decision.verdict, decision.reviewer, decision.reason) == ("benign", "Ana", "night job")
+    decided = read_journal(tmp_path / "triage.yml").dispositions
+    told = {(one.case[:2], one.verdict, one.reviewer, one.reason) for one in decided}
+    assert told == {("C-", "benign", "Ana", "planned work")}
     assert b"1 of " in shown
     assert b"awaiting review" in shown
 
 
 def test_the_walk_offers_to_mute_where_it_teaches(run, small_log, monkeypatch):
     """One key and a day, 90 days at most by default; a day the journal refuses is asked again."""
-    found = findings(run, small_log)["findings"]
-    at = next(n for n, one in enumerate(found) if one["rule_id"] == "sender-day")
-    mutable = [one["rule_id"] in ("sender-day", "identity") for one in found[: at + 1]]
+    say = ("--period", MONTH, "--journal", "triage.yml")
+    told = json.loads(run("triage", small_log, *say, "--json").stdout)
+    rule = {one["finding_id"]: one["rule_id"] for one in told["findings"]}
+    mutable = [
+        any(rule[name] in ("sender-day", "identity") for name in one["finding_ids"])
+        for one in told["open"]
+    ]
+    at = mutable.index(True)
 
     class Terminal:
         stdin = sys.stdin
@@ -192,20 +220,19 @@ def test_the_walk_offers_to_mute_where_it_teaches(run, small_log, monkeypatch):
 
     Terminal.stdin = Terminal
     monkeypatch.setattr("auditlens.cli.triage.sys", Terminal)
-    typed = "s" * at + "mnew task\n\n2030-01-01\nm\n\n\nq"
-    done = CliRunner().invoke(
-        auditlens, ["triage", str(small_log), "--period", MONTH, "--journal", "triage.yml",
-                    "--by", "Ana", "-q"], input=typed,
-    )  # fmt: skip
+    # Who reviews is asked once, and only when there is something to decide.
+    typed = "s" * at + "mAna\nonew task\n\n2030-01-01\nm1\n\n\nq"
+    done = CliRunner().invoke(auditlens, ["triage", str(small_log), *say, "-q"], input=typed)
     assert done.exit_code == 0, done.output
     assert "not within 365 days" in done.stderr
+    assert done.stderr.count("Reviewer (recorded with each decision)") == 1
     offers = [line for line in done.stderr.splitlines() if line.startswith("[t]rue")]
-    assert ["[m]ute" in line for line in offers[: at + 1]] == mutable
-    (decision,) = read_journal(Path("triage.yml")).dispositions
-    assert (decision.verdict, decision.reason) == ("benign", "new task")
-    assert (decision.family, decision.until - decision.at.date()) == (
-        found[at]["reasons"][0]["family"], timedelta(days=90),
-    )  # fmt: skip
+    assert ["[m]ute" in line for line in offers[: at + 1]] == mutable[: at + 1]
+    decided = read_journal(Path("triage.yml")).dispositions
+    assert {(one.verdict, one.reviewer, one.reason) for one in decided} == {
+        ("benign", "Ana", "planned work")
+    }
+    assert {one.until - one.at.date() for one in decided if one.family} == {timedelta(days=90)}
 
 
 def talk(master: int, script: list[tuple[bytes, bytes]]) -> bytes:
