@@ -32,7 +32,7 @@ def found(short_log):
 def test_the_table_names_the_records_and_breaks_no_id(run, short_log, found, terminal):
     """A finding's id and the first of its records stand on one line, with how many more."""
     terminal(120)
-    shown = run("check", short_log, "--period", PERIOD).stdout
+    shown = run("check", short_log, "--period", PERIOD, "--findings").stdout
     lines = [line for line in shown.splitlines() if line.startswith("F-")]
     assert {row["event_count"] > 1 for row in found} == {True, False}
     for line, row in zip(lines, found, strict=True):
@@ -44,7 +44,7 @@ def test_the_table_names_the_records_and_breaks_no_id(run, short_log, found, ter
 def test_a_narrow_terminal_gets_lines_in_place_of_a_table(run, short_log, found, terminal):
     """Id, level, what, who, when, why and the record's whole id, each finding apart."""
     terminal(119)
-    lines = run("check", short_log, "--period", PERIOD).stdout.splitlines()
+    lines = run("check", short_log, "--period", PERIOD, "--findings").stdout.splitlines()
     for number, row in enumerate(found):
         count = row["event_count"]
         events = f"{count:,} events" if count > 1 else "1 event"
@@ -58,8 +58,36 @@ def test_a_narrow_terminal_gets_lines_in_place_of_a_table(run, short_log, found,
         ]
 
 
+def test_cases_are_what_a_terminal_shows(run, log_file, terminal):
+    """Within eighty columns: id, level and state, headline, when; the counts by level come last."""
+    terminal(80)
+    lines = run("check", log_file, "--period", PERIOD).stdout.splitlines()
+    audit = al.run_audit(al.read_log(log_file), period=PERIOD)
+    waiting = audit.cases.filter("decide").to_dicts()
+    heads = [line.split("  ")[0] for line in lines if line.startswith("C-")]
+    assert heads[: len(waiting)] == [row["case_id"] for row in waiting]
+    assert lines[0].startswith(f"{waiting[0]['case_id']}  {waiting[0]['level']}")
+    assert lines[1].split()[:2] == waiting[0]["headline"].split()[:2]
+    assert lines[-1].startswith(f"{len(waiting)} cases to decide: ")
+    assert max(len(line) for line in lines if line.startswith(("C-", "  "))) <= 80
+
+
+def test_a_pipe_gets_one_line_of_fields_a_case(run, log_file):
+    """Tab-separated: id, level, decide or observation, state, times, counts, account, headline."""
+    done = run("check", log_file, "--period", PERIOD)
+    audit = al.run_audit(al.read_log(log_file), period=PERIOD)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == audit.cases["case_id"].to_list()
+    assert {len(row) for row in rows} == {10}
+    assert {row[2] for row in rows} == {"decide", "observation"}
+    assert " cases to decide: " in done.stderr.splitlines()[-1]
+
+
 def test_fail_on_decides_the_exit_code(run, log_file):
-    """Findings at the level or above give 1; none give 0."""
+    """Cases to decide at the level or above give 1; none give 0; findings count when asked for."""
+    quiet = ("check", log_file, "--period", "2026-05-01..2026-05-01")
+    assert run(*quiet, "--fail-on-finding", "low").exit_code == 0
+    assert run("check", log_file, "--period", PERIOD, "--fail-on-finding", "low").exit_code == 1
     assert run("check", log_file, "--period", PERIOD, "--fail-on", "high").exit_code == 1
     assert run("check", log_file, "--period", "2026-05-01..2026-05-01",
                "--fail-on", "critical").exit_code == 0  # fmt: skip
@@ -69,7 +97,8 @@ def test_a_period_without_events_says_over_what(run, log_file):
     """No findings is told with the number of events and rules it stands on."""
     done = run("check", log_file, "--period", "2020-01")
     assert done.exit_code == 0
-    assert "0 findings in 2020-01 (UTC): 0 events, " in done.stdout
+    assert "2020-01 (UTC): 0 findings from 0 events, " in done.stderr
+    assert done.stdout == ""
 
 
 def test_explain_shows_reasons_and_events(run, log_file):
@@ -118,8 +147,8 @@ def test_a_folder_of_something_else_is_no_clean_log(run, tmp_path):
         (tmp_path / f"{number}.json").write_text('{"name": "x", "version": 1}')
     done = run("check", tmp_path, "--period", PERIOD)
     assert done.exit_code == 3
-    assert "0 events" in done.stdout
-    assert "7 records could not be read" in done.stdout
+    assert "0 events" in done.stderr
+    assert "7 records could not be read" in done.stderr
 
 
 @pytest.mark.parametrize("more", ["rubbish\n", '{"id": "x"}\n', '{"id": "x", "created'])
@@ -129,7 +158,7 @@ def test_input_that_is_partly_unread_is_exit_3(run, log_file, tmp_path, more):
     path.write_text(log_file.read_text() + more)
     done = run("check", path, "--period", PERIOD)
     assert done.exit_code == 3
-    assert "1 record quarantined" in done.stdout
+    assert "1 record quarantined" in done.stderr
     assert run("check", path, "--period", PERIOD, "--allow-gaps").exit_code == 0
 
 
