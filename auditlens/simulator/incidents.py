@@ -92,8 +92,6 @@ class IncidentWriter:
         """Days from the incident's first (0) on which the sender works; at least the first."""
         calendar = self.context.calendar
         days = range(self.plan.day, min(self.plan.day + self.plan.days, calendar.days))
-        if self.plan.sender >= self.context.accounts.people:
-            return [day - self.plan.day for day in days]
         there = calendar.present[self.plan.sender]
         return [day - self.plan.day for day in days if there[day]] or [0]
 

@@ -1,5 +1,6 @@
 """Status and coverage say what is held, what is not, and how that is known."""
 
+import base64
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -144,3 +145,18 @@ def test_empty_workspace_vouches_for_empty_days(archive, make_workspace):
     archive.sync(make_workspace(0), now=at(NOVEMBER))
     coverage = archive.coverage(OCTOBER)
     assert (coverage.outcome, coverage.gaps, coverage.events_held) == ("complete", (), 0)
+
+
+def test_a_removed_reviewer_is_the_one_named(archive, make_workspace):
+    """The other keys stay listed."""
+    archive.sync(make_workspace(3), now=at(NOVEMBER))
+    listed = [archive.add_reviewer(name, ssh_key(name), NOVEMBER) for name in ("Ana", "Bo", "Cy")]
+    assert archive.remove_reviewer("Bo", "", NOVEMBER) == listed[1:2]
+    still = {one.name: not one.removed for one in archive.chain().reviewers}
+    assert still == {"Ana": True, "Bo": False, "Cy": True}
+
+
+def ssh_key(name):
+    """The line of a public key, of which nobody holds the private one."""
+    body = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + name.encode().ljust(32, b".")
+    return f"ssh-ed25519 {base64.b64encode(body).decode()}"

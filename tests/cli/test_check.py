@@ -175,3 +175,26 @@ def test_a_damaged_text_hides_no_deletion(run, shared_data, name, monkeypatch):
         found.append([(row["rule_id"], row["level"], row["event_count"]) for row in rows])
     assert found[0] == found[1]
     assert found[0]
+
+
+OKTA = """
+title: A Policy Was Changed
+id: 8e6ba0b5-4d2c-4d53-9a63-2f6ce0a7f9d1
+name: policy_changed
+logsource: {product: okta, service: okta}
+detection: {s: {eventtype: policy.update}, condition: s}
+level: low
+"""
+
+
+def test_rules_of_another_product_are_counted_and_said_to_judge_nothing(run, tmp_path):
+    """A log that no rule is about is not reported as one without findings."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "okta.yml").write_text(OKTA)
+    (tmp_path / "log.ndjson").write_text(
+        '{"id": "a", "created_at": "2026-06-02T06:40:28Z", "event": "resource_viewed"}\n'
+    )
+    shown = run("check", "log.ndjson", "--period", PERIOD, "--rules", "mine").stdout
+    assert shown.startswith("Not judged by rules in 2026-06")
+    assert "ot judged by rules: no rule for product secoda" in shown, shown
+    assert "Not run: 1 rule for other products." in shown

@@ -10,7 +10,7 @@ import pytest
 
 from auditlens.simulator import serve, simulate
 from auditlens.sources import SecodaSource, answer_shapes
-from tests.secoda import Server, Workspace
+from tests.secoda import Reply, Server, Workspace
 
 FREE = {"metadata", "performer_metadata", "resource_metadata"}
 
@@ -149,3 +149,14 @@ def test_a_server_that_refuses_is_told_by_its_status(run, workspace, monkeypatch
         assert run("doctor", "--shape", "shape.json").exit_code == 0
     answers = json.loads((tmp_path / "shape.json").read_text())["answers"]
     assert {one["status"] for one in answers} == {200, 403}
+
+
+@pytest.mark.parametrize("status", [299, 300, 308, 399, 400])
+def test_a_status_from_300_to_399_is_told_as_a_redirect(status):
+    """Whether it adds a slash or leads elsewhere; no other status is one."""
+    with Server(lambda _: Reply(b"{}", status)) as server:
+        source = SecodaSource(server.url, "a-key-of-the-tests", environ={}, sleep=lambda _: None)
+        told = answer_shapes(source)["answers"][0]
+        source.close()
+    assert told["status"] == status
+    assert told.get("redirect") == ("elsewhere" if 300 <= status < 400 else None)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from auditlens.errors import DocumentError
-from auditlens.events import ACTION_GROUPS, EVENT_SCHEMA, classify, load_classifier
+from auditlens.events import ACTION_GROUPS, EVENT_SCHEMA, KnownKinds, classify, load_classifier
 
 KINDS = [
     # Literal tokens and labels that the vendor's documentation and screenshots show
@@ -158,3 +158,12 @@ def test_a_fault_in_the_classifier_has_its_line(tmp_path: Path):
     path.write_text("actions:\n  - {action: a, group: write, what: '(?<=x)y'}\n")
     with pytest.raises(DocumentError, match=r"actions.yml:2:.*is no expression"):
         load_classifier(path)
+
+
+def test_a_later_part_of_a_log_keeps_its_rows():
+    """What is known of kinds without a name, or of none, is not found a second time."""
+    known, part = KnownKinds(), frame(event=["login", None])
+    for number in range(3):
+        found = classify(part.with_columns(entity_type=pl.lit(f"t{number}")), known=known)
+        assert found.height == 2
+        assert classify(part, known=known).height == 2

@@ -270,3 +270,16 @@ def test_every_record_is_a_row_or_a_refusal(records: list[dict]):
     assert decoded.events.height + len(decoded.rejected) == len(raw)
     assert decoded.events.schema == pl.Schema(EVENT_SCHEMA)
     assert set(decoded.events["sender_kind"].unique()) <= set(SENDER_KINDS)
+
+
+@pytest.mark.parametrize("place", ["content", "metadata"])
+def test_bytes_that_are_no_utf_8_are_replaced_and_counted(place):
+    """Wherever they stand; letters beyond ASCII are as they were sent."""
+    good = json.dumps({**LEGACY, place: {"n": "café"}}, ensure_ascii=False).encode()
+    for raw, letter, repaired in (
+        (good, "é", 0),
+        (good.replace("é".encode(), b"\xe9"), "\ufffd", 1),
+    ):
+        decoded = decode_records([raw], source="here")
+        assert decoded.repaired == repaired
+        assert f"caf{letter}" in str(decoded.events.row(0))

@@ -127,3 +127,10 @@ def test_what_no_longer_runs_is_refused_by_name(detection, reason):
     text = json.dumps({"title": "T", "logsource": {"category": "x"}, "detection": detection})
     with pytest.raises(DocumentErrors, match=reason):
         rules_of(text)
+
+
+def test_a_path_that_a_struct_does_not_hold_is_no_fault():
+    """The field is missing there, at any depth."""
+    text = HEAD + "detection: {s: {user.gone.name: x}, t: {user.name: ana}, condition: s or t}\n"
+    frame = pl.DataFrame({"user": [{"name": "ana"}, {"name": "bo"}]})
+    assert rules_of(text).match(frame)["row"].to_list() == [0]

@@ -158,3 +158,15 @@ def test_a_faulty_test_file_is_one_failed_test(tmp_path):
     (result,) = run_tests(load_rules(tmp_path / "rules.yml"))
     assert not result.passed
     assert "'expect' is match" in result.message
+
+
+def test_an_offset_counts_from_a_wednesday_at_ten(tmp_path):
+    """As the documents say: an event without one is at that moment."""
+    path = tmp_path / "rules.test.yml"
+    path.write_text(
+        "rule: mark_gone\ntests:\n  - {expect: match, events: [{event: {event: gone}},"
+        " {offset: 90m, event: {event: gone}}]}\n"
+    )
+    (case,) = read_cases(path)
+    assert [str(at) for at in case.events["created_at"]] == [
+        "2026-03-04 10:00:00+00:00", "2026-03-04 11:30:00+00:00"]  # fmt: skip

@@ -144,3 +144,12 @@ def test_a_variable_that_is_no_value_is_told(tmp_path: Path, variable: str, valu
     """By its name; never a traceback."""
     with pytest.raises(UsageError, match=f"AUDITLENS_{variable}: "):
         load_settings(tmp_path, {f"AUDITLENS_{variable}": value})
+
+
+def test_a_nul_character_has_its_line_and_column(tmp_path: Path):
+    """Columns count from the start of the line, after a blank first one too."""
+    for text, place in ((b"\na = 1\0", (2, 6)), (b"a = 1\0", (1, 6)), (b"b = 1\na\0", (2, 2))):
+        (tmp_path / "auditlens.toml").write_bytes(text)
+        with pytest.raises(DocumentError, match="NUL") as fault:
+            load_settings(tmp_path, {})
+        assert (fault.value.line, fault.value.column) == place

@@ -359,8 +359,8 @@ def test_a_missing_or_broken_file_is_a_usage_error(tmp_path):
     """What cannot be read is named in one line."""
     broken = tmp_path / "broken.ndjson.gz"
     broken.write_bytes(b"no gzip")
-    for path in (tmp_path / "none.ndjson", broken):
-        with pytest.raises(UsageError, match=re.escape(path.name)):
+    for path, why in ((tmp_path / "none.ndjson", "No such file"), (broken, "Not a gzipped file")):
+        with pytest.raises(UsageError, match=rf"{re.escape(path.name)}: {why}"):
             serve(path)
 
 
