@@ -31,6 +31,7 @@ from auditlens.findings import LEVELS, build_findings
 from auditlens.loading import (
     EventSource,
     history,
+    load_earlier,
     load_events,
     load_population,
     open_source,
@@ -45,6 +46,7 @@ from auditlens.rules import (
     RuleOutcome,
     RuleSet,
     Scope,
+    columns_of_record,
     evaluate,
     load_rules,
     log_sources,
@@ -219,8 +221,16 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     events, coverage = load_population(source, period, settings, run_at, journal.acknowledged)
     known = directory_history(source, period, settings, directory)
     rules = rules_of(settings, events, source) if rules is None else rules
-    marked = with_marks(events, known, directory_fields(rules))
-    verdict = judge(rules, marked, period, settings, source)
+    marks = directory_fields(rules)
+    earlier_events = load_earlier(source, period, settings, run_at, columns_of_record(rules))
+    verdict = judge(
+        rules,
+        with_marks(events, known, marks),
+        with_marks(earlier_events, known, marks),
+        period,
+        settings,
+        source,
+    )
     suppressed, last = suppressions(journal, period), known.at(period.end)
     unusual = detect_anomalies(events, period, settings, seed, suppressed, last)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
@@ -253,15 +263,20 @@ def rules_of(settings: Settings, events: pl.DataFrame, source: EventSource) -> R
 def judge(
     rules: RuleSet,
     events: pl.DataFrame,
+    earlier: pl.DataFrame,
     period: Period,
     settings: Settings,
     source: EventSource,
 ) -> RuleOutcome:
-    """What the rules say of the events, each of its own log source."""
+    """What the rules say of the events, each of its own log source.
+
+    ``earlier`` are those before the history, with which the habits of accounts are compared.
+    """
     return evaluate(
         rules,
         events,
         period,
+        earlier=earlier,
         timezone=period.timezone,
         holidays=settings.holidays,
         sources=log_sources(profiles_of(source)),

@@ -14,7 +14,7 @@ import polars as pl
 from auditlens.archive import Archive
 from auditlens.coverage import Coverage, misdated_note, misdated_of
 from auditlens.errors import UsageError
-from auditlens.events import FIRST_TIME, LAST_TIME, classify, conform, dated
+from auditlens.events import EVENT_SCHEMA, FIRST_TIME, LAST_TIME, classify, conform, dated
 from auditlens.period import Period
 from auditlens.settings import Settings
 from auditlens.sources import Log, read_log
@@ -24,6 +24,7 @@ __all__ = [
     "dated_events",
     "history",
     "input_digest",
+    "load_earlier",
     "load_events",
     "load_population",
     "open_source",
@@ -32,6 +33,8 @@ __all__ = [
 
 VERB_ONLY_SHOWN = 20
 """How many kinds that only their verb names are listed."""
+LINE = ("id", "leaf")
+"""What the digest of the input says of each event."""
 DIGEST_ROWS = 100_000
 """Lines joined and hashed at a time."""
 
@@ -107,13 +110,15 @@ def load_population(
     Events are classified, sorted by time, id and leaf, and end with the period; the history is
     ``settings.history_days`` long. A frame was pulled at ``run_at`` (UTC). ``acknowledged``
     are ids of records that could not be read and that a person looked at. Raises UsageError for
-    a frame without the needed columns.
+    a frame without the needed columns. The digest of the input is that of the whole record up to
+    the end of the period: rules compare with all of it.
     """
     if isinstance(source, pl.DataFrame):
         source = with_actions(conform(source))
         events = cut_to(source.filter(dated(run_at)), history(period, settings))
     else:
         events = load_events(source, period, settings, run_at)
+    earlier = load_earlier(source, period, settings, run_at, LINE)
     if isinstance(source, Archive):
         coverage = source.coverage(period, acknowledged)
     elif isinstance(source, Log):
@@ -135,7 +140,7 @@ def load_population(
         events_in_period=held.height,
         unclassified=held["action"].null_count(),
         **classification_counts(held),
-        input_digest=input_digest(events),
+        input_digest=input_digest(pl.concat([earlier.select(LINE), events.select(LINE)])),
     )
 
 
@@ -164,6 +169,33 @@ def load_events(
     if isinstance(source, Archive):
         return cut_to(source.events(window), window)
     return cut_to(dated_events(source, run_at), window)
+
+
+def load_earlier(
+    source: EventSource,
+    period: Period,
+    settings: Settings,
+    run_at: datetime,
+    columns: Collection[str],
+) -> pl.DataFrame:
+    """Every event on record before the history of a period, with which habits are compared.
+
+    Args:
+        source: What the events come from.
+        period: The period audited.
+        settings: Their ``history_days`` say where the history begins.
+        run_at: When a frame was pulled, in UTC.
+        columns: Those wanted of EVENT_SCHEMA; of an archive no others are read.
+
+    Returns:
+        The events, classified and sorted by time, id and leaf; ``columns`` and those of the order.
+    """
+    start = history(period, settings).start
+    before = dataclasses.replace(period, start=FIRST_TIME, end=start)
+    wanted = [name for name in EVENT_SCHEMA if name in {*columns, *LINE, "created_at"}]
+    if isinstance(source, Archive):
+        return source.events(before, wanted)
+    return cut_to(dated_events(source, run_at), before).select(wanted)
 
 
 def cut_to(events: pl.DataFrame, window: Period) -> pl.DataFrame:

@@ -7,17 +7,15 @@ import polars as pl
 
 from auditlens.anomalies._arrays import Ints, distinct_before, sums_before, sums_by_group
 from auditlens.anomalies.encode import MISSING, EncodedEvents
-from auditlens.events import ACTION_GROUPS
+from auditlens.events import ACTION_GROUPS, HIGH_IMPACT
 
 __all__ = [
     "REMOVED_FOR", "SESSION_PAUSE", "day_counts", "day_pairs", "foreign_folders", "pair_counts",
     "with_evening",
 ]  # fmt: skip
 
-RISKY = tuple(
-    ACTION_GROUPS.index(name) for name in ("export", "share", "permission", "delete", "admin")
-)
-"""Groups of actions that can do harm."""
+RISKY = tuple(ACTION_GROUPS.index(name) for name in HIGH_IMPACT)
+"""Codes of the groups of high-impact actions."""
 
 RIGHTS = tuple(ACTION_GROUPS.index(name) for name in ("permission", "admin"))
 

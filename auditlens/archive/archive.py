@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -189,14 +189,17 @@ class Archive:
         """Every record that could not be read, oldest first; it is kept in the evidence."""
         return quarantine(self.chain())
 
-    def events(self, period: Period | None = None) -> pl.DataFrame:
+    def events(
+        self, period: Period | None = None, columns: Iterable[str] = EVENT_SCHEMA
+    ) -> pl.DataFrame:
         """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf.
 
         Those of a period belong to their date: they are dated from 1970 to a day after they were
-        pulled. All include the others.
+        pulled. All include the others. Of ``columns`` alone are read, and those of the order.
         """
         self.must_exist()
-        _, rows = held_rows(self.path, self.table, period, EVENT_SCHEMA)
+        read = [name for name in EVENT_SCHEMA if name in {*columns, *ORDER}]
+        _, rows = held_rows(self.path, self.table, period, read)
         return rows.sort(ORDER)
 
     def records(self, ids: Collection[str]) -> pl.DataFrame:

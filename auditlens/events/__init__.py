@@ -3,6 +3,7 @@
 from auditlens.events.classification import (
     ACTION_BASES,
     ACTION_GROUPS,
+    HIGH_IMPACT,
     Classifier,
     KnownKinds,
     classify,
@@ -38,6 +39,7 @@ __all__ = [
     "EARLIEST",
     "EVENT_SCHEMA",
     "FIRST_TIME",
+    "HIGH_IMPACT",
     "JSON_ERRORS",
     "LAST_TIME",
     "NO_OBJECT",

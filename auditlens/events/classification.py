@@ -22,6 +22,7 @@ from auditlens.yaml_documents import Document, read_documents
 __all__ = [
     "ACTION_BASES",
     "ACTION_GROUPS",
+    "HIGH_IMPACT",
     "Classifier",
     "KnownKinds",
     "classify",
@@ -31,6 +32,8 @@ __all__ = [
 ACTION_GROUPS = (
     "auth", "read", "write", "export", "share", "permission", "delete", "admin", "system",
 )  # fmt: skip
+HIGH_IMPACT = ("export", "share", "permission", "delete", "admin")
+"""Groups of high-impact actions: those that can do harm."""
 ACTION_BASES = ("profile", "specific", "entity", "content", "generic", "unknown")
 """How an action was found: by the profile's own map, by the kind, by what it was done to, by the
 source's phrase, by a verb alone, not at all."""

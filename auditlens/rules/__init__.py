@@ -6,7 +6,7 @@ What other rooms, tests and tools may use stands here; everything else is the ro
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from auditlens.rules.engine import HEALTH_SCHEMA, RuleOutcome, evaluate
+from auditlens.rules.engine import HEALTH_SCHEMA, RuleOutcome, columns_of_record, evaluate
 from auditlens.rules.episodes import EPISODE_SCHEMA
 from auditlens.rules.logsource import LogSource, Scope, log_sources, origins
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS
@@ -56,6 +56,7 @@ __all__ = [
     "attack_map",
     "backtest",
     "check_rules",
+    "columns_of_record",
     "draft_rule",
     "evaluate",
     "explain_failure",

@@ -1,49 +1,55 @@
 """Evaluates the behaviours first_seen, dormant_return, off_hours, deviation and silence.
 
 Each compares the hits of its rules with the subject's past (or its peers). Where the past is too
-short to judge, the hit is "learning": counted, and no finding.
+short to judge, the hit is "learning": counted, and no finding. All but deviation look at the whole
+record, so that what happened once a year ago is not new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from auditlens.events import HIGH_IMPACT
 from auditlens.rules.dictionary import Rows, members_apart, part_of, text_of
 from auditlens.rules.episodes import Evidence, evidence
+from auditlens.rules.hours import Calendar, hour_tails, with_slots
 from auditlens.rules.rule import Behaviour
 
-__all__ = ["behaviour_hits", "deviation", "silence"]
+__all__ = ["WHOLE_RECORD", "GroupedEvents", "behaviour_hits", "deviation", "silence"]
+
+WHOLE_RECORD = frozenset({"first_seen", "dormant_return", "off_hours", "silence"})
+"""Behaviours that compare with everything on record; deviation looks at the weeks before."""
 
 SECOND = 1_000_000
-HOLIDAY = 7 * 24
-"""Slot of the first hour of holidays, after those of the week."""
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
 class GroupedEvents:
-    """Every event with its group keys, and when each group was first met (``born``)."""
+    """Every event with its group keys, and what is known of each group as a whole."""
 
     events: pl.DataFrame
     groups: list[str]
+    calendar: Calendar
 
     @cached_property
     def births(self) -> pl.DataFrame:
+        """When each group was first met: the keys and ``born``."""
         return self.events.group_by(self.groups).agg(pl.col("time").min().alias("born"))
 
-
-@dataclass(frozen=True)
-class Calendar:
-    """Whose hours and days count: an IANA zone, and the days in it without ordinary work."""
-
-    timezone: str = "UTC"
-    holidays: frozenset[date] = frozenset()
+    @cached_property
+    def active_days(self) -> pl.DataFrame:
+        """The keys, each local ``day`` with events, and how many such ``days`` came before."""
+        days = self.events.select(*self.groups, self.calendar.day).unique()
+        rank = over_groups(pl.int_range(pl.len(), dtype=pl.Int64), self.groups)
+        return days.sort(*self.groups, "day").with_columns(rank.alias("days"))
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class BehaviourInput:
 
     Columns are ``row``, ``time``, ``g0``, ``g1`` and so on. Times are in microseconds. A null
     group key leaves an event out. ``first`` and ``last`` are the first and the last instant of
-    the log.
+    the log. Hits before the row ``recent`` are the past alone: they are not judged.
     """
 
     hits: pl.DataFrame
@@ -62,6 +68,7 @@ class BehaviourInput:
     last: int
     frame: pl.DataFrame
     calendar: Calendar
+    recent: int = 0
 
     @property
     def events(self) -> pl.DataFrame:
@@ -75,10 +82,12 @@ def behaviour_hits(
     inputs: Sequence[Rows],
     calendar: Calendar,
     grouped_by: dict[tuple[str, ...], GroupedEvents],
-) -> tuple[Evidence, int]:
-    """Judge the hits of a behaviour's rules; return its evidence and how many are learning.
+    recent: int = 0,
+) -> tuple[Evidence, Rows]:
+    """Judge the hits of a behaviour's rules; return its evidence and the rows that are learning.
 
-    ``known`` keeps the events by group keys for the next behaviour of the same run.
+    ``grouped_by`` keeps the events by group keys for the next behaviour of the same run. Rows
+    before ``recent`` are the past alone.
     """
     hit = np.zeros(frame.height, dtype=np.bool_)
     for rows in inputs:
@@ -87,7 +96,7 @@ def behaviour_hits(
     if body.group_by not in grouped_by:
         every = pl.Series("row", np.arange(frame.height), dtype=pl.Int64)
         grouped_by[body.group_by] = GroupedEvents(
-            group_keys(body.group_by, frame, times, every), groups
+            group_keys(body.group_by, frame, times, every), groups, calendar
         )
     events = grouped_by[body.group_by].events
     given = BehaviourInput(
@@ -98,6 +107,7 @@ def behaviour_hits(
         last=int(times.max() or 0),  # type: ignore[arg-type]
         frame=frame,
         calendar=calendar,
+        recent=recent,
     )
     judge = {
         "first_seen": first_seen,
@@ -123,22 +133,29 @@ def over_groups(expression: pl.Expr, groups: list[str]) -> pl.Expr:
     return expression.over(groups) if groups else expression
 
 
-def with_history(given: BehaviourInput, seconds: int) -> pl.DataFrame:
-    """Add ``known``: both the log and the group have been there for so long at the hit."""
-    if not given.groups:
-        born = given.hits.with_columns(pl.lit(given.first).alias("born"))
+def with_history(
+    given: BehaviourInput, table: pl.DataFrame, settings: Mapping[str, Any]
+) -> pl.DataFrame:
+    """Add ``days`` (active ones before the hit's) and ``known``: whether the past is long enough.
+
+    It is when log and group have been there for ``min-history`` and there are ``active-days``.
+    """
+    days = given.grouped.active_days
+    table = table.with_columns(given.calendar.day).join(
+        days, on=[*given.groups, "day"], how="left", maintain_order="left"
+    )
+    if given.groups:
+        table = table.join(given.grouped.births, on=given.groups, how="left", maintain_order="left")
     else:
-        born = given.hits.join(
-            given.grouped.births, on=given.groups, how="left", maintain_order="left"
-        )
+        table = table.with_columns(pl.lit(given.first).alias("born"))
     since = pl.max_horizontal("born", pl.lit(given.first))
-    return born.with_columns((pl.col("time") - since >= seconds * SECOND).alias("known"))
+    old = pl.col("time") - since >= settings["min-history"] * SECOND
+    return table.with_columns((old & (pl.col("days") >= settings["active-days"])).alias("known"))
 
 
-def first_seen(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, int]:
-    """A value not met with this group within ``history``."""
-    table = with_history(given, settings["min-history"])
-    values = []
+def first_seen(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, Rows]:
+    """A value not met with this group before: ever, or within ``history``."""
+    table, values = given.hits, []
     for n, field in enumerate(settings["field"]):
         part = part_of(given.frame, [field], table.get_column("row"))
         table = table.with_columns(text_of(part, field).alias(f"v{n}"))
@@ -150,35 +167,110 @@ def first_seen(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evid
     instant = table.select(*keys, "time").unique(maintain_order=True)
     instant = instant.with_columns(pl.col("time").shift(1).over(keys).alias("before"))
     table = table.join(instant, on=[*keys, "time"], maintain_order="left")
-    gap = pl.col("time") - pl.col("before")
-    new = table.filter((gap > settings["history"] * SECOND).fill_null(True))
-    confirmed = new.filter("known")
+    new = pl.col("before").is_null()
+    if settings["history"]:
+        new |= pl.col("time") - pl.col("before") > settings["history"] * SECOND
+    new_meetings = table.filter(pl.col("row") >= given.recent).filter(new)
+    judged = with_history(given, new_meetings, settings)
+    confirmed = with_company(given, judged.filter("known"), instant, values)
+    since = pl.from_epoch(pl.lit(given.first), time_unit="us").dt.to_string("%Y-%m-%d")
+    confirmed = confirmed.with_columns(since.alias("since"))
     metrics = pl.lit(float(len(values)))
-    return hourly_episodes(confirmed, given.groups, metrics, pl.lit(None, pl.Float64)), learning(
-        new
-    )
+    found = hourly_episodes(confirmed, given.groups, metrics, pl.lit(None, pl.Float64))
+    return found, learning(judged)
 
 
-def learning(table: pl.DataFrame) -> int:
-    return table.filter(~pl.col("known")).get_column("row").n_unique()
+def with_company(
+    given: BehaviourInput, new: pl.DataFrame, instant: pl.DataFrame, values: list[str]
+) -> pl.DataFrame:
+    """Add how many other groups there were before (``others``), and had the value (``peers``)."""
+    if not given.groups:
+        return new.with_columns(pl.lit(0).alias("peers"), pl.lit(0).alias("others"))
+    firsts = instant.group_by(*given.groups, *values).agg(pl.col("time").min().alias("first"))
+    moments = new.select(*given.groups, *values, "time").unique()
+    met = moments.join(firsts.rename({name: f"other_{name}" for name in given.groups}), on=values)
+    same = pl.all_horizontal(pl.col(name) == pl.col(f"other_{name}") for name in given.groups)
+    earlier = met.filter(~same, pl.col("first") < pl.col("time"))
+    peers = earlier.group_by(*given.groups, *values, "time").len("peers")
+    born = given.grouped.births.get_column("born").sort()
+    before = pl.Series("others", born.search_sorted(new.get_column("time"), side="left"))
+    new = new.with_columns((before.cast(pl.Int64) - 1).clip(0))
+    new = new.join(peers, on=[*given.groups, *values, "time"], how="left", maintain_order="left")
+    return new.with_columns(pl.col("peers").fill_null(0).cast(pl.Int64))
 
 
-def dormant_return(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, int]:
-    """A hit after the group was idle; a hole in the log itself is no idleness."""
-    idle = settings["idle"] * SECOND
+def learning(table: pl.DataFrame) -> Rows:
+    """The rows of the hits whose past is too short."""
+    return table.filter(~pl.col("known")).get_column("row").unique().sort().to_numpy()
+
+
+def dormant_return(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, Rows]:
+    """A hit after the group was idle for longer than ever; a hole in the log is no idleness."""
+    idle, factor = settings["idle"] * SECOND, settings["factor"]
     before = over_groups(pl.col("time").shift(1), given.groups).alias("before")
     instants = given.hits.unique([*given.groups, "time"], maintain_order=True)
-    gaps = instants.with_columns(before).filter(pl.col("time") - pl.col("before") >= idle)
+    gaps = instants.with_columns(before).with_columns(
+        (pl.col("time") - pl.col("before")).alias("gap")
+    )
+    # Shorter gaps lie below every threshold, so they need no look at the log.
+    gaps = gaps.filter(pl.col("gap") >= idle / max(factor, 1))
     holes = log_gaps(given, idle // 2)
     blind = gaps.join_where(
         holes, pl.col("from") < pl.col("time"), pl.col("to") > pl.col("before")
     ).select("row").unique()  # fmt: skip
-    table = gaps.with_columns(
-        ~pl.col("row").is_in(blind.get_column("row").implode()).alias("known")
+    seen = ~pl.col("row").is_in(blind.get_column("row").implode())
+    gaps = gaps.with_columns(seen.alias("seen"))
+    own = pl.when("seen").then("gap").cum_max().shift(1)
+    gaps = gaps.with_columns(over_groups(own, given.groups).fill_null(0).alias("longest"))
+    least = pl.col("longest") * factor
+    limit = pl.max_horizontal(pl.lit(float(idle)), least)
+    gaps = gaps.with_columns(limit.alias("limit")).filter(
+        pl.col("row") >= given.recent, pl.col("gap") >= idle, pl.col("gap") > least
     )
-    days = (pl.col("time") - pl.col("before")) / (86_400 * SECOND)
-    limit = pl.lit(settings["idle"] / 86_400)
-    return hourly_episodes(table.filter("known"), given.groups, days, limit), learning(table)
+    judged = with_history(given, gaps, settings).with_columns(pl.col("known") & pl.col("seen"))
+    day = float(DAY_SECONDS * SECOND)
+    found = judged.filter("known").with_columns((pl.col("longest") / day).alias("gap_before"))
+    if settings["consequential-level"]:
+        found = with_level(given, found, settings)
+    value, expected = pl.col("gap") / day, pl.col("limit") / day
+    return hourly_episodes(found, given.groups, value, expected), learning(judged)
+
+
+def with_level(
+    given: BehaviourInput, found: pl.DataFrame, settings: Mapping[str, Any]
+) -> pl.DataFrame:
+    """Add the ``level`` of a return that has consequences on its day; null elsewhere.
+
+    It has with a high-impact action, and with at least ``new-resources`` resources that the group
+    never used, if these are half or more of the day's.
+    """
+    keys = given.groups
+    mine = (
+        given.events.join(found.select(keys).unique(), on=keys, how="semi")
+        if keys
+        else (given.events)
+    )
+    part = part_of(given.frame, ["action_group", "resource_id"], mine.get_column("row"))
+    mine = mine.with_columns(
+        given.calendar.day,
+        text_of(part, "action_group").alias("act"),
+        text_of(part, "resource_id").alias("resource"),
+    )
+    used = mine.drop_nulls("resource").select(*keys, "resource", "day").unique()
+    fresh = pl.col("day") == pl.col("day").min().over(*keys, "resource")
+    met = (
+        used.with_columns(fresh.alias("fresh"))
+        .group_by(*keys, "day")
+        .agg(pl.len().alias("used"), pl.col("fresh").sum())
+    )
+    acts = mine.group_by(*keys, "day").agg(pl.col("act").is_in(HIGH_IMPACT).any().alias("grave"))
+    days = acts.join(met, on=[*keys, "day"], how="left")
+    wide = (pl.col("fresh") >= settings["new-resources"]) & (pl.col("fresh") * 2 >= pl.col("used"))
+    grave = pl.col("grave").fill_null(False) | wide.fill_null(False)
+    level = pl.when(grave).then(pl.lit(settings["consequential-level"]))
+    return found.join(days, on=[*keys, "day"], how="left", maintain_order="left").with_columns(
+        level.alias("level")
+    )
 
 
 def log_gaps(given: BehaviourInput, longest: int) -> pl.DataFrame:
@@ -190,48 +282,44 @@ def log_gaps(given: BehaviourInput, longest: int) -> pl.DataFrame:
     return holes.filter(pl.col("to") - pl.col("from") > longest)
 
 
-def off_hours(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, int]:
-    """A hit in an hour (of the week, or of the day) in which the group is not usually active."""
-    history = settings["history"] // 86_400
-    weekly = settings["slots"] == "hour-of-week"
-    events = given.events
-    if given.groups:
-        events = events.join(given.hits.select(given.groups).unique(), on=given.groups, how="semi")
-    active = with_slots(events, given.calendar, weekly=weekly)
-    active = active.select(*given.groups, "slot", "day").unique()
-    table = with_slots(with_history(given, settings["min-history"]), given.calendar, weekly=weekly)
-    keys = [*given.groups, "slot"]
-    days = table.select(*keys, "day").unique().join(
-        active.rename({"day": "past"}), on=keys, how="left"
-    )  # fmt: skip
-    past = (pl.col("past") < pl.col("day")) & (
-        pl.col("past") >= pl.col("day") - pl.duration(days=history)
-    )
-    usual = days.group_by(*keys, "day").agg(past.fill_null(False).sum().alias("usual"))
-    table = table.join(usual, on=[*keys, "day"], maintain_order="left")
-    odd = table.filter(pl.col("usual") < settings["min-days"])
-    limit = pl.lit(float(settings["min-days"]))
-    confirmed = odd.filter("known")
-    return hourly_episodes(
-        confirmed, given.groups, pl.col("usual").cast(pl.Float64), limit
-    ), learning(odd)
+def off_hours(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, Rows]:
+    """A hit in an hour (of the day, or of the week) that holds hardly any of the group's activity.
 
-
-def with_slots(table: pl.DataFrame, calendar: Calendar, *, weekly: bool) -> pl.DataFrame:
-    """Add the local ``day`` and the ``slot``: the hour, by weekday when ``weekly``.
-
-    Hours of holidays are slots of their own, compared with those of earlier holidays alone.
+    One episode a group and day; its hour is that of the hit in the rarest one.
     """
-    local = pl.from_epoch("time", time_unit="us").dt.replace_time_zone("UTC")
-    local = local.dt.convert_time_zone(calendar.timezone)
-    slot = local.dt.hour().cast(pl.Int64)
-    if weekly:
-        slot = slot + (local.dt.weekday().cast(pl.Int64) - 1) * 24
-    table = table.with_columns(slot.alias("slot"), local.dt.date().alias("day"))
-    if not calendar.holidays:
-        return table
-    free = pl.col("day").is_in(sorted(calendar.holidays))
-    return table.with_columns(pl.when(free).then(pl.col("slot") % 24 + HOLIDAY).otherwise("slot"))
+    weekly = settings["slots"] == "hour-of-week"
+    hits = with_slots(
+        given.hits.filter(pl.col("row") >= given.recent), given.calendar, weekly=weekly
+    )
+    active = with_slots(given.events, given.calendar, weekly=weekly)
+    active = active.select(*given.groups, "day", "slot").unique()
+    history = settings["history"] // DAY_SECONDS if settings["history"] else None
+    tails = hour_tails(
+        active, hits.select(*given.groups, "day", "slot").unique(), given.groups,
+        weekly=weekly, history=history, spread=settings["spread"], weight=settings["weight"],
+    )  # fmt: skip
+    keys = [*given.groups, "day"]
+    odd = hits.join(tails, on=[*keys, "slot"], maintain_order="left")
+    odd = with_history(given, odd.filter(pl.col("tail") <= settings["tail"]), settings)
+    found = odd.filter("known").sort(*keys, "time", "row")
+    if found.is_empty():
+        return evidence(found.with_columns(**NO_EPISODE)), learning(odd)
+    hour = pl.format("{}:00", (pl.col("slot") % 24).cast(pl.String).str.zfill(2))
+    rarest = hour.sort_by("tail", "slot").first().over(keys)
+    found = found.with_columns(
+        (pl.struct(keys).rle_id().cast(pl.Int64)).alias("episode"),
+        (pl.col("tail").min().over(keys) * 100).alias("value"),
+        pl.lit(settings["tail"] * 100).alias("expected"),
+        rarest.alias("hour"),
+    )
+    return evidence(found), learning(odd)
+
+
+NO_EPISODE = {
+    "episode": pl.lit(None, pl.Int64),
+    "value": pl.lit(None, pl.Float64),
+    "expected": pl.lit(None, pl.Float64),
+}
 
 
 def hourly_episodes(
@@ -251,7 +339,7 @@ BUCKETS = {"1d": 86_400, "1h": 3600}
 MAD_TO_SIGMA = 1.4826
 
 
-def deviation(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, int]:
+def deviation(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, Rows]:
     """A bucket of time with far more hits (or distinct values) than the group or its peers had."""
     hits = bucketed(given, given.hits, settings["bucket"])
     measured = pl.len().cast(pl.Float64)
@@ -277,11 +365,14 @@ def deviation(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evide
     )
     limit = (pl.col("middle") + settings["factor"] * spread).round(6)
     judged = judged.with_columns(limit.alias("expected"))
-    learning = judged.filter(~pl.col("known"))
+    unknown = judged.filter(~pl.col("known")).select(keys)
+    # One row stands for a bucket: the last of its hits.
+    waiting = hits.join(unknown, on=keys).group_by(keys).agg(pl.col("row").max())
     high = judged.filter(pl.col("known") & (pl.col("value") > pl.col("expected")))
     high = high.sort(keys).with_row_index("episode").with_columns(pl.col("episode").cast(pl.Int64))
     found = hits.drop("value", strict=False).join(high, on=keys).unique(["episode", "row"])
-    return evidence(found.sort("episode", "time", "row"), last_only=True), learning.height
+    rows = waiting.get_column("row").unique().sort().to_numpy()
+    return evidence(found.sort("episode", "time", "row"), last_only=True), rows
 
 
 def bucketed(given: BehaviourInput, table: pl.DataFrame, bucket: str) -> pl.DataFrame:
@@ -351,7 +442,7 @@ def peers(
     return past.with_columns(enough.alias("known")).drop("candidate")
 
 
-def silence(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, int]:
+def silence(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidence, Rows]:
     """Two hits further apart than allowed and than the group's own longest gap so far.
 
     The silence that still lasts when the log ends counts where others are still heard.
@@ -373,7 +464,7 @@ def silence(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidenc
         gaps = pl.concat([gaps, open_end.select(gaps.columns)])
     gaps = gaps.with_columns((pl.col("time") - pl.col("before")).alias("gap"))
     judged = against_past(given, settings, gaps)
-    judged = judged.filter(pl.col("gap") > settings["for"] * SECOND)
+    judged = judged.filter(pl.col("row") >= given.recent, pl.col("gap") > settings["for"] * SECOND)
     silences = judged.filter(pl.col("known") & (pl.col("gap") > pl.col("limit")))
     silences = silences.sort(*groups, "time").with_row_index("episode")
     silences = silences.with_columns(
@@ -382,9 +473,7 @@ def silence(given: BehaviourInput, settings: Mapping[str, Any]) -> tuple[Evidenc
         (pl.col("limit") / (3600 * SECOND)).alias("expected"),
     )
     ends = silences.with_columns(pl.concat_list("start", "row").alias("row")).explode("row")
-    return evidence(ends.sort("episode", "row"), last_only=True), judged.filter(
-        ~pl.col("known")
-    ).height
+    return evidence(ends.sort("episode", "row"), last_only=True), learning(judged)
 
 
 def against_past(
@@ -410,6 +499,9 @@ def against_past(
         (pl.col("longest") * settings["factor"]).cast(pl.Int64), pl.lit(settings["for"] * SECOND)
     )
     age = pl.col("before") - (pl.col("born") if groups else pl.lit(given.first))
+    old = age >= settings["min-history"] * SECOND
+    # How many intervals ended before this one began.
+    intervals = over_groups(pl.int_range(pl.len(), dtype=pl.Int64), groups)
     return judged.with_columns(
-        allowed.alias("limit"), (age >= settings["min-history"] * SECOND).alias("known")
+        allowed.alias("limit"), (old & (intervals >= settings["min-intervals"])).alias("known")
     )

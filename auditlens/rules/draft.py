@@ -78,8 +78,7 @@ behaviour:
     group-by:
         - sender.id
     field: entity_type
-    history: 30d
-    min-history: 14d
+    active-days: 10
 falsepositives:
     - Unknown
 level: low

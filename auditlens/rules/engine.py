@@ -11,8 +11,10 @@ import numpy as np
 import polars as pl
 
 from auditlens.errors import UsageError
+from auditlens.events import EVENT_SCHEMA
 from auditlens.period import Period
-from auditlens.rules.behaviours import Calendar, GroupedEvents, behaviour_hits
+from auditlens.rules.behaviours import WHOLE_RECORD, GroupedEvents, behaviour_hits
+from auditlens.rules.condition import Keyword, leaves
 from auditlens.rules.dictionary import Mask, Rows, candidate_columns, column_of, rows_mentioning
 from auditlens.rules.episodes import (
     EPISODE_SCHEMA,
@@ -23,14 +25,17 @@ from auditlens.rules.episodes import (
     no_evidence,
     with_evidence_below,
 )
-from auditlens.rules.logsource import LogSource, Scope, origins
+from auditlens.rules.hours import Calendar
+from auditlens.rules.logsource import EVENT_MARKS, LogSource, Scope, origins
 from auditlens.rules.prefilter import BUDGET_SECONDS, Hits, scan_rules
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule, internal_ids
 from auditlens.rules.windows import anchors, build_timeline, event_times
 
-__all__ = ["HEALTH_SCHEMA", "RuleOutcome", "evaluate", "match_frame"]
+__all__ = ["HEALTH_SCHEMA", "RuleOutcome", "columns_of_record", "evaluate", "match_frame"]
 
 SAMPLE = 1_000
+FIELDS_READ = {"dormant_return": ("action_group", "resource_id")}
+"""What a kind of behaviour reads besides the fields its rule names."""
 
 HEALTH_SCHEMA: dict[str, pl.DataType] = {
     "rule_id": pl.String(),
@@ -79,9 +84,15 @@ class Evaluation:
     examined: dict[str, int]
     seconds: dict[str, float]
     origins: tuple[tuple[LogSource | None, Rows | None], ...] = ()
-    learning: dict[str, int] = field(default_factory=dict)
+    learning: dict[str, Rows] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     keyed: dict[tuple[str, ...], GroupedEvents] = field(default_factory=dict)
+    record: Evaluation | None = None
+
+    @property
+    def before(self) -> int:
+        """How many events of the record come before those of the frame."""
+        return self.record.frame.height - self.frame.height if self.record else 0
 
 
 def match_frame(
@@ -105,9 +116,12 @@ def match_frame(
 
 def run(
     rules: Sequence[Rule], frame: pl.DataFrame, *, time: str | None, calendar: Calendar,
-    sources: Mapping[str, LogSource] | None = None,
+    sources: Mapping[str, LogSource] | None = None, earlier: pl.DataFrame | None = None,
 ) -> Evaluation:  # fmt: skip
-    """Match detections in one scan, then correlations and behaviours over their hits."""
+    """Match detections in one scan, then correlations and behaviours over their hits.
+
+    ``earlier`` are events before those of the frame, which behaviours compare with.
+    """
     by_id = {rule.id: rule for rule in rules}
     wanted = evaluation_order(rules)
     sources_of_rows = origins(frame, sources)
@@ -125,6 +139,16 @@ def run(
         sources_of_rows,
     )
     done.stopped.update(rule_id for rule_id, hits in scanned.items() if hits.stopped)
+    below = rules_below(rules)
+    if earlier is not None and earlier.height and below:
+        columns = [name for name in frame.columns if name in earlier.columns]
+        record = pl.concat([earlier.select(columns), frame.select(columns)])
+        # By these the event table is known; what no behaviour reads of them is not there.
+        marks = [name for name in EVENT_MARKS if name in frame.columns and name not in columns]
+        record = record.with_columns(pl.lit(None, pl.String).alias(name) for name in marks)
+        done.record = run(below, record, time=time, calendar=calendar, sources=sources)
+        done.record.times = event_times(record, time)
+        done.stopped |= done.record.stopped
     for rule_id in above:
         start = perf_counter()
         if done.stopped.intersection(by_id[rule_id].references_to):
@@ -224,10 +248,18 @@ def window_hits(rule: Rule, done: Evaluation, calendar: Calendar) -> None:
     assert done.times is not None
     done.examined[rule.id] = sum(len(rows) for rows in inputs)
     if not done.examined[rule.id]:
-        done.evidence[rule.id], done.learning[rule.id] = no_evidence(), 0
+        done.evidence[rule.id] = no_evidence()
+        done.learning[rule.id] = np.empty(0, dtype=np.int64)
     elif isinstance(body, Behaviour):
-        found = behaviour_hits(body, done.frame, done.times, inputs, calendar, done.keyed)
-        done.evidence[rule.id], done.learning[rule.id] = found
+        whole = (done.record if body.type in WHOLE_RECORD else None) or done
+        assert whole.times is not None
+        before = done.before if whole is done.record else 0
+        past = [whole.hits[one] for one in rule.references_to]
+        found, learning = behaviour_hits(
+            body, whole.frame, whole.times, past, calendar, whole.keyed, before
+        )
+        done.evidence[rule.id] = counted_from(found, before)
+        done.learning[rule.id] = learning - before
     else:
         assert isinstance(body, Correlation)
         inputs = [
@@ -239,6 +271,67 @@ def window_hits(rule: Rule, done: Evaluation, calendar: Calendar) -> None:
         below = [done.evidence[ref] for ref in body.rules if ref in done.evidence]
         done.evidence[rule.id] = with_evidence_below(windows, below)
     done.hits[rule.id] = done.evidence[rule.id].anchors
+
+
+def rules_below(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules whose hits on the whole record behaviours need, with all they are built on."""
+    by_id = {rule.id: rule for rule in rules}
+    watching = [
+        rule
+        for rule in map(by_id.__getitem__, evaluation_order(rules))
+        if isinstance(rule.body, Behaviour) and rule.body.type in WHOLE_RECORD
+    ]
+    wanted: set[str] = set()
+    stack = [ref for rule in watching for ref in rule.references_to]
+    while stack:
+        ref = stack.pop()
+        if ref not in wanted:
+            wanted.add(ref)
+            stack.extend(by_id[ref].references_to)
+    return tuple(replace(rule, enabled=True) for rule in rules if rule.id in wanted)
+
+
+def columns_of_record(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The event columns that behaviours read of the whole record, in the order of the schema.
+
+    Args:
+        rules: The rules, such as a RuleSet.
+
+    Returns:
+        Names of EVENT_SCHEMA; those that name and date an event are always among them.
+    """
+    rules = tuple(rules)
+    below = rules_below(rules)
+    bodies = [rule.body for rule in below if isinstance(rule.body, Detection)]
+    if any(isinstance(leaf, Keyword) for body in bodies for leaf in leaves(body.condition)):
+        return tuple(EVENT_SCHEMA)
+    fields = {name for rule in below for name in rule.fields}
+    fields |= {
+        name
+        for rule in rules
+        if rule.enabled and isinstance(rule.body, Behaviour)
+        for name in (*rule.fields, *FIELDS_READ.get(rule.body.type, ()))
+    }
+    bare = pl.DataFrame(schema=EVENT_SCHEMA)
+    read = {name for one in fields for name in candidate_columns(bare, one)}
+    read |= {"id", "created_at", "leaf", "generation", "sender_id", "resource_id"}
+    return tuple(name for name in EVENT_SCHEMA if name in read)
+
+
+def counted_from(evidence: Evidence, before: int) -> Evidence:
+    """Evidence on the record as evidence on the events after its first ``before``.
+
+    What began earlier than these keeps what is among them.
+    """
+    if not before:
+        return evidence
+    row = pl.col("row") - before
+    return replace(
+        evidence,
+        anchors=evidence.anchors[evidence.anchors >= before] - before,
+        instants=evidence.instants.with_columns(row).filter(pl.col("row") >= 0),
+        rows=evidence.rows.with_columns(row).filter(pl.col("row") >= 0),
+    )
 
 
 def one_per_instant(done: Evaluation, ref: str, rows: Rows) -> Rows:
@@ -256,6 +349,7 @@ def evaluate(
     timezone: str = "UTC",
     holidays: Iterable[date] = (),
     sources: Mapping[str, LogSource] | None = None,
+    earlier: pl.DataFrame | None = None,
 ) -> RuleOutcome:
     """Run every enabled rule over events and return the episodes of a period.
 
@@ -270,6 +364,8 @@ def evaluate(
         holidays: Local days without ordinary work, whose hours no ordinary day makes usual.
         sources: The log source of each value of ``generation``; None = those of the shipped
             profiles. Events without a generation are seen by every rule.
+        earlier: Events before those of ``events``, with at least the columns that
+            ``columns_of_record`` names; behaviours compare with them too. None = there are none.
 
     Returns:
         Episodes, the health of every rule, and the log sources met.
@@ -277,7 +373,8 @@ def evaluate(
     frame = events.collect() if isinstance(events, pl.LazyFrame) else events
     frame, rules = in_order(frame), tuple(rules)
     calendar = Calendar(timezone, frozenset(holidays))
-    done = run(rules, frame, time="created_at", calendar=calendar, sources=sources)
+    past = None if earlier is None else in_order(earlier)
+    done = run(rules, frame, time="created_at", calendar=calendar, sources=sources, earlier=past)
     pieces = []
     internal = internal_ids(rules)
     for rule in rules:
@@ -337,7 +434,9 @@ def health(
             "hits": int(within[done.hits[rule.id]].sum()) if rule.id in done.hits else 0,
             "findings": counts.get(rule.id, 0),
             "examined": done.examined.get(rule.id, 0),
-            "learning": done.learning.get(rule.id, 0),
+            "learning": int(within[done.learning[rule.id]].sum())
+            if rule.id in done.learning
+            else 0,
             "fields_missing": [
                 name for name in rule.fields if name in missing and rule.id in about
             ],

@@ -14,7 +14,7 @@ import polars as pl
 
 from auditlens.period import Period
 from auditlens.rules.dictionary import Rows
-from auditlens.rules.rule import Correlation, Rule
+from auditlens.rules.rule import Behaviour, Correlation, Rule
 from auditlens.rules.windows import Anchors, Timeline
 
 __all__ = [
@@ -53,13 +53,26 @@ values, a sum), ``expected`` the threshold or baseline it passed; null for a pla
 says the reason after a name, for headlines; null where the rule gives none."""
 
 
+FACTS: dict[str, pl.DataType] = {
+    "level": pl.String(),
+    "days": pl.Int64(),
+    "peers": pl.Int64(),
+    "others": pl.Int64(),
+    "since": pl.String(),
+    "gap_before": pl.Float64(),
+    "hour": pl.String(),
+}
+"""What behaviours know of an episode besides: a level in place of the rule's, and what its reason
+may name."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a rule rests on.
 
     ``anchors``: rows at which it fired, rising. ``instants``: ``group``, ``time``, ``row`` of one
     anchor an instant. ``rows``: pairs (``episode``, ``row``). ``metrics``: ``episode``, ``value``,
-    ``expected``.
+    ``expected`` and some of FACTS.
     """
 
     anchors: Rows
@@ -145,8 +158,9 @@ def evidence(table: pl.DataFrame, *, last_only: bool = False) -> Evidence:
 
     Every line is an anchor, or with ``last_only`` each episode's last.
     """
+    facts = [pl.col(name).first() for name in FACTS if name in table.columns]
     metrics = table.group_by("episode", maintain_order=True).agg(
-        pl.col("value").max().cast(pl.Float64), pl.col("expected").max().cast(pl.Float64)
+        pl.col("value").max().cast(pl.Float64), pl.col("expected").max().cast(pl.Float64), *facts
     )
     fired = table.group_by("episode", maintain_order=True).last() if last_only else table
     pairs = table.select("episode", "row").unique(maintain_order=True)
@@ -175,6 +189,10 @@ def episode_rows(
     if ends_with_its_account(rule):
         one_sender, acted, named = sender.last().is_not_null(), sender.last(), named.reverse()
     one_resource = (resource.n_unique() == 1) & (resource.null_count() == 0)
+    if isinstance(rule.body, Behaviour) and rule.body.type == "silence":
+        # Who happened to act before and after it is not what fell silent.
+        by_sender = rule.body.group_by in (("sender.id",), ("sender_id",))
+        one_sender, one_resource = one_sender & by_sender, one_resource & bool(rule.body.group_by)
     name = named.drop_nulls().first()
     title = pl.coalesce("resource_title", "resource_id").drop_nulls().first()
     episodes = table.group_by("episode", maintain_order=True).agg(
@@ -195,10 +213,13 @@ def episode_rows(
         pl.col("last_at").is_between(period.start, period.end, closed="left")
     )
     episodes = episodes.join(evidence.metrics, on="episode", maintain_order="left")
+    unknown = [pl.lit(None, dtype).alias(name) for name, dtype in FACTS.items()
+               if name not in episodes.columns]  # fmt: skip
+    episodes = episodes.with_columns(unknown)
     return episodes.with_columns(
         pl.lit(rule.id).alias("rule_id"),
         pl.lit(rule.title).alias("title"),
-        pl.lit(rule.level).alias("level"),
+        pl.col("level").fill_null(pl.lit(rule.level)),
         filled(rule.reason or default_reason(rule)).alias("reason"),
         phrase_of(rule).alias("phrase"),
         pl.lit(pl.Series([list(rule.tags)], dtype=pl.List(pl.String))).first().alias("tags"),
@@ -241,6 +262,12 @@ def filled(template: str) -> pl.Expr:
         "senders": pl.col("senders").cast(pl.String),
         "first": pl.col("first_at").dt.to_string("%Y-%m-%d %H:%M UTC"),
         "last": pl.col("last_at").dt.to_string("%Y-%m-%d %H:%M UTC"),
+        "days": pl.col("days").cast(pl.String),
+        "peers": pl.col("peers").cast(pl.String),
+        "others": pl.col("others").cast(pl.String),
+        "since": pl.col("since"),
+        "gap": number("gap_before", "value"),
+        "hour": pl.col("hour"),
     }
     parts: list[pl.Expr] = []
     for words, field, _, _ in Formatter().parse(template):

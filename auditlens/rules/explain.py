@@ -234,15 +234,17 @@ def behaviour_words(rules: RuleSet, body: Behaviour) -> str:
     watched, group = titles(rules, body.rules, " or "), group_words(body.group_by)
     given = body.settings
     spans = {k: span_words(v) for k, v in given.items() if isinstance(v, int) and v >= 60}
+    memory = f"in the {spans['history']} before" if "history" in spans else "before on record"
     if body.type == "first_seen":
         what = (f"an event of {watched} {group} has a value of {' with '.join(given['fields'])} "  # type: ignore[arg-type]
-                f"not met in the {spans['history']} before")  # fmt: skip
+                f"not met {memory}")  # fmt: skip
     elif body.type == "dormant_return":
-        what = f"an event of {watched} {group} comes after {spans['idle']} or more without one"
+        what = (f"an event of {watched} {group} comes after {spans['idle']} or more without one "
+                f"and more than {given['factor']:g} times its longest gap before")  # fmt: skip
     elif body.type == "off_hours":
-        what = (f"an event of {watched} {group} falls in an {given['slots']} in which there was "
-                f"activity on fewer than {given['min-days']} of the days of the "
-                f"{spans['history']} before")  # fmt: skip
+        what = (f"an event of {watched} {group} falls in an {given['slots']} that holds, with all "
+                f"those that are no likelier, at most {given['tail']:.3g} of its activity "
+                f"{memory}")  # fmt: skip
     elif body.type == "deviation":
         what = deviation_words(body, watched, group)
     else:
@@ -250,8 +252,17 @@ def behaviour_words(rules: RuleSet, body: Behaviour) -> str:
             f"nothing of {watched} {group} is heard for more than {spans['for']} and for more "
             f"than {given['factor']:g} times the longest gap of the {spans['history']} before"
         )
+    least = []
+    if given.get("active-days"):
+        least.append(f"{given['active-days']} active days")
+    if given.get("min-intervals"):
+        least.append(f"{given['min-intervals']} intervals")
+    if given.get("min-history"):
+        least.append(span_words(given["min-history"]))  # type: ignore[arg-type]
+    past = f" (less than {' and '.join(least)} before)" if least else ""
     return (
-        f"  A finding is made when {what}.\n  Where the past is too short to judge, it is learning."
+        f"  A finding is made when {what}.\n"
+        f"  Where the past is too short to judge{past}, it is learning."
     )
 
 

@@ -27,6 +27,7 @@ from auditlens.rules.detection import (
 from auditlens.rules.logsource import LogSource
 from auditlens.rules.rule import (
     COUNTED,
+    KIND_WORDS,
     LONGEST_PHRASE,
     REASON_WORDS,
     Behaviour,
@@ -153,13 +154,16 @@ def check_template(document: Document, key: str, template: str) -> None:
         parts = list(Formatter().parse(template))
     except ValueError as error:
         raise document.error(f"the {key} cannot be read ({error})", *where) from None
+    block = document.data.get("behaviour")
+    kind = str(block.get("type")) if isinstance(block, dict) else ""
+    known = REASON_WORDS | KIND_WORDS.get(kind, frozenset())
     for _, field, form, conversion in parts:
         if field is None:
             continue
         name, *nouns = field.split("|")
-        if name not in REASON_WORDS or form or conversion:
+        if name not in known or form or conversion:
             raise document.error(f"the {key} names '{field}', which no episode has", *where,
-                                 fix=f"Use {', '.join(sorted(REASON_WORDS))}")  # fmt: skip
+                                 fix=f"Use {', '.join(sorted(known))}")  # fmt: skip
         if nouns and (name not in COUNTED or len(nouns) > 2 or not all(nouns)):
             raise document.error(
                 f"'{field}' in the {key} is not a number with its noun", *where,
@@ -668,6 +672,12 @@ def read_factor(document: Document, value: Any, where: Where) -> float:
     raise document.error(f"'{where[-1]}' is a number above 0", *where)
 
 
+def read_share(document: Document, value: Any, where: Where) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1:
+        return float(value)
+    raise document.error(f"'{where[-1]}' is a part of all activity: above 0 and below 1", *where)
+
+
 def read_field(document: Document, value: Any, where: Where) -> str:
     if isinstance(value, str) and value:
         return value
@@ -695,16 +705,27 @@ REQUIRED = object()
 FORMS: dict[str, dict[str, tuple[Reader, Any]]] = {
     "first_seen": {
         "field": (read_fields, REQUIRED),
-        "history": (read_span, 30 * DAY),
-        "min-history": (read_span, 14 * DAY),
+        "history": (read_span, 0),
+        "min-history": (read_span, 0),
+        "active-days": (read_count, 10),
     },
-    "dormant_return": {"idle": (read_span, REQUIRED)},
+    "dormant_return": {
+        "idle": (read_span, REQUIRED),
+        "factor": (read_factor, 1.5),
+        "min-history": (read_span, 0),
+        "active-days": (read_count, 10),
+        "consequential-level": (one_of(*LEVELS), None),
+        "new-resources": (read_count, 5),
+    },
     "off_hours": {
         "profile": (one_of("learned"), "learned"),
         "slots": (one_of("hour-of-week", "hour-of-day"), "hour-of-week"),
-        "min-days": (read_count, 3),
-        "history": (read_span, 90 * DAY),
-        "min-history": (read_span, 14 * DAY),
+        "tail": (read_share, 0.02),
+        "weight": (read_factor, 20.0),
+        "spread": (read_factor, 1.0),
+        "history": (read_span, 0),
+        "min-history": (read_span, 0),
+        "active-days": (read_count, 20),
     },
     "deviation": {
         "measure": (one_of("count", "distinct"), "count"),
@@ -723,9 +744,20 @@ FORMS: dict[str, dict[str, tuple[Reader, Any]]] = {
         "factor": (read_factor, 1.5),
         "history": (read_span, 28 * DAY),
         "min-history": (read_span, 14 * DAY),
+        "min-intervals": (read_count, 8),
     },
 }
-"""For each kind its keys: how each is read, and what stands for it when it is left out."""
+"""For each kind its keys: how each is read, and what stands for it when it is left out.
+
+A ``history`` of 0 is the whole record."""
+
+RETIRED = {
+    ("off_hours", "min-days"): (
+        "an hour is judged by the part of the activity in hours as rare, no longer by its days",
+        "Take 'min-days' out; 'tail' (0.02) and 'active-days' (20) stand for it",
+    )
+}
+"""Keys of earlier versions: why they are gone, and what to write."""
 
 BEHAVIOUR_KEYS = frozenset({"type", "rules", "group-by", "generate"})
 
@@ -740,6 +772,10 @@ def behaviour_body(document: Document) -> Behaviour:
         raise document.error(f"'{kind}' is no kind of behaviour", "behaviour", "type",
                              fix=meant(kind, FORMS))  # fmt: skip
     faults = Faults()
+    for key in sorted(block.keys() & {key for of, key in RETIRED if of == kind}):
+        why, fix = RETIRED[kind, key]
+        faults.errors.append(document.error(why, "behaviour", key, fix=fix))
+    block = {key: value for key, value in block.items() if (kind, key) not in RETIRED}
     known = BEHAVIOUR_KEYS | set(FORMS[kind])
     faults.attempt(check_keys, document, block, known, "behaviour", default=None)
     settings = {

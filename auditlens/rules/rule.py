@@ -11,6 +11,7 @@ from auditlens.rules.logsource import LogSource
 
 __all__ = [
     "COUNTED",
+    "KIND_WORDS",
     "LONGEST_PHRASE",
     "REASON_WORDS",
     "Behaviour",
@@ -26,11 +27,21 @@ REASON_WORDS = frozenset(
 )
 """What a rule's reason and phrase may name between braces."""
 
-COUNTED = frozenset({"count", "value", "expected", "resources", "senders"})
+COUNTED = frozenset(
+    {"count", "value", "expected", "resources", "senders", "days", "gap", "peers", "others"}
+)
 """Those of them that are numbers, which may carry a noun: ``{count|event}``."""
 
 LONGEST_PHRASE = 60
 """How many characters a phrase has at most, without what is filled in."""
+
+KIND_WORDS: Mapping[str, frozenset[str]] = {
+    "first_seen": frozenset({"days", "peers", "others", "since"}),
+    "dormant_return": frozenset({"days", "gap"}),
+    "off_hours": frozenset({"days", "hour"}),
+}
+"""What it may name besides, by the kind of behaviour: active days before, other accounts that did
+the same and all others, the record's first day, the longest earlier gap in days, the hour."""
 
 
 @dataclass(frozen=True, slots=True)

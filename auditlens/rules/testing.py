@@ -15,11 +15,11 @@ import polars as pl
 from auditlens.errors import DocumentErrors
 from auditlens.events import load_classifier
 from auditlens.period import Period
-from auditlens.rules.behaviours import Calendar
 from auditlens.rules.condition import And, Bound, Match, Moment, Node, Not, Or, leaves
 from auditlens.rules.dictionary import Rows, text_of
 from auditlens.rules.engine import Evaluation, evaluate, one_per_instant, run
 from auditlens.rules.explain import leaf_words, span_words
+from auditlens.rules.hours import Calendar
 from auditlens.rules.matching import Matcher
 from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
 from auditlens.rules.ruleset import RuleSet, load_rules
@@ -237,7 +237,7 @@ def matched_lines(rule: Rule, rules: RuleSet, done: Evaluation) -> Iterator[str]
     if isinstance(rule.body, Correlation):
         yield from window_lines(rule.body, rules, done)
     elif isinstance(rule.body, Behaviour):
-        waiting = done.learning[rule.id]
+        waiting = len(done.learning[rule.id])
         yield f"  {rule.body.type}: {waiting} of {done.examined[rule.id]} still learning"
 
 
@@ -365,11 +365,11 @@ def leaf_coverage(rules: RuleSet, rule: Rule) -> tuple[LeafCoverage, ...]:
 
 
 STEPS: dict[str, tuple[str, ...]] = {
-    "first_seen": ("history", "min-history"),
-    "dormant_return": ("idle",),
-    "off_hours": ("min-days", "min-history"),
+    "first_seen": ("history", "min-history", "active-days"),
+    "dormant_return": ("idle", "active-days"),
+    "off_hours": ("history", "min-history", "active-days"),
     "deviation": ("at-least", "min-buckets"),
-    "silence": ("for",),
+    "silence": ("for", "min-intervals"),
 }
 """The thresholds of a behaviour that its tests must hold from both sides."""
 
@@ -480,7 +480,8 @@ def changed_behaviours(body: Behaviour) -> Iterator[tuple[str, Behaviour]]:
     for key in STEPS[body.type]:
         value: Any = body.settings[key]
         for step in (-1, 1):
-            if value + step > 0:
+            # A span of nothing is one that the rule does not name.
+            if value and value + step > 0:
                 settings = {**body.settings, key: value + step}
                 yield f"{key} {step:+d}", replace(body, settings=settings)
     if body.group_by:

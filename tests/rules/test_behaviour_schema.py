@@ -30,6 +30,10 @@ VALUES = {
     "profile": ["learned", "fixed"],
     "slots": ["hour-of-week", "hour-of-day", "shift"],
     "factor": [1, 2.5, 0, -1, "two", 5000, True],
+    "tail": [0.02, 0, 1, "rare", True],
+    "weight": [20, 0, "much"],
+    "spread": [1, 1.5, -1],
+    "consequential-level": ["medium", "grave"],
     "window": ["1d"],
 }
 SPANS = ["1d", "90m", "0d", "soon", 5, "1x"]

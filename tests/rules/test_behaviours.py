@@ -1,9 +1,15 @@
 """Behaviours: what is odd for a subject is found, what is usual or unknown is not."""
 
+import math
+from dataclasses import replace
 from datetime import timedelta
 
+import polars as pl
 import pytest
-from documents import START, behaviour, episodes, learning, log, rules_of
+from documents import EVER, START, behaviour, episodes, learning, log, rules_of
+
+from auditlens.errors import DocumentErrors
+from auditlens.rules import columns_of_record, evaluate
 
 HOUR, DAY = 3600, 86_400
 
@@ -37,8 +43,43 @@ def test_a_value_last_met_before_the_history_is_new_again():
     base = [*daily("u", 20, entity_type="tag"), (0, "u", {"entity_type": "role"})]
     just = [*base, (30 * DAY, "u", {"entity_type": "role"})]
     over = [*base, (30 * DAY + 1, "u", {"entity_type": "role"})]
-    assert episodes(first_seen(), log(*just)).height == 0
-    assert episodes(first_seen(), log(*over)).height == 1
+    rules = first_seen(history="30d")
+    assert episodes(rules, log(*just)).height == 0
+    assert episodes(rules, log(*over)).height == 1
+
+
+def test_a_value_met_once_on_record_is_never_new_again():
+    """Without a history of its own the rule remembers everything, also across four years."""
+    events = [(0, "u", {"entity_type": "role"}), *daily("u", 20, entity_type="tag", start=1)]
+    events += [(1500 * DAY, "u", {"entity_type": "role"})]
+    assert episodes(first_seen(), log(*events)).height == 0
+
+
+def test_events_before_the_frame_are_the_past_and_are_not_judged():
+    """What the frame holds is judged as if all of it had been one frame."""
+    events = log(
+        *daily("u", 20, entity_type="tag"), (15 * DAY, "u", {"entity_type": "role"}),
+        (200 * DAY, "u", {"entity_type": "role"}), (201 * DAY, "u", {"entity_type": "glossary"}),
+    ).sort("created_at")  # fmt: skip
+    rules = first_seen()
+    new = pl.col("created_at") >= START + timedelta(days=100)
+    columns = columns_of_record(rules)
+    assert "metadata" not in columns
+    found = episodes(rules, events.filter(new), earlier=events.filter(~new).select(columns))
+    assert found["event_ids"].to_list() == [["e0022"]]
+    alone = evaluate(rules, events.filter(new), EVER).health
+    assert alone.filter(name="odd")["learning"].to_list() == [2]
+
+
+def test_the_reason_of_a_first_time_names_the_record_and_the_others():
+    """How long the record is, how many days without, and who else does it."""
+    reason = "{subject} {since} {days} {peers} of {others}"
+    events = [*daily("u", 20, entity_type="tag"), (5 * DAY, "v", {"entity_type": "role"}),
+              (6 * DAY, "w", {}), (20 * DAY, "u", {"entity_type": "role"})]  # fmt: skip
+    rules = behaviour(type="first_seen", field="entity_type", **{"group-by": "sender.id"})
+    told = replace(rules["odd"], reason=reason)
+    rules = replace(rules, rules=(rules["base"], told))
+    assert episodes(rules, log(*events))["reason"].to_list() == ["u 2026-03-02 20 1 of 2"]
 
 
 def test_a_null_value_is_never_new():
@@ -56,16 +97,42 @@ def test_two_fields_are_new_as_a_pair():
     assert episodes(rules, log(*events))["event_ids"].to_list() == [["e0030"]]
 
 
-def dormant():
-    return behaviour(type="dormant_return", idle="30d", **{"group-by": "sender.id"})
+def dormant(**more):
+    return behaviour(type="dormant_return", idle="30d", **{"group-by": "sender.id", **more})
 
 
 def test_a_sender_who_was_idle_long_enough_returns():
     """Thirty days to the second are enough, a second less is not."""
     others = daily("other", 50)
     for seconds, found in ((30 * DAY, 1), (30 * DAY - 1, 0)):
-        events = [*others, (HOUR, "u", {}), (HOUR + seconds, "u", {})]
+        events = [*others, *daily("u", 10), (9 * DAY + 10 * HOUR + seconds, "u", {})]
         assert episodes(dormant(), log(*events)).height == found
+
+
+def test_a_return_is_judged_by_the_own_gaps():
+    """Who was away for 24 days before is missed after more than 36; a gap in the log is none."""
+    base = [*daily("other", 150), *daily("u", 10), (33 * DAY + 10 * HOUR, "u", {})]
+    for days, found in ((36, 0), (37, 1)):
+        events = log(*base, ((33 + days) * DAY + 10 * HOUR, "u", {}))
+        assert episodes(dormant(), events).height == found
+    blind = [*daily("other", 10), *daily("u", 10), *daily("other", 90, start=60)]
+    blind += [(60 * DAY, "u", {}), (95 * DAY, "u", {})]
+    assert episodes(dormant(), log(*blind))["value"].to_list() == [35.0]
+
+
+def test_a_return_with_consequences_is_of_the_level_the_rule_names():
+    """A high-impact action, or five new resources that are half of the day's."""
+    base = [*daily("other", 50), *daily("u", 10, resource_id="known")]
+    at = 45 * DAY
+    new = [(at + n, "u", {"resource_id": f"r{n}"}) for n in range(5)]
+    rules = dormant(**{"consequential-level": "high"})
+    for events, level in (
+        ([(at, "u", {"resource_id": "known"})], "low"),
+        (new[:4], "low"),
+        (new, "high"),
+        ([(at, "u", {"action_group": "export"})], "high"),
+    ):
+        assert episodes(rules, log(*base, *events))["level"].to_list() == [level]
 
 
 def test_a_first_event_is_no_return():
@@ -89,16 +156,42 @@ def test_an_unusual_hour_is_found_and_a_usual_one_is_not():
     events = [*daily("u", 20), (20 * DAY + 10 * HOUR, "u", {}), (20 * DAY + 3 * HOUR, "u", {})]
     found = episodes(off_hours(), log(*events))
     assert found["event_ids"].to_list() == [["e0021"]]
-    assert found["value"].to_list() == [0.0]
+    assert found["value"].to_list() == [pytest.approx(0, abs=1e-6)]
+    assert found["expected"].to_list() == [2.0]
+
+
+def test_the_tail_of_an_hour_is_that_of_a_plain_count():
+    """Against shares computed hour by hour: own days, smoothed, and everyone's as 20 more."""
+    events = [*daily("u", 30), *daily("u", 3, hour=15), *daily("v", 40, hour=2)]
+    found = episodes(off_hours(tail=0.999), log(*events, (40 * DAY + 15 * HOUR, "u", {})))
+    counts = {"u": {10: 30, 15: 3}, "all": {10: 30, 15: 3, 2: 40}}
+    kernel = [math.exp(-0.5 * min(n, 24 - n) ** 2) for n in range(24)]
+    smooth = {
+        name: [sum(n * kernel[abs(hour - at)] for at, n in own.items()) / sum(kernel)
+               for hour in range(24)]
+        for name, own in counts.items()
+    }  # fmt: skip
+    shares = [
+        (own + 20 * every / 73) / 53 for own, every in zip(smooth["u"], smooth["all"], strict=True)
+    ]
+    tail = 100 * sum(one for one in shares if one <= shares[15] + 1e-12)
+    assert found.filter(subject_id="u")["value"].to_list()[-1] == pytest.approx(tail)
+
+
+def test_off_hours_of_a_day_are_one_finding():
+    """However many hours of the night it takes, the rarest is named."""
+    events = [*daily("u", 20), (20 * DAY + 22 * HOUR, "u", {}), (20 * DAY + 3 * HOUR, "u", {})]
+    told = replace(off_hours()["odd"], reason="{hour} {count} {days}")
+    rules = replace(off_hours(), rules=(off_hours()["base"], told))
+    assert episodes(rules, log(*events))["reason"].to_list() == ["22:00 2 20"]
 
 
 def test_hours_of_the_week_are_told_apart():
     """Mondays at ten do not make Sundays at ten usual."""
     mondays = [(week * 7 * DAY + 10 * HOUR, "u", {}) for week in range(6)]
     events = [*mondays, (42 * DAY + 10 * HOUR, "u", {}), (41 * DAY + 10 * HOUR, "u", {})]
-    found = episodes(off_hours(slots="hour-of-week"), log(*events))
-    # The third Monday has only two before it, so it was still unusual, and learnt long enough.
-    assert found["event_ids"].to_list() == [["e0002"], ["e0007"]]
+    found = episodes(off_hours(slots="hour-of-week", **{"active-days": 6}), log(*events))
+    assert found["event_ids"].to_list() == [["e0007"]]
 
 
 def test_hours_are_those_of_the_zone_of_the_run():
@@ -220,3 +313,24 @@ def test_base_rules_of_a_behaviour_are_not_reported_unless_asked():
     )
     assert episodes(rules_of(base, text % ""), events).height == 0
     assert episodes(rules_of(base, text % ", generate: true"), events).height == 1
+
+
+def test_a_silence_is_about_what_fell_silent():
+    """One account ran every monitor; the finding names the monitor, and needs eight intervals."""
+
+    def runs(count):
+        return [*daily("s", count, resource_id="m1"), *daily("s", 40, resource_id="m2")]
+
+    rules = behaviour(
+        type="silence", **{"for": "3d", "min-history": "7d", "group-by": "resource_id"}
+    )
+    found = episodes(rules, log(*runs(9)))
+    assert found.select("subject_kind", "subject_id").rows() == [("resource", "m1")]
+    assert episodes(rules, log(*runs(8))).height == 0
+    assert learning(rules, log(*runs(8))) == 1
+
+
+def test_a_retired_key_says_what_to_write():
+    """The days of an hour no longer decide: an old rule is refused, not read in another way."""
+    with pytest.raises(DocumentErrors, match="'tail'"):
+        off_hours(**{"min-days": 1})
