@@ -1,6 +1,7 @@
 """The tools beside the engine: check, explain, trace, mutate, backtest, coverage, new, show."""
 
 import json
+import re
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
@@ -392,3 +393,30 @@ def test_a_set_shows_itself_in_a_notebook(folder):
     page = load_rules(folder)._repr_html_()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
+
+
+@pytest.mark.parametrize(("span", "warned"), [("90d", False), ("7776001s", True)])
+def test_a_window_longer_than_a_source_may_keep_is_warned_of(tmp_path, span, warned):
+    """Ninety days are not; a second more is."""
+    path = tmp_path / "w.yml"
+    path.write_text(
+        BASE + "---\ntitle: W\nname: w\ncorrelation: {type: event_count, rules: [base], "
+        f"group-by: [sender.id], timespan: {span}, condition: {{gte: 2}}}}\n"
+    )
+    assert ("long-window" in codes(check_rules(path))) is warned
+
+
+def test_a_technique_scores_the_highest_level_of_its_rules(tmp_path):
+    """From 1 for informational to 5 for critical."""
+    for place, level in enumerate(("informational", "low", "medium", "high", "critical"), 1):
+        path = tmp_path / f"{level}.yml"
+        path.write_text(re.sub(r"level: \w+", f"level: {level}", GOOD))
+        (one,) = navigator_layer(load_rules(path))["techniques"]
+        assert one["score"] == place
+
+
+def test_a_trace_is_of_the_first_event_unless_another_is_named():
+    """Each leaf as it held for that one."""
+    rules, events = rules_of(BASE), log((0, "u", {"event": "x"}), (1, "u", {"event": "q"}))
+    assert [one.held for one in trace(rules, "base", events)] == [True]
+    assert [one.held for one in trace(rules, "base", events, 1)] == [False]

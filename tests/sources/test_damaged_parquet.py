@@ -2,6 +2,7 @@
 
 import os
 import random
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -24,6 +25,7 @@ def test_flipped_bits_make_the_engine_print_nothing(tmp_path, capfd):
     records = [{"id": str(n), "created_at": f"2026-10-01T00:00:{n:02d}Z"} for n in range(60)]
     pl.DataFrame(records).write_parquet(tmp_path / "whole.parquet")
     whole, dice, refused = (tmp_path / "whole.parquet").read_bytes(), random.Random(1), 0
+    descriptors = len(list(Path("/dev/fd").iterdir()))
     for _ in range(300):
         flipped = bytearray(whole)
         for _ in range(dice.choice([1, 2, 5])):
@@ -34,6 +36,7 @@ def test_flipped_bits_make_the_engine_print_nothing(tmp_path, capfd):
         except UsageError:
             refused += 1
     assert refused > 50
+    assert len(list(Path("/dev/fd").iterdir())) == descriptors
     assert capfd.readouterr().err == ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -154,6 +154,7 @@ def test_five_false_alarms_call_for_tuning_with_a_ready_exception():
     line = told.line.replace('approver: ""', "approver: bo")[3:-1]
     (ready,) = journal(line).exceptions
     assert dict(ready.match) == {"rule": "r-1", "sender": "u-1"}
+    assert f"until: {(AT + timedelta(days=90)).date()}" in line.replace('"', "")
     assert apply_journal(rows, journal(line))["exception_id"].null_count() == 0
 
 
