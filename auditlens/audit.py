@@ -232,7 +232,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
         source,
     )
     suppressed, last = suppressions(journal, period), known.at(period.end)
-    unusual = detect_anomalies(events, period, settings, seed, suppressed, last)
+    unusual = detect_anomalies(events, period, settings, seed, suppressed, last, run_at)
     findings = build_findings(verdict.episodes, unusual.flagged, detected_at=run_at)
     audit = Audit(
         period=period,
@@ -340,11 +340,16 @@ def detect_anomalies(
     seed: int | None,
     suppressed: Sequence[Suppression] = (),
     directory: Directory | None = None,
+    run_at: datetime | None = None,
 ) -> AnomalyOutcome:
-    """What the model says, with seed and budget of the settings and reviewers' suppressions."""
+    """What the model says, with seed and budget of the settings and reviewers' suppressions.
+
+    It speaks of whole days: a day that is not over at ``run_at`` (UTC) is judged by rules alone.
+    """
+    whole = period if run_at is None else period.whole_days(run_at)
     found = detect(
-        with_catalog_context(events, directory),
-        period,
+        with_catalog_context(events if whole.days else events.clear(), directory),
+        whole if whole.days else period,
         seed=settings.seed if seed is None else seed,
         timezone=period.timezone,
         senders_a_day=settings.senders_a_day,
@@ -353,7 +358,10 @@ def detect_anomalies(
         circles=directory.circles if directory else None,
     )
     notes = [*found.model["notes"], *(f"{one.mute.sender_id}: {one.text}" for one in suppressed)]  # type: ignore[misc]
-    return replace(found, model={**found.model, "notes": notes}) if suppressed else found
+    if whole.end < period.end:
+        left = f"{whole.days[-1]} is the last day that is over" if whole.days else "no day is over"
+        notes.insert(0, f"{period} goes on: {left}; later events are judged by rules alone.")
+    return replace(found, model={**found.model, "notes": notes})
 
 
 def apply_review(

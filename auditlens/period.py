@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -101,6 +101,15 @@ class Period:
         first = self.start.astimezone(local).date()
         count = (self.end.astimezone(local).date() - first).days
         return tuple(first + timedelta(days=n) for n in range(count))
+
+    def whole_days(self, now: datetime) -> Period:
+        """The part whose local days are over at ``now`` (UTC); it may have none."""
+        if now >= self.end:
+            return self
+        local = zone(self.timezone)
+        today = now.astimezone(local).date()
+        midnight = datetime(today.year, today.month, today.day, tzinfo=local).astimezone(UTC)
+        return replace(self, end=max(self.start, midnight))
 
     def __str__(self) -> str:
         return self.label

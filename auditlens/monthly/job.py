@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ import polars as pl
 from auditlens.archive import Archive, ArchiveStatus
 from auditlens.archive.sync import Flag
 from auditlens.audit import Audit, run_audit
+from auditlens.cases import case_reaches
 from auditlens.errors import (
     AuditLensError,
     Crash,
@@ -30,8 +31,15 @@ from auditlens.files import lock
 from auditlens.findings import reaches
 from auditlens.loading import load_population
 from auditlens.monthly.monitoring import LastRun, compared_before, utc_text, write_last_run
-from auditlens.monthly.store import FINDINGS, ReportStore, StoredReport, findings_digest
-from auditlens.notify import Outbox, SendOptions, notice_of, send_waiting
+from auditlens.monthly.store import FINDINGS, MONTHLY, ReportStore, StoredReport, findings_digest
+from auditlens.notify import (
+    Outbox,
+    SendOptions,
+    case_notice,
+    digest_notice,
+    notice_of,
+    send_waiting,
+)
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period, run_time, zone
 from auditlens.report import write_folder
@@ -39,7 +47,7 @@ from auditlens.review import ReportOptions, make_record, report_files
 from auditlens.rules import roots_read
 from auditlens.seals import signed_folder
 from auditlens.settings import Settings, require_trusted
-from auditlens.triage import read_journal
+from auditlens.triage import change_of, ledger_path, read_journal, record_cases, untold
 
 INCOMPLETE_WAIT = timedelta(days=7)
 """How long a report that is due waits for a sync that is known to miss events."""
@@ -119,6 +127,7 @@ def run_job(job: Job) -> LastRun:
             job.store.remove_unfinished()
             sync(job, run)
             verify(job, run)
+            alert(job, run)
             report(job, run)
             notify(job, run)
         except AuditLensError as error:
@@ -192,6 +201,72 @@ def verify(job: Job, run: LastRun) -> None:
             fix="Run 'auditlens verify' and restore the archive from a copy",
         )
     job.tell(f"verified: {found.records:,} records, head {found.head}")
+
+
+def alert(job: Job, run: LastRun) -> None:
+    """Tell of cases of ``alert_level`` and above that are new, raised or reopened since told.
+
+    Looked at are the month that goes on and the one before it while that has no report; a report
+    and its amendments are told of by themselves. A case is noted as told after its messages are
+    queued, so a kill in between queues them again under the same id.
+    """
+    if not job.settings.notify or not job.settings.archive.is_dir():
+        return
+    held = job.store.latest()
+    for month in months_watched(job.now(), job.settings.timezone):
+        goes_on = month.end > job.now()
+        if not goes_on and month.label in held:
+            continue
+        job.go_on()
+        audit = audit_month(job, month)
+        tell_of_cases(job, run, audit)
+        if goes_on and job.settings.digest:
+            tell_weekly(job, audit)
+
+
+def months_watched(now: datetime, timezone: str) -> tuple[Period, Period]:
+    """The month before the one that goes on, and that one."""
+    first = now.astimezone(zone(timezone)).date().replace(day=1)
+    labels = (f"{first - timedelta(days=1):%Y-%m}", f"{first:%Y-%m}")
+    before, current = (Period.parse(label, timezone=timezone) for label in labels)
+    return before, current
+
+
+def tell_of_cases(job: Job, run: LastRun, audit: Audit) -> None:
+    """Queue a message to each receiver for each case that changed, then note it as told."""
+    changed = untold(audit.cases, audit.ledger, by="message")
+    changed = changed.filter(case_reaches(job.settings.alert_level))
+    if changed.is_empty():
+        return
+    for row in changed.iter_rows(named=True):
+        told = len(audit.ledger.shown(row["case_id"], by="message"))
+        change = change_of(row, audit.ledger.last(row["case_id"], by="message"))
+        name = f"{row['case_id']}.{told + 1}"
+        key = {"case": row["case_id"], "change": change, "number": told + 1}
+        for target in job.settings.notify.values():
+            notice = case_notice(audit, row, change, name, target)
+            if notice is not None:
+                job.outbox.add(name, target.name, notice, job.now(), key)
+        run.alerts.append(row["case_id"])
+        job.tell(f"{change} {row['level']} case {row['case_id']}: {row['headline']}")
+    record_cases(
+        ledger_path(job.settings.journal_path),
+        changed,
+        audit.findings,
+        period=audit.period.label,
+        at=job.now(),
+        by="message",
+    )
+
+
+def tell_weekly(job: Job, audit: Audit) -> None:
+    """Queue the list of cases that wait for a decision, once in an ISO week."""
+    year, week, _ = job.now().astimezone(zone(job.settings.timezone)).isocalendar()
+    name = f"digest-{year}-W{week:02d}"
+    for target in job.settings.notify.values():
+        notice = digest_notice(audit, name, target)
+        if notice is not None:
+            job.outbox.add(name, target.name, notice, job.now(), {"digest": name})
 
 
 def report(job: Job, run: LastRun) -> None:
@@ -357,7 +432,8 @@ def write(
     elif audit.unjudged:
         run.worsen(3, f"{folder.name}: {audit.unjudged[0].statement}")
     elif reaches_fail_on(audit):
-        run.worsen(1, f"{folder.name} has findings at {audit.settings.fail_on} or above")
+        level = audit.settings.fail_on or audit.settings.fail_on_finding
+        run.worsen(1, f"{folder.name} has cases to decide, or findings, at {level} or above")
 
 
 def notify(job: Job, run: LastRun) -> None:
@@ -365,7 +441,7 @@ def notify(job: Job, run: LastRun) -> None:
     job.go_on()
     if not job.outbox.folder.is_dir():
         return
-    options = replace(job.send_options, report_exists=job.store.holds)
+    options = replace(job.send_options, report_exists=partial(stands, job.store))
     for sent in send_waiting(job.outbox, job.settings.notify, job.environ, job.now, options):
         about = f"{sent.message.report} to {sent.message.target}"
         if sent.problem:
@@ -377,9 +453,18 @@ def notify(job: Job, run: LastRun) -> None:
         job.go_on()
 
 
+def stands(store: ReportStore, name: str) -> bool:
+    """Whether what a message tells of is there: a report's folder; a case is on record anyway."""
+    return not MONTHLY.fullmatch(name) or store.holds(name)
+
+
 def reaches_fail_on(audit: Audit) -> bool:
-    """Whether a finding that no exception expects reaches ``fail_on``."""
-    return not audit.findings.filter(reaches(audit.settings.fail_on)).is_empty()
+    """Whether a case to decide reaches ``fail_on``, or any finding ``fail_on_finding``."""
+    settings = audit.settings
+    return not (
+        audit.cases.filter(case_reaches(settings.fail_on)).is_empty()
+        and audit.findings.filter(reaches(settings.fail_on_finding)).is_empty()
+    )
 
 
 @runtime_checkable

@@ -31,7 +31,8 @@ class LastRun:
 
     ``exit_code`` is the worst so far and ``error`` its message. ``counts`` are of the sync and
     of verify, ``directory`` is what came beside the log. ``months`` are the folders written,
-    ``waiting`` the months that are not due with the reason. ``delivered`` and ``undelivered`` are
+    ``waiting`` the months that are not due with the reason, ``alerts`` the cases that messages were
+    queued for. ``delivered`` and ``undelivered`` are
     messages. ``compared`` holds, by month, the digest of events its report was last compared with.
     """
 
@@ -45,6 +46,7 @@ class LastRun:
     directory: dict[str, Any] = field(default_factory=dict)
     months: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    alerts: list[str] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     undelivered: dict[str, str] = field(default_factory=dict)
     compared: dict[str, str] = field(default_factory=dict)
@@ -73,6 +75,7 @@ def write_last_run(folder: Path, run: LastRun) -> None:
         "directory": run.directory,
         "months_written": run.months,
         "waiting": run.waiting,
+        "alerts": run.alerts,
         "delivered": run.delivered,
         "undelivered": run.undelivered,
         "compared": run.compared,

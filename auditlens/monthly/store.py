@@ -18,10 +18,10 @@ from auditlens.files import make_folder, read, sweep
 from auditlens.report import MANIFEST
 from auditlens.review import open_folder
 
-NAME = re.compile(r"(\d{4}-\d{2})(?:\.a([1-9]\d*))?", re.ASCII)
+MONTHLY = re.compile(r"(\d{4}-\d{2})(?:\.a([1-9]\d*))?", re.ASCII)
 UNFINISHED = re.compile(r"\.\d{4}-\d{2}(\.a\d+)?-.+", re.ASCII)
 FINDINGS = "findings.parquet"
-OF_THE_RUN = ("detected_at", "state", "disposition", "exception_id")
+OF_THE_RUN = ("detected_at", "state", "disposition", "exception_id", "case_id")
 """What a finding owes to the time of the run and to its review, not to the log."""
 
 
@@ -82,7 +82,7 @@ class ReportStore:
         """The latest report of each month, in the order of the months."""
         latest: dict[str, StoredReport] = {}
         for path in sorted(self.folder.iterdir()):
-            match = NAME.fullmatch(path.name)
+            match = MONTHLY.fullmatch(path.name)
             if match is None or not self.holds(path.name):
                 continue
             report = StoredReport(match[1], int(match[2] or 0), path)

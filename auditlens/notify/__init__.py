@@ -6,7 +6,7 @@ addresses may be spoken to and speaks to them; ``delivery`` is the main path.
 
 from auditlens.notify.delivery import SendOptions, Sent, deliver, send_waiting
 from auditlens.notify.outbox import Outbox, Waiting, idempotency_id
-from auditlens.notify.payload import notice_of, trial_notice
+from auditlens.notify.payload import case_notice, digest_notice, notice_of, trial_notice
 from auditlens.notify.transport import DeliveryError, address_kind, connect
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "Sent",
     "Waiting",
     "address_kind",
+    "case_notice",
     "connect",
     "deliver",
+    "digest_notice",
     "idempotency_id",
     "notice_of",
     "send_waiting",

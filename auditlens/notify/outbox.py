@@ -13,7 +13,7 @@ import base64
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,10 @@ RECEIPT = "auditlens.receipt/1"
 
 
 def idempotency_id(report: str, target: str, content: Mapping[str, Any]) -> str:
-    """``N-`` and 26 characters of a SHA-256: the same for the same words to the same target."""
+    """``N-`` and 26 characters of a SHA-256: the same for the same thing to the same target.
+
+    ``content`` is what is told of a report, or the key of what is told of a case.
+    """
     digest = bytes.fromhex(sha256_hex(json_line([report, target, content], ascii_only=False)))
     return f"N-{base64.b32encode(digest).decode()[:26]}"
 
@@ -46,6 +49,7 @@ class Waiting:
     tries: int = 0
     not_before: datetime | None = None
     problem: str = ""
+    key: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -59,7 +63,10 @@ class Waiting:
 
     def bytes(self) -> bytes:
         """The message as it stands in its file."""
-        return message_bytes({"format": FORMAT, **asdict(self)})
+        held = asdict(self)
+        if not self.key:
+            del held["key"]
+        return message_bytes({"format": FORMAT, **held})
 
 
 @dataclass(frozen=True)
@@ -91,13 +98,22 @@ class Outbox:
         for folder in (self.waiting_folder, self.sent_folder):
             sweep(folder)
 
-    def add(self, report: str, target: str, content: Mapping[str, Any], now: datetime) -> bool:
+    def add(
+        self,
+        report: str,
+        target: str,
+        content: Mapping[str, Any],
+        now: datetime,
+        key: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Queue a message unless the very same one waits or was taken; say whether it was.
 
-        Another message about the same report that nobody has taken yet is replaced.
+        Another message about the same report that nobody has taken yet is replaced. With ``key``
+        the id rests on that alone: what is told of a case may grow between two tries.
         """
         self.prepare()
-        made = Waiting(idempotency_id(report, target, content), report, target, content, now)
+        name = idempotency_id(report, target, key or content)
+        made = Waiting(name, report, target, content, now, key=key or {})
         held = [name for name in names(self.waiting_folder) if name.startswith(f"{made.about}.")]
         if self.taken(made) or made.name in held:
             return False
@@ -151,7 +167,7 @@ def read_message(path: Path) -> Waiting:
     try:
         raw = read(path)
         message = msgspec.convert(json.loads(raw), Waiting)
-        named = idempotency_id(message.report, message.target, message.content)
+        named = idempotency_id(message.report, message.target, message.key or message.content)
         if message.bytes() != raw or message.id != named:
             raise ValueError
     except (ValueError, RecursionError, msgspec.ValidationError):

@@ -16,13 +16,21 @@ from typing import Any
 import polars as pl
 
 from auditlens.audit import Audit
-from auditlens.findings import LEVELS, is_excepted, reaches
+from auditlens.cases import case_reaches, is_to_decide
+from auditlens.findings import LEVELS, is_excepted
 from auditlens.notify.transport import DeliveryError, Response
 from auditlens.settings import Target
+from auditlens.text import count, cut
 from auditlens.triage import resolved
 
 LISTED = 20
 """So many findings are named, the strongest first; the others are counted."""
+LINE = 400
+"""Characters of one line; longer ones are cut and say how much is missing."""
+SLACK_MOST, TEAMS_MOST, JIRA_MOST, PAGERDUTY_MOST = 3_000, 24_000, 30_000, 1_024
+"""What each receiver takes, with room for the frame: 3,000 characters of one text in Slack, 28 KB
+of a card in Teams, 32,767 characters in Jira, 1,024 of a summary in PagerDuty."""
+TEAMS_FRAME = 80
 SEVERITY = {"critical": "critical", "high": "error", "medium": "warning"}
 FAILED = frozenset({"error", "errors", "failed", "failure", "invalid", "invalid event"})
 
@@ -42,8 +50,9 @@ def notice_of(audit: Audit, report: str, target: Target) -> dict[str, Any] | Non
         The notice as plain data; None when the target asked for higher levels only.
     """
     told = audit.findings.filter(~is_excepted())
+    waiting = audit.cases.filter(is_to_decide())
     sure = audit.coverage.outcome != "incomplete"
-    if target.level and sure and told.filter(reaches(target.level)).is_empty():
+    if target.level and sure and waiting.filter(case_reaches(target.level)).is_empty():
         return None
     notice: dict[str, Any] = {
         "report": report,
@@ -51,23 +60,114 @@ def notice_of(audit: Audit, report: str, target: Target) -> dict[str, Any] | Non
         "timezone": audit.period.timezone,
         "coverage": audit.coverage.outcome,
         "events": audit.events.height,
+        "cases": waiting.height,
+        "observations": audit.cases.filter(~pl.col("decide"), pl.col("hidden") == 0).height,
         "findings": told.height,
         "hidden": audit.findings.height - told.height,
-        "levels": level_counts(told),
+        "levels": level_counts(waiting),
         "change": change_counts(audit),
         "head": audit.coverage.head or "",
     }
     if target.tell != "levels":
-        notice["listed"] = [
-            listed_finding(row, names=target.tell == "identities")
-            for row in told.head(LISTED).iter_rows(named=True)
-        ]
+        notice["listed"] = listed_cases(audit, waiting, names=target.tell == "identities")
     return notice
 
 
-def level_counts(findings: pl.DataFrame) -> dict[str, int]:
-    """How many findings of each level there are, the highest first."""
-    counts = Counter(findings["level"])
+def listed_cases(audit: Audit, cases: pl.DataFrame, *, names: bool) -> list[dict[str, str]]:
+    """The first cases, each with its headline, or without names the titles of its findings."""
+    return [
+        {
+            "id": row["case_id"],
+            "level": row["level"],
+            "state": row["state"],
+            "title": row["headline"] if names else nameless(audit, row),
+        }
+        for row in cases.head(LISTED).iter_rows(named=True)
+    ]
+
+
+def case_notice(
+    audit: Audit, case: Mapping[str, Any], change: str, name: str, target: Target
+) -> dict[str, Any] | None:
+    """What a receiver is told of a case on the day it is found.
+
+    The headline names people and resources, so it goes only to a target whose ``tell`` is
+    ``identities``; any other is told the titles of the strongest findings.
+
+    Args:
+        audit: The run that found it.
+        case: A row of cases (CASE_SCHEMA).
+        change: ``new``, ``raised`` or ``reopened``.
+        name: The name of the message, ``C-….1``.
+        target: The receiver.
+
+    Returns:
+        The notice as plain data; None when the target asked for higher levels only.
+    """
+    if target.level and LEVELS.index(case["level"]) < LEVELS.index(target.level):
+        return None
+    notice: dict[str, Any] = {
+        "about": "case",
+        "report": name,
+        "case": case["case_id"],
+        "change": change,
+        "level": case["level"],
+        "period": audit.period.label,
+        "first_at": case["first_at"].isoformat(),
+        "last_at": case["last_at"].isoformat(),
+        "events": case["event_count"],
+        "findings": len(case["finding_ids"]),
+        "coverage": audit.coverage.outcome,
+        "explain": f"auditlens explain {case['case_id']} --period {audit.period.label}",
+    }
+    if target.tell == "identities":
+        notice["headline"] = case["headline"]
+    elif target.tell != "levels":
+        notice["headline"] = nameless(audit, case)
+    return notice
+
+
+SUBJECTS = {"sender": "An account", "resource": "A resource", "workspace": "The workspace"}
+TITLES = 2
+
+
+def nameless(audit: Audit, case: Mapping[str, Any]) -> str:
+    """A headline of titles, which name nobody: those of the strongest findings."""
+    held = audit.findings.filter(pl.col("finding_id").is_in(case["finding_ids"]), ~is_excepted())
+    titles = list(dict.fromkeys(held["title"].to_list()))
+    more = f" and {len(titles) - TITLES} more" if len(titles) > TITLES else ""
+    return f"{SUBJECTS[case['subject_kind']]}: {'; '.join(titles[:TITLES])}{more}"
+
+
+def digest_notice(audit: Audit, name: str, target: Target) -> dict[str, Any] | None:
+    """The cases that wait for a decision, once a week; None when there is none.
+
+    Args:
+        audit: A run over the period.
+        name: The name of the message, ``digest-2026-W48``.
+        target: The receiver.
+    """
+    waiting = audit.cases.filter(is_to_decide())
+    if target.level:
+        waiting = waiting.filter(case_reaches(target.level))
+    if waiting.is_empty():
+        return None
+    notice: dict[str, Any] = {
+        "about": "digest",
+        "report": name,
+        "period": audit.period.label,
+        "cases": waiting.height,
+        "levels": level_counts(waiting),
+        "coverage": audit.coverage.outcome,
+    }
+    if target.tell != "levels":
+        notice["listed"] = listed_cases(audit, waiting, names=target.tell == "identities")
+    return notice
+
+
+def level_counts(rows: pl.DataFrame) -> dict[str, int]:
+    """How many rows of each level there are, the highest first."""
+    counts = Counter(rows["level"])
     return {level: counts[level] for level in reversed(LEVELS) if counts[level]}
 
 
@@ -84,14 +184,6 @@ def change_counts(audit: Audit) -> dict[str, Any]:
     }
 
 
-def listed_finding(row: dict[str, Any], *, names: bool) -> dict[str, str]:
-    told = {"id": row["finding_id"], "level": row["level"], "title": row["title"],
-            "state": row["state"]}  # fmt: skip
-    if names:
-        told["subject"] = row["subject_label"] or row["subject_id"] or ""
-    return told
-
-
 def trial_notice() -> dict[str, Any]:
     """What ``auditlens notify --test`` sends: no report, and it says so."""
     return {
@@ -100,6 +192,8 @@ def trial_notice() -> dict[str, Any]:
         "timezone": "UTC",
         "coverage": "none",
         "events": 0,
+        "cases": 0,
+        "observations": 0,
         "findings": 0,
         "hidden": 0,
         "levels": {},
@@ -113,9 +207,16 @@ def notice_subject(notice: Mapping[str, Any]) -> str:
     """The notice in one line."""
     if notice["report"] == "test":
         return "AuditLens: a test of this channel"
+    if notice.get("about") == "case":
+        return f"AuditLens: {notice['change']} {notice['level']} case {notice['case']}"
+    if notice.get("about") == "digest":
+        told = ", ".join(f"{n} {level}" for level, n in notice["levels"].items())
+        return f"AuditLens: {count(notice['cases'], 'case')} awaiting review ({told})"
     levels = ", ".join(f"{n} {level}" for level, n in notice["levels"].items())
-    counted = f"{notice['findings']} findings" + (f" ({levels})" if levels else "")
-    return f"AuditLens: report {notice['report']}: {counted}"
+    inside = count(notice["findings"], "finding")
+    # A message of an earlier version, which still waits, counts findings alone.
+    counted = f"{count(notice['cases'], 'case')} to decide" if "cases" in notice else inside
+    return f"AuditLens: report {notice['report']}: {counted}" + (f" ({levels})" if levels else "")
 
 
 def notice_lines(notice: Mapping[str, Any], name: str) -> list[str]:
@@ -123,9 +224,13 @@ def notice_lines(notice: Mapping[str, Any], name: str) -> list[str]:
     told = [notice_subject(notice)]
     if notice["report"] == "test":
         return [*told, "No report stands behind it.", f"Id {name}"]
+    if about := notice.get("about"):
+        told += case_notice_lines(notice) if about == "case" else digest_lines(notice)
+        return [*(printable(line) for line in told), f"Id {name}"]
     told.append(
-        f"{notice['period']} ({notice['timezone']}): {notice['events']:,} events, "
-        f"coverage {notice['coverage']}, {notice['hidden']} findings hidden by exceptions"
+        f"{notice['period']} ({notice['timezone']}): {count(notice['events'], 'event')}, "
+        f"coverage {notice['coverage']}, {count(notice['findings'], 'finding')}, "
+        f"{notice['hidden']:,} more under exceptions"
     )
     if change := notice["change"]:
         counts = ", ".join(
@@ -136,10 +241,52 @@ def notice_lines(notice: Mapping[str, Any], name: str) -> list[str]:
     for one in listed:
         who = f" ({one['subject']})" if one.get("subject") else ""
         told.append(f"{one['id']} {one['level']}, {one['state']}: {one['title']}{who}")
-    if listed and notice["findings"] > len(listed):
-        told.append(f"and {notice['findings'] - len(listed)} more")
+    total = notice.get("cases", notice["findings"])
+    if listed and total > len(listed):
+        told.append(f"and {total - len(listed):,} more")
+    if seen := notice.get("observations"):
+        told.append(f"{count(seen, 'observation')}, not asked about")
     told.append(f"Archive head {notice['head']}")
     return [*(printable(line) for line in told), f"Id {name}"]
+
+
+def case_notice_lines(notice: Mapping[str, Any]) -> list[str]:
+    """A case as lines: headline, when and how much, where to read on."""
+    first, last = notice["first_at"][:16], notice["last_at"][:16]
+    return [
+        *([notice["headline"]] if notice.get("headline") else []),
+        (
+            f"{first.replace('T', ' ')} to {last.replace('T', ' ')} UTC: "
+            f"{count(notice['events'], 'event')}, {count(notice['findings'], 'finding')}; "
+            f"coverage {notice['coverage']}"
+        ),
+        notice["explain"],
+        "Unusual activity is not proof of misuse.",
+    ]
+
+
+def digest_lines(notice: Mapping[str, Any]) -> list[str]:
+    """The cases that wait, one a line."""
+    listed = notice.get("listed", ())
+    lines = [f"{one['id']} {one['level']}, {one['state']}: {one['title']}" for one in listed]
+    if listed and notice["cases"] > len(listed):
+        lines.append(f"and {notice['cases'] - len(listed)} more")
+    return [*lines, f"Period {notice['period']}, coverage {notice['coverage']}"]
+
+
+def fitted(lines: Sequence[str], most: int, size: Callable[[str], int] = len) -> list[str]:
+    """As many lines as a receiver takes, the last with the id always; says what was left out."""
+    *told, last = [cut(line, LINE) for line in lines]
+    left = 0
+    while told and sum(size(line) + 1 for line in (*told, last)) + LINE > most:
+        told.pop()
+        left += 1
+    return [*told, *([f"({count(left, 'more line')} not shown)"] if left else []), last]
+
+
+def json_size(line: str) -> int:
+    """Bytes of a line in a Teams card, its frame included."""
+    return len(json.dumps(line)) + TEAMS_FRAME
 
 
 def printable(text: str) -> str:
@@ -147,34 +294,54 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def slack(notice: Mapping[str, Any], name: str, _: Target, __: str) -> dict[str, Any]:
-    text = "\n".join(notice_lines(notice, name))
+def slack_text(line: str) -> str:
+    """A line in which Slack reads no markup."""
     for mark, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(mark, written)
+        line = line.replace(mark, written)
+    return line
+
+
+def slack_size(line: str) -> int:
+    """Characters of a line once its marks are spelt out."""
+    return len(slack_text(line))
+
+
+def slack(notice: Mapping[str, Any], name: str, _: Target, __: str) -> dict[str, Any]:
+    lines = fitted(notice_lines(notice, name), SLACK_MOST, slack_size)
+    text = "\n".join(map(slack_text, lines))
     return {"text": text, "mrkdwn": False, "unfurl_links": False}
 
 
 def teams(notice: Mapping[str, Any], name: str, _: Target, __: str) -> dict[str, Any]:
     body = [
         {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": line}]}
-        for line in notice_lines(notice, name)
+        for line in fitted(notice_lines(notice, name), TEAMS_MOST, json_size)
     ]
     card = {"type": "AdaptiveCard", "version": "1.4", "body": body}
     attached = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
     return {"type": "message", "attachments": [attached]}
 
 
+def shortened(value: Any) -> Any:
+    """A value whose texts are at most 1,024 characters long."""
+    if isinstance(value, str):
+        return cut(value, PAGERDUTY_MOST - 32)
+    if isinstance(value, Mapping):
+        return {key: shortened(one) for key, one in value.items()}
+    return [shortened(one) for one in value] if isinstance(value, list) else value
+
+
 def pagerduty(notice: Mapping[str, Any], name: str, _: Target, secret: str) -> dict[str, Any]:
-    worst = next(iter(notice["levels"]), "")
+    worst = notice.get("level") or next(iter(notice.get("levels", {})), "")
     return {
         "routing_key": secret,
         "event_action": "trigger",
         "dedup_key": name,
         "payload": {
-            "summary": printable(notice_subject(notice))[:1024],
+            "summary": printable(notice_subject(notice))[:PAGERDUTY_MOST],
             "source": "auditlens",
             "severity": SEVERITY.get(worst, "info"),
-            "custom_details": dict(notice),
+            "custom_details": {key: shortened(value) for key, value in notice.items()},
         },
     }
 
@@ -182,7 +349,7 @@ def pagerduty(notice: Mapping[str, Any], name: str, _: Target, secret: str) -> d
 def jira(notice: Mapping[str, Any], name: str, target: Target, _: str) -> dict[str, Any]:
     paragraphs = [
         {"type": "paragraph", "content": [{"type": "text", "text": line}]}
-        for line in notice_lines(notice, name)
+        for line in fitted(notice_lines(notice, name), JIRA_MOST)
     ]
     return {
         "fields": {
@@ -196,7 +363,7 @@ def jira(notice: Mapping[str, Any], name: str, target: Target, _: str) -> dict[s
 
 
 def webhook(notice: Mapping[str, Any], name: str, _: Target, __: str) -> dict[str, Any]:
-    return {"schema": "auditlens.notice/1", "id": name, **notice}
+    return {"schema": "auditlens.notice/2", "id": name, **notice}
 
 
 BODIES: Mapping[str, Callable[[Mapping[str, Any], str, Target, str], dict[str, Any]]] = {

@@ -92,16 +92,20 @@ class CaseLedger:
                 found.setdefault(self.merged.get(one.case, one.case), []).append(one)
         return tuple(known_case(name, shown) for name, shown in found.items())
 
-    def last(self, case: str, by: str = "", period: str = "") -> Shown | None:
-        """How a case was shown last; ``by`` and ``period`` ask for one way and one period."""
-        found = [
+    def shown(self, case: str, by: str = "", period: str = "") -> tuple[Shown, ...]:
+        """Each time a case was shown; ``by`` and ``period`` ask for one way and one period."""
+        return tuple(
             one
             for one in self.lines
             if not one.merged_into
             and self.merged.get(one.case, one.case) == case
             and by in ("", one.by)
             and period in ("", one.period)
-        ]
+        )
+
+    def last(self, case: str, by: str = "", period: str = "") -> Shown | None:
+        """The last of :meth:`shown`; None when there is none."""
+        found = self.shown(case, by, period)
         return found[-1] if found else None
 
     def until(self, size: int) -> CaseLedger:

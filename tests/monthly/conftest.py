@@ -72,11 +72,13 @@ class Ear:
     def __init__(self) -> None:
         heard = self.heard = []
         beats = self.beats = []
+        bodies = self.bodies = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 heard.append((told["report"], told["id"]))
+                bodies.append(told)
                 self.send_response(204)
                 self.end_headers()
 

@@ -53,6 +53,81 @@ def test_slack_cannot_be_made_to_read_markup(receiver, environ):
     assert "<" not in text
 
 
+LONG = [
+    "x" * 50_000,
+    "&<>" * 9_000,
+    "\N{SMILING FACE WITH OPEN MOUTH}" * 9_000,
+    "\N{BULLET} " * 9_000,
+]
+
+
+@pytest.mark.parametrize("text", LONG, ids=["letters", "marks", "astral", "spaced"])
+@pytest.mark.parametrize(
+    ("kind", "measure", "most"),
+    [
+        ("slack", lambda sent: len(sent["text"]), 3_000),
+        ("teams", lambda sent: len(json.dumps(sent)), 28 * 1024),
+        ("jira", lambda sent: len(json.dumps(sent["fields"]["description"])), 4 * 32_767),
+        ("jira", lambda sent: sum(len(one["content"][0]["text"]) for one in
+                                  sent["fields"]["description"]["content"]), 32_767),
+        ("jira", lambda sent: len(sent["fields"]["summary"]), 255),
+        ("pagerduty", lambda sent: len(sent["payload"]["summary"]), 1_024),
+        ("pagerduty", lambda sent: max(len(one["title"]) for one in
+                                       sent["payload"]["custom_details"]["listed"]), 1_024),
+    ],
+)  # fmt: skip
+def test_no_text_of_a_log_makes_a_message_too_long(receiver, environ, kind, measure, most, text):
+    """Lines are cut to what the receiver takes, say so, and the id stands at the end."""
+    listed = [NOTICE["listed"][0] | {"title": text, "state": text}] * 20
+    notice = NOTICE | {"listed": listed, "cases": 31, "head": text}
+    receiver.usual = (200, TAKEN[kind])
+    deliver(target(kind, receiver), message(notice), environ)
+    sent = body(receiver.heard[0])
+    assert 0 < measure(sent) <= most
+    assert message(notice).id in json.dumps(sent)
+
+
+CASE = {
+    "about": "case", "report": "C-ABCDEFGH23.1", "case": "C-ABCDEFGH23", "change": "new",
+    "level": "critical", "period": "2025-10", "first_at": "2025-10-03T09:30:00+00:00",
+    "last_at": "2025-10-04T10:00:00+00:00", "events": 39, "findings": 5, "coverage": "complete",
+    "explain": "auditlens explain C-ABCDEFGH23 --period 2025-10",
+    "headline": "An account: Mass Deletion of Catalog Resources",
+}  # fmt: skip
+
+
+def test_a_case_is_told_in_a_few_lines(sink):
+    """Subject, headline, when and how much, the command to read on, and no accusation."""
+    deliver(mailbox(sink), message(CASE), {})
+    mail = email.message_from_bytes(sink.mails[0])
+    assert mail["Subject"] == "AuditLens: new critical case C-ABCDEFGH23"
+    assert mail.get_payload(decode=True).decode().splitlines()[1:5] == [
+        "An account: Mass Deletion of Catalog Resources",
+        "2025-10-03 09:30 to 2025-10-04 10:00 UTC: 39 events, 5 findings; coverage complete",
+        "auditlens explain C-ABCDEFGH23 --period 2025-10",
+        "Unusual activity is not proof of misuse.",
+    ]
+
+
+@pytest.mark.parametrize("kind", sorted(TAKEN))
+def test_each_kind_carries_a_case(kind, receiver, environ):
+    """Level, headline and command reach every receiver; PagerDuty takes the case's level."""
+    receiver.usual = (200, TAKEN[kind])
+    deliver(target(kind, receiver), message(CASE), environ)
+    raw = receiver.heard[0][1].decode()
+    assert "critical" in raw
+    assert "auditlens explain C-ABCDEFGH23" in raw
+    if kind == "pagerduty":
+        assert json.loads(raw)["payload"]["severity"] == "critical"
+
+
+def test_a_message_of_an_earlier_version_still_leaves(receiver, environ):
+    """One that waited in the outbox counts findings, and says so."""
+    old = {key: value for key, value in NOTICE.items() if key not in ("cases", "observations")}
+    deliver(target("slack", receiver), message(old), environ)
+    assert "report 2025-10: 1 finding (1 high)" in body(receiver.heard[0])["text"]
+
+
 def test_pagerduty_gets_the_id_as_its_key_and_the_worst_level(receiver, environ):
     """A second delivery is the same incident."""
     receiver.usual = (202, TAKEN["pagerduty"])
@@ -143,7 +218,7 @@ def test_a_mail_goes_to_all_with_a_stable_id(sink):
     assert first == second
     mail = email.message_from_bytes(first)
     assert mail["Message-ID"] == f"<{message().id}@auditlens>"
-    assert mail["Subject"] == "AuditLens: report 2025-10: 1 findings (1 high)"
+    assert mail["Subject"] == "AuditLens: report 2025-10: 1 case to decide (1 high)"
     assert b"A <b> & *c*" in mail.get_payload(decode=True)
 
 
