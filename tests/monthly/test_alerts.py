@@ -69,8 +69,9 @@ def test_a_decided_case_is_quiet_until_it_is_reopened(watched):
     """After a decision a new kind of finding is told as reopened; more of the same is not."""
     watched.run(settings=LEVEL)
     row = audit_of(watched).cases.filter(is_to_decide()).to_dicts()[0]
+    members = row["finding_ids"]
     add_entry(watched.home / "triage.yml", {
-        "case": row["case_id"], "findings": row["finding_ids"], "rules": ["x"] * len(row["finding_ids"]),
+        "case": row["case_id"], "findings": members, "rules": ["x"] * len(members),
         "as": "benign", "by": "bo", "reason": "planned", "at": "2025-01-10T01:00:00Z",
     })  # fmt: skip
     before = len(cases_heard(watched))

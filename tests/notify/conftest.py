@@ -23,7 +23,8 @@ TAKEN = {"slack": b"ok", "teams": b"", "pagerduty": b'{"status": "success"}',
 DRIP = b"drip"
 NOTICE = {
     "report": "2025-10", "period": "2025-10", "timezone": "UTC", "coverage": "complete",
-    "events": 12, "cases": 1, "observations": 0, "findings": 1, "hidden": 0, "levels": {"high": 1}, "change": {}, "head": "ab",
+    "events": 12, "cases": 1, "observations": 0, "findings": 1, "hidden": 0,
+    "levels": {"high": 1}, "change": {}, "head": "ab",
     "listed": [{"id": "F-ABCDEFGH23", "level": "high", "title": "A <b> & *c*", "state": "new"}],
 }  # fmt: skip
 
