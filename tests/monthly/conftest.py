@@ -117,6 +117,7 @@ class Office:
     told: list[str] = field(default_factory=list)
     now: datetime = datetime(2025, 1, 1, tzinfo=UTC)
     ear: Ear | None = None
+    level: str = "high"
     late: frozenset[bytes] = frozenset()
 
     @property
@@ -159,6 +160,7 @@ class Office:
     def start(self, *more: str, **environment: str) -> subprocess.Popen:
         """The real command in a process of its own."""
         settings = f'archive = "archive"\nrules = {json.dumps(str(self.rules))}\napi = "current"\n'
+        settings += f'alert_level = "{self.level}"\n'
         if self.ear is not None:
             settings += '[notify.team]\nkind = "webhook"\nurl_env = "HOOK"\nallow = ["loopback"]\n'
             environment["HOOK"] = self.ear.url

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-import signal
+import random
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from auditlens.audit import run_audit
 from auditlens.cases import is_to_decide
-from auditlens.triage import add_entry, ledger_path, read_ledger
+from auditlens.settings import Settings
+from auditlens.triage import add_entry, ledger_path, read_ledger, untold
 
+START = datetime(2025, 1, 1, tzinfo=UTC)
 LEVEL = {"alert_level": "medium"}
 
 
 @pytest.fixture
 def watched(office, ear):
     """A workspace on 10 January, its receiver listening."""
-    office.ear = ear
+    office.ear, office.level = ear, "medium"
     return office.at(2025, 1, 10)
 
 
@@ -27,12 +29,9 @@ def cases_heard(office) -> list[tuple[str, str]]:
     return [(name, key) for name, key in office.ear.heard if name.startswith("C-")]
 
 
-def audit_of(office):
-    settings = {"archive": office.archive, "rules": office.rules}
-    from auditlens.settings import Settings
-
-    return run_audit(office.archive, period="2025-01", settings=Settings(**settings),
-                     now=office.now)  # fmt: skip
+def audit_of(office, period: str = "2025-01"):
+    settings = Settings(archive=office.archive, rules=office.rules)
+    return run_audit(office.archive, period=period, settings=settings, now=office.now)
 
 
 def test_a_case_is_told_on_the_day_it_is_pulled_and_once(watched):
@@ -82,12 +81,7 @@ def test_a_decided_case_is_quiet_until_it_is_reopened(watched):
 def test_a_run_that_is_killed_tells_again_under_the_same_id(watched):
     """Killed at any point, the next run leaves no case untold, and repeats carry their id."""
     for wait in (1.2, 2.0, 2.8):
-        process = watched.start()
-        try:
-            process.wait(wait)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
+        kill_after(watched, wait)
     watched.run(settings=LEVEL)
     waiting = set(audit_of(watched).cases.filter(is_to_decide())["case_id"])
     heard = cases_heard(watched)
@@ -132,3 +126,75 @@ def test_a_message_names_nobody_unless_told_to(watched):
         assert not any(name in json.dumps(body) for name in names)
         if body["report"].startswith("C-"):
             assert body["explain"] == f"auditlens explain {body['case']} --period 2025-01"
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("days", "seed"), [(12, 1), pytest.param(364, 2, marks=pytest.mark.slow)])
+def test_daily_runs_with_faults_tell_of_every_case_and_change_once(office, ear, days, seed):
+    """Killed, doubled and missed runs, late events, decisions in between.
+
+    Each change of a case reaches the receiver, a repeat only under its own id; the ledger says
+    exactly what was told, and at the end no case to decide is untold.
+    """
+    office.ear, office.level = ear, "medium"
+    chance = random.Random(seed)
+    records = office.records[: sum(at < START + timedelta(days=days) for at, _ in office.records)]
+    office.late = frozenset(raw for _, raw in chance.sample(records, len(records) // 10))
+    for day in range(2, days):
+        office.now = START + timedelta(days=day)
+        office.list(records)
+        fault = chance.choice(["none", "none", "killed", "doubled", "missed"])
+        if fault == "killed":
+            kill_after(office, chance.uniform(0.3, 3.0))
+        elif fault == "doubled":
+            for process in [office.start("--quiet"), office.start("--quiet")]:
+                process.communicate()
+        elif fault == "none":
+            office.run(settings=LEVEL)
+        if day % 9 == 0:
+            decide_one(office)
+    office.now = START + timedelta(days=days + 3)
+    office.list(records)
+    office.run(settings=LEVEL)
+
+    heard = cases_heard(office)
+    assert heard
+    by_name = {name: {key for other, key in heard if other == name} for name, _ in heard}
+    assert all(len(keys) == 1 for keys in by_name.values())
+    ledger = read_ledger(ledger_path(office.home / "triage.yml"))
+    told: dict[str, int] = {}
+    for one in ledger.lines:
+        if one.by == "message":
+            told[one.case] = told.get(one.case, 0) + 1
+    assert set(by_name) == {
+        f"{case}.{n}" for case, count in told.items() for n in range(1, count + 1)
+    }
+    assert list((office.home / "outbox" / "waiting").iterdir()) == []
+    label = f"{office.now:%Y-%m}"
+    audit = audit_of(office, label)
+    assert untold(audit.cases, audit.ledger, by="message").is_empty()
+
+
+def kill_after(office, seconds: float) -> None:
+    """Start the command and kill it, if it is not done before."""
+    process = office.start("--quiet")
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.communicate()
+
+
+def decide_one(office) -> None:
+    """Decide the first case of the month that waits."""
+    audit = audit_of(office, f"{office.now:%Y-%m}")
+    waiting = audit.cases.filter(is_to_decide()).to_dicts()
+    if not waiting:
+        return
+    row = waiting[0]
+    rules = dict(audit.findings.select("finding_id", "rule_id").iter_rows())
+    add_entry(office.home / "triage.yml", {
+        "case": row["case_id"], "findings": row["finding_ids"],
+        "rules": [rules[name] for name in row["finding_ids"]], "as": "benign", "by": "bo",
+        "reason": "planned", "at": f"{office.now:%Y-%m-%dT%H:%M:%SZ}",
+    })  # fmt: skip

@@ -121,8 +121,9 @@ def test_a_year_with_faults_ends_like_a_faultless_one(office, other, ear, days, 
     assert len(expected) == len(days)
     assert other.reports() == expected
     assert len({found for _, _, found in expected.values()}) == len(days)
-    assert {report for report, _ in ear.heard} == set(expected)
-    assert len(set(ear.heard)) == len(expected)
+    heard = {(report, key) for report, key in ear.heard if not report.startswith("C-")}
+    assert {report for report, _ in heard} == set(expected)
+    assert len(heard) == len(expected)
     assert read_journal(other.home / "triage.yml").digest == (
         read_journal(office.home / "triage.yml").digest
     )
