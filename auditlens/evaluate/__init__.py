@@ -1,5 +1,6 @@
 """Measuring rules and model: planted incidents, swapped identities, logs where nothing happens."""
 
+from auditlens.evaluate.case_quality import FIRST, CaseQuality, judge_cases
 from auditlens.evaluate.explanation_fidelity import ExplanationFidelity, measure_fidelity
 from auditlens.evaluate.identity_swap import (
     IdentitySwap,
@@ -36,8 +37,10 @@ from auditlens.evaluate.stationary import (
 )
 
 __all__ = [
+    "FIRST",
     "REPORTED_SEEDS",
     "Case",
+    "CaseQuality",
     "ExplanationFidelity",
     "IdentitySwap",
     "IncidentRecall",
@@ -50,6 +53,7 @@ __all__ = [
     "day_start",
     "evaluation_page",
     "incidents_caught_by_rules",
+    "judge_cases",
     "judge_ranking",
     "kinds_of",
     "means_of",

@@ -397,13 +397,32 @@ LABEL_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
+AGAIN = {"mass_export": "mass_delete"}
+"""The kind of an account's second incident after one of another kind; after others an export."""
+
+
+def follow_up(context: Context, plan: IncidentPlan, days: int, number: int) -> IncidentPlan | None:
+    """A second incident of the same account so many days after the first ended, if it is there."""
+    kind = AGAIN.get(plan.kind, "mass_export")
+    day = plan.day + plan.days - 1 + days
+    if plan.subject_kind != "sender" or not 0 <= plan.sender < context.accounts.people:
+        return None
+    if day >= context.calendar.days or not context.calendar.present[plan.sender, day]:
+        return None
+    return IncidentPlan(number, kind, "sender", plan.sender, -1, day, STORIES[kind][1])
+
+
 def plan_incidents(
-    context: Context, incidents: bool | int | Mapping[str, int], span: tuple[int, int]
+    context: Context,
+    incidents: bool | int | Mapping[str, int],
+    span: tuple[int, int],
+    again: Sequence[int] = (),
 ) -> tuple[tuple[IncidentPlan, ...], Context]:
     """Plan every incident; return the plans, and the context with the absences they need.
 
-    A sender is the subject of one incident at most. Where no fitting sender is left, or the span
-    is shorter than the incident, it is not planted: the labels say what was.
+    A sender is the subject of one incident at most, and with ``again`` of a second one so many
+    days later, the gaps taken in turn, where the sender is at work then. Where no fitting sender is
+    left, or the span is shorter than the incident, it is not planted: the labels say what was.
     """
     rng = generator(context.seed, "plots")
     free = settled(context, span)
@@ -420,6 +439,9 @@ def plan_incidents(
                 )
             plans.append(plan)
             context = context.on(around(context, plan))
+    for at, plan in enumerate(tuple(plans) if again else ()):
+        second = follow_up(context, plan, again[at % len(again)], len(plans))
+        plans += [second] if second else []
     return tuple(plans), context
 
 

@@ -136,6 +136,7 @@ def simulate(  # noqa: PLR0913
     marks: bool = True,
     incidents: bool | int | Mapping[str, int] = True,
     incident_days: tuple[int, int] | None = None,
+    again: Sequence[int] = (),
     traps: bool = True,
     events_per_day: float = PACE,
 ) -> Workspace:
@@ -154,6 +155,8 @@ def simulate(  # noqa: PLR0913
         incidents: True plants each kind once per 100 people (resource kinds twice), a number that
             many times, a mapping each kind as often as it says, False none.
         incident_days: First and after the last day they take (default: from day 28 to the last).
+        again: Days between an account's incident and its second one, taken in turn; empty: each
+            account has one at most.
         traps: Whether lookalikes happen: stretches that look odd and mean no harm.
         events_per_day: Mean for a person at work.
 
@@ -175,7 +178,7 @@ def simulate(  # noqa: PLR0913
     sets = build_working_sets(seed, accounts, catalog, days=days)
     span = incident_days or (min(HISTORY, days // 2), days)
     plans, context = plan_incidents(
-        Context(seed, accounts, catalog, calendar, sets, strength), incidents, span
+        Context(seed, accounts, catalog, calendar, sets, strength), incidents, span, again
     )
     return play(
         context, plans, draft_lookalikes(context) if traps else [], events_per_day, marks=marks
