@@ -352,7 +352,7 @@ def detect_anomalies(
         whole if whole.days else period,
         seed=settings.seed if seed is None else seed,
         timezone=period.timezone,
-        senders_a_day=settings.senders_a_day,
+        senders_a_week=settings.senders_weekly,
         senders_a_month=settings.senders_a_month,
         mutes=[one.mute for one in suppressed],
         circles=directory.circles if directory else None,
@@ -361,6 +361,11 @@ def detect_anomalies(
     if whole.end < period.end:
         left = f"{whole.days[-1]} is the last day that is over" if whole.days else "no day is over"
         notes.insert(0, f"{period} goes on: {left}; later events are judged by rules alone.")
+    if settings.sets_senders_a_day:
+        notes.append(
+            f"The setting senders_a_day is deprecated: {settings.senders_a_day} a day count as "
+            f"senders_a_week = {settings.senders_weekly}."
+        )
     return replace(found, model={**found.model, "notes": notes})
 
 

@@ -14,7 +14,7 @@ __all__ = ["describe_run", "run_time", "settings_digest"]
 
 LIBRARIES = ("auditlens", "polars", "scikit-learn", "numpy", "pysigma")
 DECIDING = (
-    "timezone", "seed", "senders_a_day", "senders_a_month", "history_days",
+    "timezone", "seed", "senders_weekly", "senders_a_month", "history_days",
     "placeholders", "holidays",
 )  # fmt: skip
 

@@ -1,6 +1,5 @@
 """Unusual senders and resources: features, forest, alert budget and reasons."""
 
-from auditlens.anomalies.budget import daily_places
 from auditlens.anomalies.catalogue import FAMILIES, MODELS, feature_page
 from auditlens.anomalies.detector import AnomalyOutcome, detect
 from auditlens.anomalies.encode import encode_events
@@ -40,7 +39,6 @@ __all__ = [
     "add_days",
     "baseline_bands",
     "counts_of",
-    "daily_places",
     "day_tables",
     "detect",
     "encode_events",

@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies._arrays import Floats
-from auditlens.anomalies.budget import Candidates, within_budget
-from auditlens.anomalies.catalogue import MODELS, ModelSpec
+from auditlens.anomalies.budget import within_budget
+from auditlens.anomalies.catalogue import IDENTITY_MODEL, RESOURCES, SENDERS, ModelSpec
 from auditlens.anomalies.encode import EncodedEvents, encode_events
 from auditlens.anomalies.features import LEARNING_DAYS, day_tables
+from auditlens.anomalies.identity import REFERENCE, SPAN, day_deviations, identity_entries
 from auditlens.anomalies.model import (
     FEWEST_OWN_ROWS,
     FEWEST_ROWS,
@@ -28,7 +29,7 @@ from auditlens.anomalies.model import (
     prior_model,
     ranked_days,
 )
-from auditlens.anomalies.reasons import FLAGGED_SCHEMA, flagged_rows
+from auditlens.anomalies.reasons import FLAGGED_SCHEMA, flagged_rows, identity_rows
 from auditlens.period import Period
 
 __all__ = ["AnomalyOutcome", "detect", "measure_drift"]
@@ -42,8 +43,9 @@ REFERENCE_DAYS = 60
 REFERENCE_ROWS = 20_000
 """Of more comparable days than this, every n-th one is scored: percentiles need no more."""
 
-RESOURCES_A_DAY = 3
+RESOURCES_A_WEEK = 15
 RESOURCES_A_MONTH = 10
+IDENTITIES_A_MONTH = 10
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def detect(
     *,
     seed: int = 0,
     timezone: str = "UTC",
-    senders_a_day: int = 3,
+    senders_a_week: int = 15,
     senders_a_month: int = 30,
     mutes: Sequence[Mute] = (),
     circles: pl.DataFrame | None = None,
@@ -86,8 +88,9 @@ def detect(
         period: The days that are scored and shown.
         seed: Of the forests.
         timezone: IANA name of the zone whose days and hours count.
-        senders_a_day: How many sender-days of a day are shown at most.
-        senders_a_month: How many entries of senders a month shows at most.
+        senders_a_week: How many senders a week (from Monday) shows at most.
+        senders_a_month: How many entries of senders a month shows at most; what looks like someone
+            else has ten of its own.
         mutes: Families of features left out of a sender's score for a while; findings say so.
         circles: ``sender_id``, ``circle``: the roles and groups that make senders peers, where
             known.
@@ -103,21 +106,20 @@ def detect(
     senders = mark_muted(senders, mutes)
     scoring = PeriodScoring(period, events, timezone, seed, degenerate(encoded))
     del encoded  # a million coded events, of no use to what follows
-    sender_days, shown_senders = scoring.score(
-        senders, MODELS[:2], a_day=senders_a_day, a_month=senders_a_month
-    )
-    resource_days, shown_resources = scoring.score(
-        resources, MODELS[2:], a_day=RESOURCES_A_DAY, a_month=RESOURCES_A_MONTH
-    )
+    accounts = scoring.score(senders, (SENDERS, IDENTITY_MODEL))
+    visited = scoring.score(resources, (RESOURCES,))
+    flagged = [
+        scoring.unusual(accounts, SENDERS, a_week=senders_a_week, a_month=senders_a_month),
+        scoring.like_others(accounts, IDENTITY_MODEL, a_month=IDENTITIES_A_MONTH),
+        scoring.unusual(visited, RESOURCES, a_week=RESOURCES_A_WEEK, a_month=RESOURCES_A_MONTH),
+    ]
     model: dict[str, object] = {
         "seed": seed,
         "timezone": timezone,
         "models": scoring.facts,
         "notes": scoring.notes,
     }
-    return AnomalyOutcome(
-        sender_days, resource_days, pl.concat([shown_senders, shown_resources]), model
-    )
+    return AnomalyOutcome(accounts.days, visited.days, pl.concat(flagged), model)
 
 
 def degenerate(encoded: EncodedEvents) -> list[str]:
@@ -132,6 +134,25 @@ def degenerate(encoded: EncodedEvents) -> list[str]:
     return []
 
 
+@dataclass(frozen=True)
+class ScoredDays:
+    """One kind of day, scored.
+
+    Attributes:
+        table: Features of all days.
+        recent: Days of the period, and of the REFERENCE_DAYS before, with the score of each model.
+        fitted: By name, each model that could be fitted.
+        ranked: By name of such a model, the period's days with rank and percentile of its score.
+        days: The period's days as AnomalyOutcome has them.
+    """
+
+    table: pl.DataFrame
+    recent: pl.DataFrame
+    fitted: dict[str, DayModel]
+    ranked: dict[str, pl.DataFrame]
+    days: pl.DataFrame
+
+
 class PeriodScoring:
     """One pass over one period; collects ``facts`` and ``notes`` of each model on its way."""
 
@@ -144,14 +165,11 @@ class PeriodScoring:
         self.degenerate = bool(notes)
         self.facts: dict[str, object] = {}
 
-    def score(
-        self, table: pl.DataFrame, specs: Sequence[ModelSpec], *, a_day: int, a_month: int
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Score one kind of day with each model; return the period's days and the anomalies."""
+    def score(self, table: pl.DataFrame, specs: Sequence[ModelSpec]) -> ScoredDays:
+        """Score one kind of day with each model; the first one's rank and percentile count."""
         recent = table.filter(pl.col("day") >= self.first - timedelta(days=REFERENCE_DAYS))
         fitted: dict[str, DayModel] = {}
         ranked: dict[str, pl.DataFrame] = {}
-        candidates = []
         main = specs[0]
         # The days that can be compared, in canonical order.
         comparable = recent.filter(pl.col("state") == "scored").sort(main.subject, "day")
@@ -169,31 +187,54 @@ class PeriodScoring:
             fitted[spec.name] = model
             days, earlier = self.ranked(recent, spec)
             self.watch_drift(spec, days, earlier)
-            scored = days.filter(pl.col("state") == "scored", spec.eligible)
-            entries = scored.select(spec.subject, "day", score=spec.score_column)
-            candidates.append(Candidates(spec.name, spec.subject, entries, model.gate))
             ranked[spec.name] = days
         alone = len(specs) == 1 and main.name in ranked
         days = ranked[main.name] if alone else self.ranked(recent, main)[0]
         lead = ["day", main.subject, *(each.score_column for each in specs), "rank", "percentile"]
         days = days.select(*lead, "state", pl.exclude(*lead, "state"))
-        if not candidates:
-            return days, pl.DataFrame(schema=FLAGGED_SCHEMA)
-        chosen = within_budget(candidates, a_day=a_day, a_month=a_month)
-        shown = [
-            flagged_rows(
-                spec,
-                fitted[spec.name],
-                table,
-                chosen.filter(pl.col("model") == spec.name),
-                ranked[spec.name],
-                self.events,
-                self.timezone,
-            )
-            for spec in specs
-            if spec.name in fitted
-        ]
-        return days, pl.concat(shown)
+        return ScoredDays(table, recent, fitted, ranked, days)
+
+    def unusual(
+        self, scored: ScoredDays, spec: ModelSpec, *, a_week: int, a_month: int
+    ) -> pl.DataFrame:
+        """The anomalies of single days."""
+        if spec.name not in scored.fitted:
+            return pl.DataFrame(schema=FLAGGED_SCHEMA)
+        model, days = scored.fitted[spec.name], scored.ranked[spec.name]
+        judged = days.filter(pl.col("state") == "scored", spec.eligible)
+        scores = judged.select(spec.subject, "day", score=spec.score_column)
+        entries = within_budget(scores, model.gate, a_week=a_week, a_month=a_month)
+        return flagged_rows(spec, model, scored.table, entries, days, self.events, self.timezone)
+
+    def like_others(self, scored: ScoredDays, spec: ModelSpec, *, a_month: int) -> pl.DataFrame:
+        """The anomalies of days that look, added up, like somebody else's."""
+        if spec.name not in scored.fitted:
+            return pl.DataFrame(schema=FLAGGED_SCHEMA)
+        model, days = scored.fitted[spec.name], scored.ranked[spec.name]
+        own = self.first - timedelta(days=2 * SPAN - 1)
+        known = scored.table.select(spec.subject, "day").filter(
+            scored.table["state"] == "scored",
+            scored.table["day"] >= own - timedelta(days=REFERENCE),
+        )
+        known = known.sort(spec.subject, "day")
+        compared = known.gather_every(max(1, -(-len(known) // REFERENCE_ROWS)))
+        judged = known.filter(pl.col("day") >= own)
+        scores = self.identity_scores(scored, spec, pl.concat([judged, compared]).unique())
+        keys = [spec.subject, "day"]
+        summed = day_deviations(judged.join(scores, on=keys), compared.join(scores, on=keys))
+        entries = identity_entries(summed, self.first, a_month=a_month)
+        return identity_rows(spec, model, scored.table, entries, days, self.events, self.timezone)
+
+    def identity_scores(
+        self, scored: ScoredDays, spec: ModelSpec, wanted: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Subject, ``day`` and score of wanted days; those not scored yet are scored now."""
+        keys = [spec.subject, "day"]
+        there = scored.recent.select(*keys, spec.score_column).join(wanted, on=keys, how="semi")
+        rest = wanted.join(there, on=keys, how="anti")
+        rows = scored.table.join(rest, on=keys, how="semi")
+        fresh = pl.Series(spec.score_column, scored.fitted[spec.name].scores(rows), pl.Float64)
+        return pl.concat([there, rows.select(keys).with_columns(fresh)])
 
     def ranked(self, recent: pl.DataFrame, spec: ModelSpec) -> tuple[pl.DataFrame, Floats]:
         """The period's days ranked by one model, and the scores of earlier days."""

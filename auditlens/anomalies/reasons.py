@@ -17,17 +17,23 @@ import polars as pl
 from auditlens.anomalies._arrays import Floats
 from auditlens.anomalies.baselines import WINDOW
 from auditlens.anomalies.catalogue import FAMILIES, Feature, ModelSpec
+from auditlens.anomalies.identity import SPAN, THRESHOLD
 from auditlens.anomalies.model import DayModel
 from auditlens.anomalies.wording import MOST_WORDS, PERCENT, Count, number
 from auditlens.findings import FINDING_SCHEMA
 
 __all__ = [
-    "FLAGGED_SCHEMA", "NO_DRIVER", "Baselines", "flagged_rows", "muted_reason", "reasons_of",
+    "FLAGGED_SCHEMA", "NO_DRIVER", "Baselines", "flagged_rows", "identity_rows", "muted_reason",
+    "reasons_of",
 ]  # fmt: skip
 
 NO_DRIVER = "Several small deviations from own history; no single one stands out."
+IDENTITY_TITLE = "Behavior Matches Another Account"
 NO_DRIVER_TITLE = "Several Small Deviations From Own History"
 MOST_REASONS = 3
+
+MOST_LISTED = 6
+"""So many evidence days a reason lists."""
 
 AMONG_OTHERS = ("peer", "type", "audience")
 """Families that compare with others; above their 95th percentile is rare, whatever the own habit.
@@ -308,8 +314,8 @@ def flagged_rows(
     """
     subject = spec.subject
     places = ranked.select(subject, "day", "rank", "percentile")
-    days = chosen.drop("model").join(table, on=[subject, "day"], maintain_order="left")
-    days = days.join(places, on=[subject, "day"], maintain_order="left")
+    days = chosen.join(table, on=[subject, "day"], how="left", maintain_order="left")
+    days = days.join(places, on=[subject, "day"], how="left", maintain_order="left")
     credit, away = fitted.credit(days), fitted.deviations(days)
     counts = sorted({"events", *(feature.count for feature in spec.features)})
     others = OtherDays(spec, table, counts)
@@ -341,22 +347,87 @@ def flagged_rows(
     return pl.DataFrame(rows, schema=FLAGGED_SCHEMA)
 
 
+def identity_rows(
+    spec: ModelSpec,
+    fitted: DayModel,
+    table: pl.DataFrame,
+    entries: pl.DataFrame,
+    ranked: pl.DataFrame,
+    events: pl.DataFrame,
+    timezone: str,
+) -> pl.DataFrame:
+    """Make anomalies of accounts whose days add up to a match with another account.
+
+    Args:
+        spec: The identity model.
+        fitted: The same, fitted.
+        table: The features of all days.
+        entries: Those of ``identity_entries``.
+        ranked: ``rank`` and ``percentile`` of the period's days.
+        events: Event table.
+        timezone: IANA name of the zone of the days.
+
+    Returns:
+        One row an entry, in its order (FLAGGED_SCHEMA), of level low: ``value`` is the sum,
+        ``expected`` the threshold. The first reason is the sum with its evidence days; others are
+        of the day that deviates most. A day before the period has neither rank nor percentile.
+    """
+    chosen = entries.select(spec.subject, "day", "days", "score")
+    rows = flagged_rows(spec, fitted, table, chosen, ranked, events, timezone)
+    reasons = [
+        [summed_reason(entry), *besides(why)]
+        for entry, why in zip(entries.to_dicts(), rows["reasons"].to_list(), strict=True)
+    ]
+    counted = [len(entry) for entry in entries["days"].to_list()]
+    return rows.with_columns(
+        pl.Series("title", [titled(IDENTITY_TITLE, days) for days in counted], pl.String),
+        pl.Series("reasons", reasons, FLAGGED_SCHEMA["reasons"]),
+        level=pl.lit("low"),
+        value=entries["score"],
+        expected=pl.lit(THRESHOLD),
+    )
+
+
+def besides(why: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The facts of a day that stand beside its sum, and what a reviewer muted of it."""
+    facts = [one for one in why if one["value"] is not None][: MOST_REASONS - 1]
+    return [*facts, *(one for one in why if one["value"] is None and one["family"] != "none")]
+
+
+def summed_reason(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The sum over 30 days, with the days that make it."""
+    days = [f"{day:%Y-%m-%d}" for day in entry["days"]]
+    listed = days if len(days) <= MOST_LISTED else [*days[: MOST_LISTED - 1], "…"]
+    many = f"{len(days)} of {entry['scored']} scored days"
+    text = (
+        f"Differed from its own profile on {many} ({', '.join(listed)}). "
+        f"Sum over {SPAN} days {entry['score']:.1f}, threshold {number(THRESHOLD)}."
+    )
+    phrase = f"acted unlike its own profile on {len(days)} days"
+    if len(days) == 1:
+        phrase = phrase.removesuffix("s")
+    return reason("identity", None, text, entry["score"], None, None, None, phrase)
+
+
 def no_driver() -> dict[str, Any]:
     return reason("none", 0.0, NO_DRIVER, None, None, None, None, None)
 
 
 def title(lead: Fact | None, days: int) -> str:
     """From the strongest fact; over several days of one week with their number."""
-    text = lead.words.title if lead else NO_DRIVER_TITLE
+    return titled(lead.words.title if lead else NO_DRIVER_TITLE, days)
+
+
+def titled(text: str, days: int) -> str:
     return text if days == 1 or " Over " in text else f"{text}, {days} Days"
 
 
 def level(entry: dict[str, Any], gate: float) -> str:
     """By how far the score passed the gate, or by rarity: small logs have no 99.9 % day."""
-    passed = (entry["score"] - gate) / (1 - gate)
-    if passed >= 0.4 or entry["percentile"] >= 99.9:
+    passed, percentile = (entry["score"] - gate) / (1 - gate), entry["percentile"] or 0.0
+    if passed >= 0.4 or percentile >= 99.9:
         return "high"
-    return "medium" if passed >= 0.2 or entry["percentile"] >= 99 else "low"
+    return "medium" if passed >= 0.2 or percentile >= 99 else "low"
 
 
 def days_before(table: pl.DataFrame, subject: str, entry: Mapping[str, Any]) -> pl.DataFrame:

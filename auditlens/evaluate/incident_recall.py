@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from auditlens.anomalies import daily_places, unusual_month
+from auditlens.anomalies import unusual_month
 from auditlens.audit import run_audit
 from auditlens.events import classify, conform
 from auditlens.period import Period
@@ -26,6 +26,7 @@ __all__ = [
     "RankingQuality",
     "area_under_curve",
     "average_precision",
+    "daily_places",
     "incidents_caught_by_rules",
     "judge_ranking",
     "measure_recall",
@@ -271,6 +272,33 @@ def with_places(days: pl.DataFrame, subject: str, first: date) -> pl.DataFrame:
     )
     shown = placed.with_columns(shown=daily_places(placed, subject, A_DAY))
     return shown.sort("score", "day", subject, descending=[True, False, False])
+
+
+def daily_places(days: pl.DataFrame, key: str, a_day: int) -> pl.Series:
+    """Which rows of ``days`` (sorted by ``day``, then most unusual first) are shown.
+
+    Each day has ``a_day`` places for subjects that have no entry in the week (from Monday) yet;
+    a subject that has one joins it, if it stands before the last place is taken.
+    """
+    shown = np.zeros(len(days), np.bool_)
+    subjects = days[key].to_list()
+    runs = days.select(pl.col("day").dt.truncate("1w").alias("week"), "day").group_by(
+        "week", "day", maintain_order=True
+    )
+    start, this_week, entered = 0, None, set[str]()
+    for week, _, count in runs.len().iter_rows():
+        if week != this_week:
+            this_week, entered = week, set()
+        places = a_day
+        for row in range(start, start + count):
+            if subjects[row] not in entered:
+                if not places:
+                    break
+                places -= 1
+                entered.add(subjects[row])
+            shown[row] = True
+        start += count
+    return pl.Series("shown", shown)
 
 
 def mean(column: pl.Series) -> float:

@@ -143,7 +143,7 @@ def measure_spike(seed: int, *, senders: int = 2000) -> SpikeResult:
     scored = today.with_columns(score=pl.Series(model.scores(today)))
     ranked, _ = ranked_days(scored, "sender_id", "score", today["day"][0])
     mine = scored.filter(sender_id=spike.sender_id)
-    entry = mine.select("sender_id", "day", "score", days=pl.concat_list("day"), model=pl.lit(""))
+    entry = mine.select("sender_id", "day", "score", days=pl.concat_list("day"))
     anomaly = flagged_rows(SENDERS, model, table, entry, ranked, events, "UTC").row(0, named=True)
     first = anomaly["reasons"][0]
     return SpikeResult(

@@ -127,6 +127,10 @@ class Target:
         return str(self.options.get(key, default))
 
 
+WORKING_DAYS = 5
+"""Days of a week's pool that one place a day of ``senders_a_day`` stands for."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set, with its default; :func:`load_settings` fills it.
@@ -149,7 +153,8 @@ class Settings:
         journal: The triage file; default: ``triage.yml`` beside the archive.
         reviewer: Who decides when the command line does not say.
         seed: Seed of the model.
-        senders_a_day: The most accounts that the model flags a day.
+        senders_a_week: The most accounts that the model flags a week.
+        senders_a_day: Deprecated; read ``senders_weekly``.
         senders_a_month: The most accounts that the model flags a month.
         history_days: Days before a period that form its baselines.
         retention_days: Days for which the source keeps its log.
@@ -191,6 +196,7 @@ class Settings:
     journal: Path | None = None
     reviewer: str = ""
     seed: int = 0
+    senders_a_week: int = 15
     senders_a_day: int = 3
     senders_a_month: int = 30
     history_days: int = 120
@@ -215,6 +221,22 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
     withheld: Mapping[str, Withheld] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+
+    @property
+    def senders_weekly(self) -> int:
+        """``senders_a_week``; where only the older ``senders_a_day`` is set, five times that."""
+        if self.sets_senders_a_day:
+            return WORKING_DAYS * self.senders_a_day
+        return self.senders_a_week
+
+    @property
+    def sets_senders_a_day(self) -> bool:
+        """Whether the pool of a week comes from the deprecated setting."""
+        fields = type(self).__dataclass_fields__
+        return bool(
+            self.senders_a_day != fields["senders_a_day"].default
+            and self.senders_a_week == fields["senders_a_week"].default
+        )
 
     @property
     def journal_path(self) -> Path:

@@ -10,15 +10,15 @@ from auditlens.anomalies import (
     MODELS,
     Mute,
     counts_of,
-    daily_places,
     feature_page,
     lead_phrase,
     sender_months,
 )
 
 # Steps of detect, each with cases that would need a log of hundreds of days.
-from auditlens.anomalies.budget import Candidates, within_budget
+from auditlens.anomalies.budget import within_budget
 from auditlens.anomalies.detector import measure_drift
+from auditlens.anomalies.identity import day_deviations, identity_entries, summed_days
 from auditlens.anomalies.model import mark_muted, prior_model
 from auditlens.anomalies.reasons import Baselines, reasons_of, title
 
@@ -26,51 +26,99 @@ ROOT = Path(__file__).parents[2]
 MONDAY = date(2026, 3, 2)
 
 
-def candidates(rows, gate=0.5, model="sender-day"):
-    frame = pl.DataFrame(rows, schema=["sender_id", "day", "score"], orient="row")
-    return Candidates(model, "sender_id", frame, gate)
+def entries(rows, a_week=15, a_month=30):
+    """What a budget leaves of sender, day of March 2026 and score; the gate is .5."""
+    days = [(who, MONDAY + timedelta(days=day), score) for who, day, score in rows]
+    frame = pl.DataFrame(days, schema=["sender_id", "day", "score"], orient="row")
+    return within_budget(frame, 0.5, a_week=a_week, a_month=a_month)
 
 
-def test_a_day_shows_its_highest_three():
-    """The budget is a number of senders a day."""
-    days = candidates([(f"s{n}", date(2026, 3, 2), 0.6 + n / 100) for n in range(9)])
-    assert within_budget([days], a_day=3, a_month=30)["sender_id"].to_list() == ["s8", "s7", "s6"]
+def test_a_week_shows_its_highest_senders():
+    """The pool is of the week: all may be of one day, and the next week has its own."""
+    rows = [(f"s{n}", n // 5 * 7, 0.6 + n / 100) for n in range(10)]
+    assert entries(rows, a_week=3)["sender_id"].to_list() == ["s9", "s8", "s7", "s4", "s3", "s2"]
 
 
 def test_a_sender_has_one_entry_a_week_with_its_days_merged():
-    """Monday to Sunday are one entry; the next week is another."""
-    monday = date(2026, 3, 2)
-    days = candidates([("s1", monday + timedelta(days=n), 0.7 + n / 100) for n in (0, 2, 6, 7)])
-    shown = within_budget([days], a_day=3, a_month=30).sort("day")
+    """Monday to Sunday are one entry, which stands at its worst day; the next week is another."""
+    shown = entries([("s1", n, 0.7 + n / 100) for n in (0, 2, 6, 7)], a_week=1).sort("day")
     assert shown["days"].list.len().to_list() == [3, 1]
-    assert shown["day"][0] == monday + timedelta(days=6)
+    assert shown["day"][0] == MONDAY + timedelta(days=6)
 
 
 def test_a_month_shows_no_more_than_its_budget():
     """The highest entries of the month stay."""
-    rows = [(f"s{n:02}", date(2026, 3, 1 + n % 28), 0.6 + n / 1000) for n in range(80)]
-    shown = within_budget([candidates(rows)], a_day=3, a_month=10)
+    shown = entries([(f"s{n:02}", n % 28, 0.6 + n / 1000) for n in range(80)], a_month=10)
     assert len(shown) == 10
-    assert shown["score"].is_sorted(descending=True)
+    assert shown["sender_id"].min() == "s70"
 
 
 def test_below_the_gate_nothing_is_shown():
-    """A quiet month may show nothing."""
-    days = candidates([("s1", date(2026, 3, 2), 0.49)])
-    assert len(within_budget([days], a_day=3, a_month=30)) == 0
+    """A quiet month may show nothing; the gate itself is shown."""
+    assert entries([("s1", 0, 0.499), ("s2", 0, 0.5)])["sender_id"].to_list() == ["s2"]
 
 
-def test_the_second_model_takes_only_what_the_first_leaves():
-    """Both models share one budget, and a day is shown once."""
-    day = date(2026, 3, 2)
-    first = candidates([("s1", day, 0.6), ("s2", day, 0.6)])
-    second = candidates([("s1", day, 0.9), ("s3", day, 0.9), ("s4", day, 0.9)], model="identity")
-    shown = within_budget([first, second], a_day=3, a_month=30)
-    assert shown.select("sender_id", "model").rows() == [
-        ("s1", "sender-day"),
-        ("s2", "sender-day"),
-        ("s3", "identity"),
+def test_equal_scores_are_chosen_by_name():
+    """No choice depends on the order of rows."""
+    rows = [(who, 0, 0.7) for who in "cab"]
+    assert entries(rows, a_week=2)["sender_id"].to_list() == ["a", "b"]
+
+
+def score_rows(rows):
+    """Frame of sender, day after 2 March 2026 and identity score."""
+    days = [(who, MONDAY + timedelta(days=day), score) for who, day, score in rows]
+    return pl.DataFrame(
+        days,
+        schema={"sender_id": pl.String, "day": pl.Date, "identity_score": pl.Float64},
+        orient="row",
+    )
+
+
+def test_a_day_is_placed_among_all_days_of_the_ninety_before():
+    """Of three earlier days one is lower and one equal: place (1.5 + .5) / 4, the middle.
+
+    The day itself, and those 91 days back, do not count; the highest of 9 999 is clipped.
+    """
+    before = score_rows([("a", 0, 0.4), ("b", 1, 0.5), ("c", 89, 0.6), ("x", 90, 0.9)])
+    now = score_rows([("d", 90, 0.5), ("d", 91, 0.7), ("e", 92, 0.7)])
+    z = day_deviations(now, before)
+    # Day 91: b, c and x are left, two of them lower: place 2.5 / 4. Day 92: c and x are too few.
+    assert z["z"].to_list() == [0.0, 0.318639, None]
+    many = score_rows([("a", 0, n / 10_000) for n in range(9_999)])
+    ends = day_deviations(score_rows([("b", 1, 2.0), ("c", 1, -1.0)]), many)
+    assert ends["z"].to_list() == [3.5, -2.0]
+
+
+def deviations(rows):
+    days = [(who, MONDAY + timedelta(days=day), z) for who, day, z in rows]
+    return pl.DataFrame(days, schema=["sender_id", "day", "z"], orient="row")
+
+
+def test_thirty_days_are_added_up():
+    """3 + 1 + .5 over the root of 3; the thirtieth day counts, the thirty-first does not."""
+    rows = deviations([("a", 0, 3.0), ("a", 28, 1.0), ("a", 29, 0.5), ("a", 30, 0.5)])
+    summed = summed_days(rows)
+    assert summed["sum"].to_list() == [None, None, 2.598076, 1.154701]
+    assert summed["scored"].to_list() == [1, 2, 3, 3]
+    assert summed["evidence"].list.len().to_list() == [1, 1, 1, 1]
+
+
+def test_what_adds_up_is_told_once_an_account_and_thirty_days():
+    """From the first day of the period; an account told of shortly before it stays quiet."""
+    rows = [(who, day, 1.5) for who in "ab" for day in range(0, 60, 5)]
+    rows = [(who, day, z) for who, day, z in rows if who == "b" or day >= 20]
+    first = MONDAY + timedelta(days=25)
+    told = identity_entries(deviations(sorted(rows)), first, a_month=9)
+    # Three days of 1.5 give 2.598: a on day 30, b on day 10 and again on day 40.
+    assert told.select("sender_id", "until", "scored").rows() == [
+        ("b", MONDAY + timedelta(days=40), 6),
+        ("a", MONDAY + timedelta(days=30), 3),
     ]
+    assert told["score"].to_list() == [3.674235, 2.598076]
+    assert told["day"].to_list() == [MONDAY + timedelta(days=15), MONDAY + timedelta(days=20)]
+    one = identity_entries(deviations(sorted(rows)), first, a_month=1)
+    # Days 30 and 40 are both of April.
+    assert one["sender_id"].to_list() == ["b"]
 
 
 def reasons_for(*strong, peers=7, own=(1, 0, 2, 1, 5), earlier=(64, 0), spec=MODELS[0]):
@@ -245,16 +293,6 @@ def test_the_bundled_forests_fit_the_features():
     for model in MODELS:
         names = tuple(feature.name for feature in model.features)
         assert prior_model(model.name, names) is not None
-
-
-def test_a_sender_with_an_entry_leaves_its_place_to_others():
-    """The same sender leads on two days of a week: the second day has three places for others."""
-    days = [MONDAY, MONDAY + timedelta(days=1), MONDAY + timedelta(days=7)]
-    rows = [(day, name) for day in days for name in "abcde"]
-    shown = daily_places(pl.DataFrame(rows, schema=["day", "who"], orient="row"), "who", 3)
-    assert "".join(name for (_, name), seen in zip(rows, shown, strict=True) if seen) == (
-        "abc" + "abcde" + "abc"
-    )
 
 
 def test_two_odd_days_outrank_one_in_a_month():

@@ -164,8 +164,8 @@ def test_a_small_log_is_scored_with_the_bundled_forest(small):
 @pytest.mark.parametrize(("left_out", "bundled"), [(1, True), (0, False)])
 def test_a_log_of_300_days_grows_its_own_forest(left_out, bundled, monkeypatch):
     """Ten people on 30 days after the first fourteen; with one day less the bundled one serves."""
-    small = tuple(replace(model, trees=5) for model in detector.MODELS)
-    monkeypatch.setattr(detector, "MODELS", small)
+    for name in ("SENDERS", "IDENTITY_MODEL", "RESOURCES"):
+        monkeypatch.setattr(detector, name, replace(getattr(detector, name), trees=5))
     log = office(people=10, days=44)
     last = (pl.col("sender_id") == "p09") & (pl.col("created_at").dt.date() == date(2026, 3, 31))
     outcome = detect(log.filter(~last) if left_out else log, PERIOD)
@@ -228,9 +228,31 @@ def test_an_unknown_sender_or_count_is_an_error(spiked):
 
 
 def test_at_most_the_budget_is_shown(small):
-    """Budgets of senders hold for the day and for the month."""
-    few = detect(small, PERIOD, senders_a_day=1, senders_a_month=1).flagged
-    assert len(few.filter(model="sender-day")) <= 1
+    """Budgets of senders hold for the week and for the month; identities have their own."""
+    for budget in ({"senders_a_week": 0}, {"senders_a_month": 0}):
+        assert set(detect(small, PERIOD, **budget).flagged["model"]) <= {"identity", "resource-day"}
+
+
+def test_days_in_anothers_place_add_up_to_a_finding():
+    """Two people swap places for the month: no day is far out, but both are told, once."""
+    log = office(people=14, days=110)
+    swapped = log.with_columns(
+        sender_id=pl.when(pl.col("created_at") >= PERIOD.start)
+        .then(pl.col("sender_id").replace({"p03": "p07", "p07": "p03"}))
+        .otherwise("sender_id")
+    )
+    told = detect(swapped, PERIOD).flagged.filter(model="identity")
+    both = told.filter(pl.col("subject_id").is_in(["p03", "p07"]))
+    assert sorted(both["subject_id"]) == ["p03", "p07"]
+    for row in both.to_dicts():
+        assert (row["level"], row["expected"]) == ("low", 2.2)
+        assert row["title"].startswith("Behavior Matches Another Account")
+        first = row["reasons"][0]
+        assert first["text"].startswith("Differed from its own profile on ")
+        assert first["text"].endswith(f"Sum over 30 days {row['value']:.1f}, threshold 2.2.")
+        assert first["share"] is None
+        assert len(first["text"].split()) <= 25
+        assert row["event_count"] >= len(row["reasons"])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from auditlens.evaluate import (
     Spike,
     area_under_curve,
     average_precision,
+    daily_places,
     evaluation_page,
     incidents_caught_by_rules,
     judge_ranking,
@@ -198,3 +199,17 @@ def test_steady_habits_show_at_most_one_person_in_two_hundred():
     senders = [each.flagged.filter(subject_kind="sender")["subject_id"] for each in outcomes]
     assert sum(shown.n_unique() for shown in senders) <= 3
     assert all(each.sender_days["score"].null_count() == 0 for each in outcomes)
+
+
+def test_a_sender_with_an_entry_leaves_its_place_to_others():
+    """The same sender leads on two days of a week: the second day has three places for others."""
+    days = [
+        date(2026, 3, 2),
+        date(2026, 3, 2) + timedelta(days=1),
+        date(2026, 3, 2) + timedelta(days=7),
+    ]
+    rows = [(day, name) for day in days for name in "abcde"]
+    shown = daily_places(pl.DataFrame(rows, schema=["day", "who"], orient="row"), "who", 3)
+    assert "".join(name for (_, name), seen in zip(rows, shown, strict=True) if seen) == (
+        "abc" + "abcde" + "abc"
+    )

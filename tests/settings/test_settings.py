@@ -35,6 +35,14 @@ def test_the_environment_stands_above_the_file(tmp_path: Path):
     assert settings.origins == {"seed": "AUDITLENS_SEED", "senders_a_day": f"{path}:2"}
 
 
+def test_the_deprecated_places_a_day_count_as_a_pool_of_a_week(tmp_path: Path):
+    """Five places a week for one a day, unless the week is set; the default stays 15."""
+    assert load_settings(tmp_path, {}).senders_weekly == 15
+    assert load_settings(tmp_path, {"AUDITLENS_SENDERS_A_DAY": "4"}).senders_weekly == 20
+    write(tmp_path, "senders_a_day = 4\nsenders_a_week = 7\n")
+    assert load_settings(tmp_path, {}).senders_weekly == 7
+
+
 def test_lists_and_tables_have_their_types(tmp_path: Path):
     """Placeholders are lists of texts, holidays are days."""
     write(tmp_path, 'holidays = [2026-12-25]\n[placeholders]\ndomains = ["example.org"]\n')
