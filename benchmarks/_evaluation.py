@@ -36,6 +36,7 @@ def whole_page(seeds: Sequence[int]) -> str:
     ]
     parts = (
         switch_table(seeds[:2]),
+        switch_alerts(),
         clean_table(seeds),
         spike_table(SPIKES),
         reasons_and_detectors(seeds[0]),
@@ -64,6 +65,43 @@ def switch_table(seeds: Sequence[int]) -> str:
     )
 
 
+WORLDS = range(20, 28)
+"""Seeds of the worlds in which switched identities are audited."""
+
+
+def switch_alerts(seeds: Sequence[int] = WORLDS) -> str:
+    """Whom audits of the switched spans list and tell, and how much else they say."""
+    from auditlens.evaluate import SwapAlerts, measure_swap_alerts
+    from auditlens.sources import read_events
+
+    rows, total = [], SwapAlerts(0, 0, 0, 0, 0, 0)
+    for path in streams():
+        events, found = read_events(path), SwapAlerts(0, 0, 0, 0, 0, 0)
+        for seed in seeds:
+            found += measure_swap_alerts(events, seed)
+        rows.append(alert_row(path.name.split(".")[0], found))
+        total += found
+    return (
+        "\n## Switched identities in audits\n\nEach switched span of 30 days is audited by itself, "
+        "with 120 days of history. Findings are those of the\nmodel; asked are accounts with a "
+        f"decision to make, by rules or model. Seeds {seeds[0]} to {seeds[-1]}; accounts\nrepeat "
+        "between the worlds of a stream.\n\n"
+        "| stream | accounts | listed | told | findings per 100 account-days | asked per 100 |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        + "\n".join([*rows, alert_row("all", total)])
+        + "\n| goal | | .58 | .42 | 3 | 1.8 |\n"
+    )
+
+
+def alert_row(name: str, found: Any) -> str:
+    hundred = max(1, found.account_days) / 100
+    return (
+        f"| {name} | {found.accounts} | {found.listed / max(1, found.accounts):.2f} "
+        f"| {found.told / max(1, found.accounts):.2f} | {found.findings / hundred:.2f} "
+        f"| {found.asked / hundred:.2f} |"
+    )
+
+
 def spike_table(seeds: Sequence[int]) -> str:
     """How often a single spike stands out, is explained and is shown."""
     from auditlens.evaluate import measure_spike
@@ -86,7 +124,7 @@ def spike_table(seeds: Sequence[int]) -> str:
 def clean_table(seeds: Sequence[int]) -> str:
     """Who is shown where nothing happened: steady habits, then odd but harmless ones."""
     from auditlens.anomalies import detect
-    from auditlens.evaluate import day_start, stationary_log
+    from auditlens.evaluate import asks_for_decision, day_start, stationary_log
     from auditlens.period import Period
 
     month = Period.parse(f"{day_start(30).date()}..{day_start(59).date()}")
@@ -97,23 +135,34 @@ def clean_table(seeds: Sequence[int]) -> str:
     }
     rows = []
     for name, made in kinds.items():
-        shown, people = 0, 0
+        listed, told, people = 0, 0, 0
         for seed in seeds:
             outcome = made(seed)
             scored = outcome.sender_days.filter(state="scored")
             people += scored["sender_id"].n_unique()
-            shown += outcome.flagged.filter(subject_kind="sender")["subject_id"].n_unique()
-        goal = "0.5 %" if not rows else ""
-        rows.append(f"| {name} | {shown} of {people} | {100 * shown / people:.2f} % | {goal} |")
+            found = outcome.flagged.filter(subject_kind="sender").rename({"model": "rule_id"})
+            listed += found["subject_id"].n_unique()
+            told += found.filter(asks_for_decision())["subject_id"].n_unique()
+        rows.append(
+            f"| {name} | {told} of {people} | {100 * told / people:.2f} % | "
+            f"{100 * listed / people:.2f} % | {CLEAN_GOALS[name]} |"
+        )
     return (
-        "\n## Where nothing happened\n\nSenders shown in a month without incidents, by both models "
-        "of senders. Steady habits are noise; vacations, travel,\ntransfers and joiners are in "
-        "simulated people, and clean-ups, sprints and exports at the end of a quarter in\nharmless "
-        "oddities: odd days that a reader would want to be told of or not.\n\n"
-        "| log | senders shown | share | goal |\n| --- | --- | --- | --- |\n"
-        + "\n".join(rows)
-        + "\n"
+        "\n## Where nothing happened\n\nSenders in a month without incidents, by both models of "
+        "senders: told (a decision is asked) and\nlisted (observations included). Steady habits "
+        "are noise; vacations, travel, transfers and joiners are in\nsimulated people, clean-ups, "
+        "sprints and exports at the end of a quarter in harmless oddities: odd\ndays that a reader "
+        "would want to be told of or not.\n\n"
+        "| log | senders told | share told | share listed | goal told |\n"
+        "| --- | --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
     )
+
+
+CLEAN_GOALS = {
+    "steady habits": "0.5 %",
+    "simulated people, no oddities": "0.7 %",
+    "simulated people, harmless oddities": "1.5 %",
+}
 
 
 def quiet_workspace(seed: int, *, traps: bool) -> Any:

@@ -2,8 +2,8 @@
 
 Commands: ``evaluate`` writes docs/evaluation.md (half an hour of CPU; needs the activity streams in
 ``$AUDITLENS_STREAMS`` for the identity switch, and the group ``bench`` for other detectors and
-SHAP); with seeds it only prints. ``stability``, ``clean`` and ``spikes`` are parts of it. ``prior``
-and ``docs``, and ``month``, ``speed``, ``year`` and ``days``, which ``run`` calls.
+SHAP); with seeds it only prints. ``stability``, ``clean``, ``switched`` and ``spikes`` are parts of
+it. ``prior`` and ``docs``, and ``month``, ``speed``, ``year`` and ``days``, which ``run`` calls.
 """
 
 from __future__ import annotations
@@ -87,6 +87,12 @@ def clean(*seeds: str) -> None:
     from benchmarks._evaluation import clean_table
 
     print(clean_table(chosen_seeds(seeds)))
+
+
+def switched(first: str = "20", number: str = "8") -> None:
+    from benchmarks._evaluation import switch_alerts
+
+    print(switch_alerts(range(int(first), int(first) + int(number))))
 
 
 def spikes(first: str = "100", number: str = "100") -> None:
@@ -211,5 +217,5 @@ def run() -> list[Row]:
 
 
 if __name__ == "__main__":
-    commands = (evaluate, stability, spikes, clean, prior, docs, month, speed, year, days)
+    commands = (evaluate, stability, spikes, clean, switched, prior, docs, month, speed, year, days)
     {command.__name__: command for command in commands}[sys.argv[1]](*sys.argv[2:])

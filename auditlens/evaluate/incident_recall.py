@@ -25,6 +25,7 @@ __all__ = [
     "IncidentRecall",
     "RankingQuality",
     "area_under_curve",
+    "asks_for_decision",
     "average_precision",
     "daily_places",
     "incidents_caught_by_rules",
@@ -53,9 +54,11 @@ class IncidentRecall:
         senders_with_rules: The same, with what rules caught.
         resources: By the model of resources.
         naive: By a plain forest on daily counts.
-        reported: Share of sender incidents of which a day is in an entry that the report shows, by
-            either model of senders.
-        reported_with_rules: The same, or caught by a rule.
+        listed: Share of sender incidents of which a day is in a finding of a model of senders,
+            observations included.
+        listed_with_rules: The same, or caught by a rule.
+        told: Share of those in a finding of a model that a person is asked about.
+        told_with_rules: The same, or in such a finding of a rule.
         rule_alerts: Rule findings of level medium and above.
         shown: Findings of the models.
     """
@@ -64,8 +67,10 @@ class IncidentRecall:
     senders_with_rules: RankingQuality
     resources: RankingQuality
     naive: RankingQuality
-    reported: float
-    reported_with_rules: float
+    listed: float
+    listed_with_rules: float
+    told: float
+    told_with_rules: float
     rule_alerts: int
     shown: int
 
@@ -91,6 +96,7 @@ def measure_recall(
     audit = run_audit(events, period=Period.parse(f"{first}..{last}"))
     rules = audit.findings.filter(pl.col("kind") == "rule", pl.col("level").is_in(RULES_MATTER))
     anomalies = audit.findings.filter(pl.col("kind") == "anomaly")
+    asked = audit.findings.filter(asks_for_decision())
     alone, resources, naive = (
         judge_ranking(scored(days), of_kind(workspace, kind), f"{kind}_id", first)
         for days, kind in (
@@ -101,17 +107,32 @@ def measure_recall(
     )
     labels = of_kind(workspace, "sender").filter(pl.col("end").dt.date() >= first)
     caught = set(incidents_caught_by_rules(rules, labels))
-    reported = set(reported_incidents(anomalies, events, labels))
+    listed = set(reported_incidents(anomalies, events, labels))
+    told = set(reported_incidents(asked.filter(kind="anomaly"), events, labels))
+    told_by_rules = set(incidents_caught_by_rules(asked.filter(kind="rule"), labels))
+    count = max(1, len(labels))
     return IncidentRecall(
         senders=alone,
         senders_with_rules=with_rules(scored(audit.sender_days), caught, labels, first),
         resources=resources,
         naive=naive,
-        reported=len(reported) / max(1, len(labels)),
-        reported_with_rules=len(reported | caught) / max(1, len(labels)),
+        listed=len(listed) / count,
+        listed_with_rules=len(listed | caught) / count,
+        told=len(told) / count,
+        told_with_rules=len(told | told_by_rules) / count,
         rule_alerts=len(rules),
         shown=len(anomalies),
     )
+
+
+def asks_for_decision() -> pl.Expr:
+    """Whether a person is asked about a finding (a Boolean expression over FINDING_SCHEMA).
+
+    Of level medium and above, or where findings of two kinds are about one subject: a single low
+    finding is an observation.
+    """
+    kinds = pl.col("rule_id").n_unique().over("subject_kind", "subject_id")
+    return pl.col("level").is_in(RULES_MATTER) | (kinds > 1)
 
 
 def of_kind(workspace: Workspace, kind: str) -> pl.DataFrame:

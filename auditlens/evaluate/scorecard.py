@@ -20,14 +20,15 @@ Measured by `python benchmarks/anomalies.py evaluate`; nothing here is a promise
 Incidents are planted in simulated workspaces of 300 people over 90 days, 28 of them history.
 Made-up incidents flatter the features that were made for them, so identities are also switched in
 real activity streams. Features were chosen on seeds {design}; the figures are of seeds {reported},
-which were only scored. A day has three places; a sender takes one a week, and its later days of
-that week join the entry. An incident is found when one of its days is in an entry ("not merged":
-among the three highest scores of its day); with rules also when a rule's finding of level medium
-or above is about its sender at that time, or has one of its events as evidence. "Told of in the
-report" counts only entries that a report shows: days whose score is not far outside the bulk are
-held back, so that little is shown where nothing happened. A sender's month is as unusual as the
-mean of its highest score of a day and of the mean of its three highest. Unusual does not mean
-wrong, and no score is a probability.
+which were only scored. Rankings are judged by three places a day; a sender takes one a week, and
+its later days of that week join the entry. An incident is found when one of its days is in an entry
+("not merged": among the three highest scores of its day); with rules also when a rule's finding of
+level medium or above is about its sender at that time, or has one of its events as evidence.
+*Listed* counts what a report lists, observations included: days whose score is not far outside the
+bulk are held back, so that little is shown where nothing happened. *Told* counts what a person is
+asked to decide: a finding of level medium or above, or two kinds of finding about one account. A
+sender's month is as unusual as the mean of its highest score of a day and of the mean of its three
+highest. Unusual does not mean wrong, and no score is a probability.
 """
 
 
@@ -43,9 +44,11 @@ class Case:
 MEASURES: dict[str, Callable[[IncidentRecall], float]] = {
     "model alone: incidents found at 3 a day": lambda run: run.senders.found,
     "model alone, a sender's days not merged": lambda run: run.senders.unmerged,
-    "model alone, told of in the report": lambda run: run.reported,
+    "model alone, listed in the report": lambda run: run.listed,
+    "model alone, told: a decision is asked": lambda run: run.told,
     "with rules: incidents found": lambda run: run.senders_with_rules.found,
-    "with rules, told of in the report": lambda run: run.reported_with_rules,
+    "with rules, listed in the report": lambda run: run.listed_with_rules,
+    "with rules, told: a decision is asked": lambda run: run.told_with_rules,
     "average precision": lambda run: run.senders.precision,
     "bad senders in the monthly top 30": lambda run: run.senders.month,
     "resource incidents at 3 a day": lambda run: run.resources.found,

@@ -13,6 +13,7 @@ from auditlens.evaluate import (
     IncidentRecall,
     RankingQuality,
     Spike,
+    SwapAlerts,
     area_under_curve,
     average_precision,
     daily_places,
@@ -24,6 +25,9 @@ from auditlens.evaluate import (
     stationary_log,
     with_swaps,
 )
+
+# Counting alone: a whole audit of swapped streams takes minutes.
+from auditlens.evaluate.identity_swap import alerts_of
 from auditlens.period import Period
 
 FIRST = date(2026, 6, 1)
@@ -131,6 +135,24 @@ def test_switched_senders_act_in_each_others_name_for_thirty_days():
     ]
 
 
+def test_what_an_audit_says_of_swapped_accounts_is_counted():
+    """Listed: any finding of the model. Told: of level medium, or two kinds about one account."""
+    rows = [
+        ("anomaly", "sender-day", "sender", "a", "medium"),
+        ("anomaly", "identity", "sender", "b", "low"),
+        ("anomaly", "identity", "sender", "c", "low"),
+        ("rule", "r1", "sender", "c", "low"),
+        ("rule", "r1", "sender", "d", "low"),
+        ("anomaly", "resource-day", "resource", "a", "high"),
+    ]
+    names = ["kind", "rule_id", "subject_kind", "subject_id", "level"]
+    findings = pl.DataFrame(rows, schema=names, orient="row")
+    days = pl.DataFrame({"state": ["scored"] * 5 + ["new"]})
+    found = alerts_of(findings, days, {"a", "b", "x"})
+    assert found == SwapAlerts(3, 2, 1, 5, 3, 2)
+    assert found + found == SwapAlerts(6, 4, 2, 10, 6, 4)
+
+
 def test_a_spike_is_four_times_the_usual_maximum_of_one_count():
     """No other count of the log changes, and the spike is work on the sender's own resources."""
     spike = Spike(4, 7, "export")
@@ -147,12 +169,14 @@ def test_a_spike_is_four_times_the_usual_maximum_of_one_count():
 def test_the_page_prints_figures_beside_goals():
     """One row a measure, and one row a kind of incident."""
     found = RankingQuality(2, 0.5, 0.5, 0.75, 0.9, 1.0, {"quiet": 0.0, "loud": 1.0})
-    shares = {"reported": 0.5, "reported_with_rules": 0.625, "rule_alerts": 3, "shown": 4}
-    run = IncidentRecall(found, found, found, found, **shares)
+    shares = {"listed": 0.5, "listed_with_rules": 0.625, "told": 0.25, "told_with_rules": 0.375}
+    run = IncidentRecall(found, found, found, found, **shares, rule_alerts=3, shown=4)
     page = evaluation_page([Case("Standard", {"average precision": 0.7}, [run, run])])
     assert "| average precision | 0.750 | 0.70 |" in page
-    assert "| model alone, told of in the report | 0.500 |" in page
-    assert "| with rules, told of in the report | 0.625 |" in page
+    assert "| model alone, listed in the report | 0.500 |" in page
+    assert "| model alone, told: a decision is asked | 0.250 |" in page
+    assert "| with rules, listed in the report | 0.625 |" in page
+    assert "| with rules, told: a decision is asked | 0.375 |" in page
     assert "| quiet | 0.00 |" in page
 
 
