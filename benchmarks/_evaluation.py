@@ -65,8 +65,8 @@ def switch_table(seeds: Sequence[int]) -> str:
     )
 
 
-WORLDS = range(20, 28)
-"""Seeds of the worlds in which switched identities are audited."""
+WORLDS = range(40, 48)
+"""Seeds of the worlds in which switched identities are audited; 20 to 27 chose the threshold."""
 
 
 def switch_alerts(seeds: Sequence[int] = WORLDS) -> str:
@@ -83,10 +83,11 @@ def switch_alerts(seeds: Sequence[int] = WORLDS) -> str:
         total += found
     return (
         "\n## Switched identities in audits\n\nEach switched span of 30 days is audited by itself, "
-        "with 120 days of history. Findings are those of the\nmodel; asked are accounts with a "
-        f"decision to make, by rules or model. Seeds {seeds[0]} to {seeds[-1]}; accounts\nrepeat "
-        "between the worlds of a stream.\n\n"
-        "| stream | accounts | listed | told | findings per 100 account-days | asked per 100 |\n"
+        "with 120 days of history. Listed: a finding\nof the model. Told: one in a case to decide, "
+        "of rules or model. What it costs is counted of the accounts\nthat were not switched, per "
+        f"100 of their days. Seeds {seeds[0]} to {seeds[-1]}; accounts repeat between the "
+        "worlds\nof a stream.\n\n"
+        "| stream | accounts | listed | told | findings about others | cases to decide |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join([*rows, alert_row("all", total)])
         + "\n| goal | | .58 | .42 | 3 | 1.8 |\n"
@@ -123,26 +124,20 @@ def spike_table(seeds: Sequence[int]) -> str:
 
 def clean_table(seeds: Sequence[int]) -> str:
     """Who is shown where nothing happened: steady habits, then odd but harmless ones."""
-    from auditlens.anomalies import detect
-    from auditlens.evaluate import asks_for_decision, day_start, stationary_log
-    from auditlens.period import Period
+    from auditlens.evaluate import day_start, stationary_log
 
-    month = Period.parse(f"{day_start(30).date()}..{day_start(59).date()}")
+    steady = f"{day_start(30).date()}..{day_start(59).date()}"
     kinds = {
-        "steady habits": (lambda seed: detect(stationary_log(seed, senders=500, days=60), month)),
-        "simulated people, no oddities": (lambda seed: quiet_workspace(seed, traps=False)),
-        "simulated people, harmless oddities": (lambda seed: quiet_workspace(seed, traps=True)),
+        "steady habits": lambda seed: (stationary_log(seed, senders=500, days=60), steady),
+        "simulated people, no oddities": lambda seed: quiet_workspace(seed, traps=False),
+        "simulated people, harmless oddities": lambda seed: quiet_workspace(seed, traps=True),
     }
     rows = []
     for name, made in kinds.items():
         listed, told, people = 0, 0, 0
         for seed in seeds:
-            outcome = made(seed)
-            scored = outcome.sender_days.filter(state="scored")
-            people += scored["sender_id"].n_unique()
-            found = outcome.flagged.filter(subject_kind="sender").rename({"model": "rule_id"})
-            listed += found["subject_id"].n_unique()
-            told += found.filter(asks_for_decision())["subject_id"].n_unique()
+            shown = shown_by_models(*made(seed))
+            listed, told, people = listed + shown[0], told + shown[1], people + shown[2]
         rows.append(
             f"| {name} | {told} of {people} | {100 * told / people:.2f} % | "
             f"{100 * listed / people:.2f} % | {CLEAN_GOALS[name]} |"
@@ -165,14 +160,35 @@ CLEAN_GOALS = {
 }
 
 
-def quiet_workspace(seed: int, *, traps: bool) -> Any:
-    from auditlens.anomalies import detect
+def quiet_workspace(seed: int, *, traps: bool) -> tuple[Any, str]:
+    """The events of a workspace without incidents, and its last month."""
     from auditlens.events import classify, conform
-    from auditlens.period import Period
     from auditlens.simulator import simulate
 
-    events = classify(conform(simulate(seed, incidents=False, traps=traps).events))
-    return detect(events, Period.parse("2026-06"))
+    return classify(conform(simulate(seed, incidents=False, traps=traps).events)), "2026-06"
+
+
+def shown_by_models(events: Any, period: str) -> tuple[int, int, int]:
+    """Accounts that the models list, those of them in a case to decide, and all that are scored."""
+    import polars as pl
+
+    from auditlens.anomalies import detect
+    from auditlens.cases import build_cases
+    from auditlens.evaluate import asked_findings
+    from auditlens.findings import build_findings
+    from auditlens.period import Period
+    from auditlens.rules import EPISODE_SCHEMA
+
+    asked = Period.parse(period)
+    outcome = detect(events, asked)
+    flagged = outcome.flagged.filter(subject_kind="sender")
+    no_rules = pl.DataFrame(schema=EPISODE_SCHEMA)
+    cases, findings = build_cases(build_findings(no_rules, flagged, detected_at=asked.end), events)
+    return (
+        flagged["subject_id"].n_unique(),
+        asked_findings(findings, cases)["subject_id"].n_unique(),
+        outcome.sender_days.filter(state="scored")["sender_id"].n_unique(),
+    )
 
 
 def reasons_and_detectors(seed: int) -> str:

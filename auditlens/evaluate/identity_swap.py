@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from auditlens.anomalies import detect
-from auditlens.audit import run_audit
-from auditlens.evaluate.incident_recall import area_under_curve, asks_for_decision
+from auditlens.audit import Audit, run_audit
+from auditlens.evaluate.incident_recall import area_under_curve, asked_findings
 from auditlens.period import Period
 
 __all__ = [
@@ -67,9 +67,9 @@ class SwapAlerts:
         accounts: How many were swapped.
         listed: Of those, the accounts with a finding of the model, observations included.
         told: Of those, the accounts that a person is asked about.
-        account_days: Scored days of all accounts.
-        findings: Findings of the model about accounts.
-        asked: Cases a person is asked about.
+        account_days: Scored days of all other accounts.
+        findings: Findings of the model about those.
+        asked: Cases about those that a person is asked to decide.
     """
 
     accounts: int
@@ -199,19 +199,22 @@ def measure_swap_alerts(events: pl.DataFrame, seed: int = 0) -> SwapAlerts:
         day = pl.col("created_at").dt.date()
         span = changed.filter(day.is_between(each.start - BASELINE, each.start + SPAN))
         audit = run_audit(span, period=f"{each.start}..{each.start + SPAN}")
-        total += alerts_of(audit.findings, audit.sender_days, {each.one, each.other})
+        total += alerts_of(audit, {each.one, each.other})
     return total
 
 
-def alerts_of(findings: pl.DataFrame, days: pl.DataFrame, swapped: set[str]) -> SwapAlerts:
-    """Count what one audit says of swapped accounts and of all."""
-    model = findings.filter(kind="anomaly", subject_kind="sender")
-    asked = findings.filter(subject_kind="sender").filter(asks_for_decision())
+def alerts_of(audit: Audit, swapped: set[str]) -> SwapAlerts:
+    """Count what one audit says of swapped accounts and of others."""
+    account = pl.col("subject_kind") == "sender"
+    other = ~pl.col("subject_id").is_in(sorted(swapped))
+    model = audit.findings.filter(account, kind="anomaly")
+    asked = asked_findings(audit.findings, audit.cases).filter(account)
+    days = audit.sender_days.filter(state="scored")
     return SwapAlerts(
         accounts=len(swapped),
         listed=len(swapped & set(model["subject_id"])),
         told=len(swapped & set(asked["subject_id"])),
-        account_days=len(days.filter(state="scored")),
-        findings=len(model),
-        asked=asked["subject_id"].n_unique(),
+        account_days=len(days.filter(~pl.col("sender_id").is_in(sorted(swapped)))),
+        findings=len(model.filter(other)),
+        asked=asked.filter(other)["case_id"].n_unique(),
     )

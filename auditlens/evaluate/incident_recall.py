@@ -25,7 +25,7 @@ __all__ = [
     "IncidentRecall",
     "RankingQuality",
     "area_under_curve",
-    "asks_for_decision",
+    "asked_findings",
     "average_precision",
     "daily_places",
     "incidents_caught_by_rules",
@@ -96,7 +96,7 @@ def measure_recall(
     audit = run_audit(events, period=Period.parse(f"{first}..{last}"))
     rules = audit.findings.filter(pl.col("kind") == "rule", pl.col("level").is_in(RULES_MATTER))
     anomalies = audit.findings.filter(pl.col("kind") == "anomaly")
-    asked = audit.findings.filter(asks_for_decision())
+    asked = asked_findings(audit.findings, audit.cases)
     alone, resources, naive = (
         judge_ranking(scored(days), of_kind(workspace, kind), f"{kind}_id", first)
         for days, kind in (
@@ -125,14 +125,18 @@ def measure_recall(
     )
 
 
-def asks_for_decision() -> pl.Expr:
-    """Whether a person is asked about a finding (a Boolean expression over FINDING_SCHEMA).
+def asked_findings(findings: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
+    """The findings of cases that a person decides; those of observations ask for nothing.
 
-    Of level medium and above, or where findings of two kinds are about one subject: a single low
-    finding is an observation.
+    Args:
+        findings: As an audit has them, with ``case_id``.
+        cases: The cases of the audit.
+
+    Returns:
+        Rows of ``findings``, in their order.
     """
-    kinds = pl.col("rule_id").n_unique().over("subject_kind", "subject_id")
-    return pl.col("level").is_in(RULES_MATTER) | (kinds > 1)
+    decided = cases.filter("decide")
+    return findings.join(decided, on="case_id", how="semi", maintain_order="left")
 
 
 def of_kind(workspace: Workspace, kind: str) -> pl.DataFrame:

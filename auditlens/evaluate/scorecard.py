@@ -26,9 +26,9 @@ its later days of that week join the entry. An incident is found when one of its
 level medium or above is about its sender at that time, or has one of its events as evidence.
 *Listed* counts what a report lists, observations included: days whose score is not far outside the
 bulk are held back, so that little is shown where nothing happened. *Told* counts what a person is
-asked to decide: a finding of level medium or above, or two kinds of finding about one account. A
-sender's month is as unusual as the mean of its highest score of a day and of the mean of its three
-highest. Unusual does not mean wrong, and no score is a probability.
+asked to decide: findings in a case that is no observation. A sender's month is as unusual as the
+mean of its highest score of a day and of the mean of its three highest. Unusual does not mean
+wrong, and no score is a probability.
 """
 
 

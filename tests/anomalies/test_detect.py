@@ -245,11 +245,11 @@ def test_days_in_anothers_place_add_up_to_a_finding():
     both = told.filter(pl.col("subject_id").is_in(["p03", "p07"]))
     assert sorted(both["subject_id"]) == ["p03", "p07"]
     for row in both.to_dicts():
-        assert (row["level"], row["expected"]) == ("low", 2.2)
+        assert (row["level"], row["expected"]) == ("low", 2.5)
         assert row["title"].startswith("Behavior Matches Another Account")
         first = row["reasons"][0]
         assert first["text"].startswith("Differed from its own profile on ")
-        assert first["text"].endswith(f"Sum over 30 days {row['value']:.1f}, threshold 2.2.")
+        assert first["text"].endswith(f"Sum over 30 days {row['value']:.1f}, threshold 2.5.")
         assert first["share"] is None
         assert len(first["text"].split()) <= 25
         assert row["event_count"] >= len(row["reasons"])

@@ -1,6 +1,7 @@
 """Measures agree with their definitions on cases small enough to work out by hand."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -136,21 +137,27 @@ def test_switched_senders_act_in_each_others_name_for_thirty_days():
 
 
 def test_what_an_audit_says_of_swapped_accounts_is_counted():
-    """Listed: any finding of the model. Told: of level medium, or two kinds about one account."""
+    """Listed: any finding of the model. Told: one in a case to decide. Others are what it costs."""
     rows = [
-        ("anomaly", "sender-day", "sender", "a", "medium"),
-        ("anomaly", "identity", "sender", "b", "low"),
-        ("anomaly", "identity", "sender", "c", "low"),
-        ("rule", "r1", "sender", "c", "low"),
-        ("rule", "r1", "sender", "d", "low"),
-        ("anomaly", "resource-day", "resource", "a", "high"),
+        ("anomaly", "sender", "a", "decided"),
+        ("anomaly", "sender", "b", "observed"),
+        ("anomaly", "sender", "c", "decided too"),
+        ("rule", "sender", "c", "decided too"),
+        ("rule", "sender", "d", "observed too"),
+        ("anomaly", "resource", "x", "decided"),
     ]
-    names = ["kind", "rule_id", "subject_kind", "subject_id", "level"]
-    findings = pl.DataFrame(rows, schema=names, orient="row")
-    days = pl.DataFrame({"state": ["scored"] * 5 + ["new"]})
-    found = alerts_of(findings, days, {"a", "b", "x"})
-    assert found == SwapAlerts(3, 2, 1, 5, 3, 2)
-    assert found + found == SwapAlerts(6, 4, 2, 10, 6, 4)
+    names = ["kind", "subject_kind", "subject_id", "case_id"]
+    cases = {"case_id": ["decided", "decided too", "observed"], "decide": [True, True, False]}
+    audit = SimpleNamespace(
+        findings=pl.DataFrame(rows, schema=names, orient="row"),
+        cases=pl.DataFrame(cases),
+        sender_days=pl.DataFrame(
+            {"sender_id": ["a", "c", "d", "d"], "state": ["scored"] * 3 + ["new"]}
+        ),
+    )
+    found = alerts_of(audit, {"a", "b", "x"})
+    assert found == SwapAlerts(accounts=3, listed=2, told=1, account_days=2, findings=1, asked=1)
+    assert found + found == SwapAlerts(6, 4, 2, 4, 2, 2)
 
 
 def test_a_spike_is_four_times_the_usual_maximum_of_one_count():
