@@ -16,7 +16,8 @@ EPISODE = {
     "rule_id": "r-1", "title": "Mass deletion", "level": "high", "subject_kind": "sender",
     "subject_id": "u-1", "subject_label": "Ana", "first_at": THEN, "last_at": THEN,
     "event_count": 3, "event_ids": ["e-1", "e-2", "e-3"], "value": 3.0, "expected": 2.0,
-    "reason": "three at once", "tags": ["attack.t1485"], "controls": ["SOC2:CC7.2"],
+    "reason": "three at once", "phrase": "deleted three", "tags": ["attack.t1485"],
+    "controls": ["SOC2:CC7.2"],
 }  # fmt: skip
 FLAGGED_SCHEMA = {
     "model": pl.String, "title": pl.String, "level": pl.String, "subject_kind": pl.String,
@@ -43,6 +44,7 @@ def test_an_episode_becomes_one_finding_with_every_field():
     assert list(row) == list(FINDING_SCHEMA)
     assert (row["kind"], row["state"], row["disposition"]) == ("rule", "new", None)
     assert row["reasons"][0]["text"] == "three at once"
+    assert row["reasons"][0]["phrase"] == "deleted three"
     assert row["detected_at"] == NOW
 
 
