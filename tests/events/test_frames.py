@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.events import EVENT_SCHEMA, conform
+from auditlens.events import EVENT_SCHEMA, bounded, conform
 
 
 def test_missing_columns_are_filled():
@@ -33,3 +35,18 @@ def test_an_unreadable_time_is_refused():
     """No row gets a null time in silence."""
     with pytest.raises(UsageError, match="1 rows have no readable created_at"):
         conform(pl.DataFrame({"id": ["a"], "created_at": ["soon"]}))
+
+
+@pytest.mark.parametrize(("zone", "hour"), [(None, 9), ("UTC", 9), ("Europe/Berlin", 7)])
+def test_a_time_without_a_zone_is_in_utc_and_another_zone_is_converted(zone, hour):
+    """Nine on a summer's day in Berlin is seven in UTC."""
+    at = pl.Series(["2026-07-01T09:00"]).str.to_datetime().dt.replace_time_zone(zone)
+    table = conform(pl.DataFrame({"id": ["a"], "created_at": at}))
+    assert table["created_at"].to_list() == [datetime(2026, 7, 1, hour, tzinfo=UTC)]
+
+
+def test_no_event_is_older_than_1970():
+    """The first instant of that year is believed, the one before is not."""
+    first, pulled = datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+    assert bounded(first, pulled) == first
+    assert bounded(first.replace(year=1969), pulled) is None
