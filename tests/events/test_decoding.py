@@ -283,3 +283,11 @@ def test_bytes_that_are_no_utf_8_are_replaced_and_counted(place):
         decoded = decode_records([raw], source="here")
         assert decoded.repaired == repaired
         assert f"caf{letter}" in str(decoded.events.row(0))
+
+
+@pytest.mark.parametrize(("sender", "generation"), [({"id": "u-1"}, "legacy"), (None, "unknown")])
+def test_a_record_with_unknown_fields_is_known_by_those_only_secoda_has(sender, generation):
+    """Without one of them its product is unknown."""
+    own = {"sender": sender} if sender else {}
+    found = row({"id": "e", "created_at": "2026-10-05T08:30:00Z", "outcome": 1, **own})
+    assert found["generation"] == generation
