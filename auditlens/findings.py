@@ -38,7 +38,8 @@ REASON = pl.Struct(
 """One reason: its share of the score (0..1), a sentence, the value and both baselines.
 
 ``label`` is FREQUENT, INFREQUENT, RARE or UNSEEN. ``phrase`` says the same after a name, in the
-past tense ("exported 43 resources"), for headlines. What does not apply is null.
+past tense ("exported 43 resources"), for headlines: of a model finding one reason has it. What does
+not apply is null.
 """
 
 FINDING_SCHEMA: dict[str, pl.DataType] = {

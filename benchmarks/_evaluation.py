@@ -83,10 +83,10 @@ def switch_alerts(seeds: Sequence[int] = WORLDS) -> str:
         total += found
     return (
         "\n## Switched identities in audits\n\nEach switched span of 30 days is audited by itself, "
-        "with 120 days of history. Listed: a finding\nof the model. Told: one in a case to decide, "
-        "of rules or model. What it costs is counted of the accounts\nthat were not switched, per "
-        f"100 of their days. Seeds {seeds[0]} to {seeds[-1]}; accounts repeat between the "
-        "worlds\nof a stream.\n\n"
+        "with 120 days of history. Listed: a finding\nof the model. Told: one in a case to decide. "
+        "What it costs is counted of the accounts that\nwere not switched, per 100 of their days: "
+        "such findings, and cases to decide\nthat hold one. "
+        f"Seeds {seeds[0]} to {seeds[-1]}; accounts repeat between the worlds of a stream.\n\n"
         "| stream | accounts | listed | told | findings about others | cases to decide |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join([*rows, alert_row("all", total)])

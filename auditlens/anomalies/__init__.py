@@ -25,7 +25,7 @@ from auditlens.anomalies.views import (
     sender_timeline,
     unusual_month,
 )
-from auditlens.anomalies.wording import counts_of, lead_phrase
+from auditlens.anomalies.wording import counts_of
 
 __all__ = [
     "BAND_COUNTS",
@@ -47,7 +47,6 @@ __all__ = [
     "fit_days",
     "flagged_rows",
     "hour_grid",
-    "lead_phrase",
     "load_model",
     "load_state",
     "muted_reason",

@@ -19,7 +19,7 @@ from auditlens.anomalies.baselines import WINDOW
 from auditlens.anomalies.catalogue import FAMILIES, Feature, ModelSpec
 from auditlens.anomalies.identity import SPAN, THRESHOLD
 from auditlens.anomalies.model import DayModel
-from auditlens.anomalies.wording import MOST_WORDS, PERCENT, Count, number
+from auditlens.anomalies.wording import MOST_WORDS, PERCENT, Count, headline_place, number, sentence
 from auditlens.findings import FINDING_SCHEMA
 
 __all__ = [
@@ -100,8 +100,7 @@ class Fact:
 
     def text(self) -> str:
         """The longest sentence of what, own history, others and rarity that is short enough."""
-        clause = self.words.clause(self.value).removeprefix("was ")
-        lead = f"{clause[0].upper()}{clause[1:]}."
+        lead = f"{sentence(self.words.clause(self.value))}."
         others = [f"{self.whose}: 95th percentile {number(self.usual or 0)}."]
         others = [] if self.usual is None else others
         if not self.above_own:
@@ -111,8 +110,8 @@ class Fact:
         told = [" ".join([lead, *own, *other, *rare]) for other, rare, own in forms]
         return next((text for text in told if len(text.split()) <= MOST_WORDS), told[-1])
 
-    def reason(self, share: float) -> dict[str, Any]:
-        """The fact as a struct of REASON."""
+    def reason(self, share: float, *, headline: bool = False) -> dict[str, Any]:
+        """The fact as a struct of REASON; one a headline takes has a phrase."""
         return reason(
             self.family,
             share,
@@ -121,7 +120,7 @@ class Fact:
             float(np.median(self.own)) if self.own else None,
             self.usual,
             self.label,
-            self.words.clause(self.value),
+            self.words.clause(self.value) if headline else None,
         )
 
 
@@ -228,6 +227,17 @@ def above_others(fact: Fact) -> bool:
     return fact.above_others
 
 
+def headline_fact(facts: Sequence[Fact]) -> Fact | None:
+    """The fact that a headline takes.
+
+    What was never reached before stands before what is only above others; an action before
+    sensitive data, first-time access, hours and plain volume; then the stronger fact first.
+    """
+    return min(
+        facts, key=lambda fact: (not fact.above_own, headline_place(fact.count)), default=None
+    )
+
+
 def fact_of(spec: ModelSpec, feature: Feature, baselines: Baselines) -> Fact:
     """A feature's count and its baselines; thousandths become percent."""
     name = feature.count
@@ -325,7 +335,8 @@ def flagged_rows(
         before = days_before(table, subject, entry)
         known = baselines_of(entry, before, counts, others)
         facts = reasons_of(spec, credit[at], away[at], known)
-        why = [fact.reason(share) for fact, share in facts] or [no_driver()]
+        lead = headline_fact([fact for fact, _ in facts])
+        why = [fact.reason(share, headline=fact is lead) for fact, share in facts] or [no_driver()]
         why += [muted_reason(family) for family in entry.get("muted") or ()]
         label = entry.get("subject_label") or title_of(evidence, entry[subject])
         rows.append(
@@ -390,7 +401,8 @@ def identity_rows(
 
 def besides(why: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The facts of a day that stand beside its sum, and what a reviewer muted of it."""
-    facts = [one for one in why if one["value"] is not None][: MOST_REASONS - 1]
+    facts = [{**one, "phrase": None} for one in why if one["value"] is not None]
+    facts = facts[: MOST_REASONS - 1]
     return [*facts, *(one for one in why if one["value"] is None and one["family"] != "none")]
 
 

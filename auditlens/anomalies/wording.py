@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = [
     "ACCOUNT_COUNTS", "MOST_WORDS", "PERCENT", "RESOURCE_COUNTS", "UNFAMILIAR", "Count",
-    "counts_of", "lead_phrase", "number", "times",
+    "counts_of", "headline_place", "number", "sentence", "times",
 ]  # fmt: skip
 
 PERCENT = frozenset({"own_unlike", "other_margin"})
@@ -391,46 +391,39 @@ def counts_of(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
     Returns:
         Names of ``ACCOUNT_COUNTS`` and ``RESOURCE_COUNTS``; a reason of no count has none.
     """
-    found = [place[1] for each in reasons if (place := place_of(each["phrase"] or ""))]
+    found = [name for each in reasons if (name := count_told(each["text"] or ""))]
     return list(dict.fromkeys(found))
 
 
-def place_of(phrase: str) -> tuple[int, str] | None:
-    """Place and name of the count whose words a phrase is made of."""
+def count_told(text: str) -> str | None:
+    """The count in whose words a reason begins."""
+    lead = re.split(r"\. |\.$", text, maxsplit=1)[0]
     for counts in (ACCOUNT_COUNTS, RESOURCE_COUNTS):
-        for at, (name, each) in enumerate(counts.items()):
-            if any(re.fullmatch(pattern_of(form), phrase) for form in each.words.split("|")):
-                base = re.sub(r"_(14|5_sum)$", "", name)
-                return (list(counts).index(base) if base in counts else at), name
+        for name, each in counts.items():
+            if any(re.fullmatch(pattern_of(form), lead) for form in each.words.split("|")):
+                return name
     return None
 
 
 def pattern_of(form: str) -> str:
     return (
-        re.escape(form)
+        re.escape(sentence(form))
         .replace(r"\{n\}", r"[0-9,.]+")
         .replace(r"\{times\}", r"(?:once|twice|[0-9,.]+ times)")
     )
 
 
-def lead_phrase(reasons: Iterable[Mapping[str, Any]]) -> str | None:
-    """The phrase that a headline says of an anomaly.
+def sentence(clause: str) -> str:
+    """A clause by itself, as a sentence begins: "was shared twice" becomes "Shared twice"."""
+    alone = clause.removeprefix("was ")
+    return alone[0].upper() + alone[1:]
 
-    What was never reached before stands before what is only above peers; an action before
-    sensitive data, first-time access, hours and plain volume; then the stronger reason first.
 
-    Args:
-        reasons: Structs of REASON of one finding, strongest first.
-
-    Returns:
-        The phrase, in the past tense after a name; None when no reason has one.
-    """
-    last = len(ACCOUNT_COUNTS)
-
-    def order(told: tuple[int, Mapping[str, Any]]) -> tuple[bool, int, int]:
-        at, each = told
-        place = place_of(each["phrase"])
-        return each["label"] != "UNSEEN", place[0] if place else last, at
-
-    told = [(at, each) for at, each in enumerate(reasons) if each["phrase"]]
-    return str(min(told, key=order)[1]["phrase"]) if told else None
+def headline_place(name: str) -> int:
+    """Place of a count among those that a headline takes; the lower the rather."""
+    base = re.sub(r"_(14|5_sum)$", "", name)
+    for counts in (ACCOUNT_COUNTS, RESOURCE_COUNTS):
+        for known in (base, name):
+            if known in counts:
+                return list(counts).index(known)
+    return len(ACCOUNT_COUNTS)

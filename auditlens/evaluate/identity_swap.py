@@ -66,10 +66,10 @@ class SwapAlerts:
     Attributes:
         accounts: How many were swapped.
         listed: Of those, the accounts with a finding of the model, observations included.
-        told: Of those, the accounts that a person is asked about.
+        told: Of those, the accounts with such a finding in a case that a person decides.
         account_days: Scored days of all other accounts.
         findings: Findings of the model about those.
-        asked: Cases about those that a person is asked to decide.
+        asked: Cases to decide with such a finding.
     """
 
     accounts: int
@@ -208,7 +208,7 @@ def alerts_of(audit: Audit, swapped: set[str]) -> SwapAlerts:
     account = pl.col("subject_kind") == "sender"
     other = ~pl.col("subject_id").is_in(sorted(swapped))
     model = audit.findings.filter(account, kind="anomaly")
-    asked = asked_findings(audit.findings, audit.cases).filter(account)
+    asked = asked_findings(model, audit.cases)
     days = audit.sender_days.filter(state="scored")
     return SwapAlerts(
         accounts=len(swapped),

@@ -11,7 +11,6 @@ from auditlens.anomalies import (
     Mute,
     counts_of,
     feature_page,
-    lead_phrase,
     sender_months,
 )
 
@@ -20,7 +19,8 @@ from auditlens.anomalies.budget import within_budget
 from auditlens.anomalies.detector import measure_drift
 from auditlens.anomalies.identity import day_deviations, identity_entries, summed_days
 from auditlens.anomalies.model import mark_muted, prior_model
-from auditlens.anomalies.reasons import Baselines, reasons_of, title
+from auditlens.anomalies.reasons import Baselines, headline_fact, reasons_of, title
+from auditlens.anomalies.wording import sentence
 
 ROOT = Path(__file__).parents[2]
 MONDAY = date(2026, 3, 2)
@@ -121,8 +121,8 @@ def test_what_adds_up_is_told_once_an_account_and_thirty_days():
     assert one["sender_id"].to_list() == ["b"]
 
 
-def reasons_for(*strong, peers=7, own=(1, 0, 2, 1, 5), earlier=(64, 0), spec=MODELS[0]):
-    """Reasons of one row, strongest fact first: name of the feature and value of its count."""
+def facts_for(*strong, peers=7, own=(1, 0, 2, 1, 5), earlier=(64, 0), spec=MODELS[0]):
+    """Facts of one row with their shares; strongest first: name of the feature, its count."""
     names = [feature.name for feature in spec.features]
     gain, away = np.zeros(len(names)), np.ones(len(names))
     values = {}
@@ -135,7 +135,12 @@ def reasons_for(*strong, peers=7, own=(1, 0, 2, 1, 5), earlier=(64, 0), spec=MOD
         dict.fromkeys(values, ("Peers", peers)),
         dict.fromkeys(values, earlier),
     )
-    return [fact.reason(share) for fact, share in reasons_of(spec, gain, away, known)]
+    return reasons_of(spec, gain, away, known)
+
+
+def reasons_for(*strong, **known):
+    """The same as reasons, each with its phrase."""
+    return [fact.reason(share, headline=True) for fact, share in facts_for(*strong, **known)]
 
 
 def test_a_reason_says_what_own_history_peers_and_rarity():
@@ -232,22 +237,27 @@ def test_a_title_is_that_of_the_strongest_fact():
     assert titled("permission_z", 1, MODELS[2]) == "Permissions Changed Unusually Often"
 
 
+def headline(*strong, **known):
+    fact = headline_fact([fact for fact, _ in facts_for(*strong, **known)])
+    return fact and fact.count
+
+
 def test_a_headline_takes_an_action_before_first_time_access():
-    """The stronger reason is where, the phrase what; what only exceeds peers comes last."""
-    told = reasons_for(("remote_deep_z", 12), ("export_z", 88))
-    assert lead_phrase(told) == "exported 88 times in one day"
-    above_peers = [{**each, "label": "RARE"} if each["value"] == 88 else each for each in told]
-    assert lead_phrase(above_peers) == "opened 12 resources in a folder outside its usual work area"
-    assert lead_phrase([]) is None
+    """The stronger reason says where, the headline what; what only exceeds peers comes last."""
+    assert headline(("remote_deep_z", 12), ("export_z", 88)) == "export"
+    assert headline(("remote_deep_z", 12), ("export_14_ratio", 88)) == "export_14"
+    assert headline(("sensitive_new_z", 12), ("peer_export", 8), own=[8, 9, 10]) == "sensitive_new"
+    assert headline() is None
 
 
 def test_every_count_can_be_told():
-    """A phrase names its count, fits a headline, and its title and shortest sentence fit too."""
+    """A sentence names its count; phrase and title are short."""
     for spec in MODELS:
         for name in {feature.count for feature in spec.features}:
             words = spec.counts[name]
             for value in (1, 2, 1234.5):
-                assert counts_of([{"phrase": words.clause(value)}]) == [name]
+                text = f"{sentence(words.clause(value))}. Own history: highest 1."
+                assert counts_of([{"text": text}]) == [name]
                 assert len(words.clause(value).split()) <= 14
             assert len(words.title) <= 60
 

@@ -137,17 +137,20 @@ def test_switched_senders_act_in_each_others_name_for_thirty_days():
 
 
 def test_what_an_audit_says_of_swapped_accounts_is_counted():
-    """Listed: any finding of the model. Told: one in a case to decide. Others are what it costs."""
+    """Listed is any finding of the model, told one in a case to decide; others are the cost."""
     rows = [
         ("anomaly", "sender", "a", "decided"),
         ("anomaly", "sender", "b", "observed"),
         ("anomaly", "sender", "c", "decided too"),
         ("rule", "sender", "c", "decided too"),
-        ("rule", "sender", "d", "observed too"),
+        ("rule", "sender", "d", "decided by rules"),
         ("anomaly", "resource", "x", "decided"),
     ]
     names = ["kind", "subject_kind", "subject_id", "case_id"]
-    cases = {"case_id": ["decided", "decided too", "observed"], "decide": [True, True, False]}
+    cases = {
+        "case_id": ["decided", "decided too", "observed", "decided by rules"],
+        "decide": [True, True, False, True],
+    }
     audit = SimpleNamespace(
         findings=pl.DataFrame(rows, schema=names, orient="row"),
         cases=pl.DataFrame(cases),
