@@ -35,6 +35,7 @@ def whole_page(seeds: Sequence[int]) -> str:
         for strength in (1.0, 0.5)
     ]
     parts = (
+        pairs_table(seeds),
         switch_table(seeds[:2]),
         switch_alerts(),
         clean_table(seeds),
@@ -42,6 +43,24 @@ def whole_page(seeds: Sequence[int]) -> str:
         reasons_and_detectors(seeds[0]),
     )
     return evaluation_page(cases, "".join(parts), seeds=seeds)
+
+
+def pairs_table(seeds: Sequence[int]) -> str:
+    """Accounts with two incidents, five days apart and twelve: one case, and two."""
+    from auditlens.evaluate import CaseQuality, measure_pairs
+
+    total = CaseQuality()
+    for seed in seeds:
+        total += measure_pairs(seed)
+    return (
+        "\n## Several incidents of one account\n\n"
+        "A second incident of the same account begins 5 or 12 days after the first ended.\n\n"
+        "| pairs | found both | one case |\n| --- | --- | --- |\n"
+        f"| at most 7 days apart | {total.near} | {total.near_joined} |\n"
+        f"| further apart | {total.far} | {total.far_joined} |\n"
+        f"\nCases with incidents of different accounts: {total.mixed} of {total.to_decide}; "
+        f"incidents in more than one\ncase: {total.split} of {total.incidents}.\n"
+    )
 
 
 def switch_table(seeds: Sequence[int]) -> str:

@@ -120,22 +120,27 @@ def print_switches(found: list[tuple[Path, SwapResult]]) -> None:
 
 def measures_of(case: Case) -> list[dict[str, object]]:
     """Each measure with its mean over the seeds and its goal; then each kind of incident."""
-    from auditlens.evaluate import kinds_of, means_of
+    from auditlens.evaluate import cases_of, kinds_of, means_of
 
     rows: list[dict[str, object]] = [
         {"measure": name, "found": mean, "goal": goal} for name, mean, goal in means_of(case)
+    ]
+    rows += [
+        {"measure": name, "found": found, "goal": goal or None}
+        for name, found, goal in cases_of(case)
     ]
     return [*rows, *({"kind": kind, "found": mean} for kind, mean in kinds_of(case))]
 
 
 def print_case(case: Case) -> None:
     from auditlens.cli.terminal import table
-    from auditlens.evaluate import kinds_of, means_of
+    from auditlens.evaluate import cases_of, kinds_of, means_of
 
     rows = [
         (name, f"{mean:.3f}", "" if goal is None else f"{goal:.2f}")
         for name, mean, goal in means_of(case)
     ]
+    rows += [(name, f"{found:.3f}", goal) for name, found, goal in cases_of(case)]
     table(("measure", "found", "goal"), rows, title=case.name)
     kinds = [(kind, f"{mean:.2f}") for kind, mean in kinds_of(case)]
     table(("kind of incident, with rules", "found"), kinds)

@@ -5,7 +5,7 @@ By measures a reader with three alerts a day feels, and by the usual ones of ran
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -14,7 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from auditlens.anomalies import unusual_month
-from auditlens.audit import run_audit
+from auditlens.audit import Audit, run_audit
+from auditlens.evaluate.case_quality import CaseQuality, judge_cases
 from auditlens.events import classify, conform
 from auditlens.period import Period
 from auditlens.simulator import Workspace, simulate
@@ -30,6 +31,7 @@ __all__ = [
     "daily_places",
     "incidents_caught_by_rules",
     "judge_ranking",
+    "measure_pairs",
     "measure_recall",
     "naive_days",
     "reported_incidents",
@@ -61,6 +63,7 @@ class IncidentRecall:
         told_with_rules: The same, or in such a finding of a rule.
         rule_alerts: Rule findings of level medium and above.
         shown: Findings of the models.
+        cases: The cases of the audit, against everything that was planted.
     """
 
     senders: RankingQuality
@@ -73,6 +76,7 @@ class IncidentRecall:
     told_with_rules: float
     rule_alerts: int
     shown: int
+    cases: CaseQuality
 
 
 def measure_recall(
@@ -122,7 +126,36 @@ def measure_recall(
         told_with_rules=len(told | told_by_rules) / count,
         rule_alerts=len(rules),
         shown=len(anomalies),
+        cases=case_quality(audit, workspace, first),
     )
+
+
+def case_quality(audit: Audit, workspace: Workspace, first: date) -> CaseQuality:
+    """The cases of an audit against the incidents and look-alikes that end in its period."""
+    labels, traps = (
+        frame.filter(pl.col("end").dt.date() >= first)
+        for frame in (workspace.labels, workspace.traps)
+    )
+    return judge_cases(audit.cases, audit.findings, labels, traps)
+
+
+def measure_pairs(seed: int, *, again: Sequence[int] = (5, 12), people: int = 300) -> CaseQuality:
+    """Cases of a workspace in which accounts have a second incident so many days after the first.
+
+    Args:
+        seed: Of the workspace.
+        again: Days between the two, taken in turn.
+        people: In the workspace.
+
+    Returns:
+        The cases against what was planted; ``near`` and ``far`` count the pairs.
+    """
+    workspace = simulate(seed, people=people, again=again)
+    first = (workspace.start + timedelta(days=HISTORY)).date()
+    last = (workspace.end - timedelta(days=1)).date()
+    events = classify(conform(workspace.events))
+    audit = run_audit(events, period=Period.parse(f"{first}..{last}"))
+    return case_quality(audit, workspace, first)
 
 
 def asked_findings(findings: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:

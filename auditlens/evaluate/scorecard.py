@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from auditlens.evaluate.case_quality import FIRST, CaseQuality
 from auditlens.evaluate.incident_recall import (
     DESIGN_SEEDS,
     REPORTED_SEEDS,
@@ -12,7 +13,7 @@ from auditlens.evaluate.incident_recall import (
     measure_recall,
 )
 
-__all__ = ["Case", "evaluation_page", "kinds_of", "means_of", "measured_case"]
+__all__ = ["Case", "cases_of", "evaluation_page", "kinds_of", "means_of", "measured_case"]
 
 OPENING = """# How good are the anomalies?
 
@@ -70,6 +71,7 @@ def evaluation_page(
         parts.append(
             f"\n## {case.name}\n\n| measure | found | goal |\n| --- | --- | --- |\n{table}\n"
         )
+    parts.append("\n## Cases\n\n" + by_case(cases))
     parts.append("\n## Incident kinds, with rules\n\n" + by_kind(cases))
     parts.append(extra)
     return "".join(parts)
@@ -108,6 +110,61 @@ def by_kind(cases: Sequence[Case]) -> str:
     rows = [
         f"| {kind} | " + " | ".join(f"{shares.get(kind, 0.0):.2f}" for shares in found) + " |"
         for kind in kinds
+    ]
+    return head + "\n".join(rows) + "\n"
+
+
+def share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+CASE_MEASURES: dict[str, tuple[Callable[[CaseQuality, int], float], str]] = {
+    "cases to decide in a workspace": (lambda sum_, runs: sum_.to_decide / runs, ""),
+    "of those, planted": (lambda sum_, _: share(sum_.planted, sum_.to_decide), "≥ .80"),
+    f"planted among the first {FIRST} of a workspace": (
+        lambda sum_, runs: sum_.first_planted / runs,
+        "≥ 18.5",
+    ),
+    "cases with incidents of different accounts": (
+        lambda sum_, _: share(sum_.mixed, sum_.to_decide),
+        "≤ .01",
+    ),
+    "incidents in more than one case": (
+        lambda sum_, _: share(sum_.split, sum_.incidents),
+        "≤ .03",
+    ),
+    "cases that rest on a harmless look-alike alone": (
+        lambda sum_, runs: sum_.look_alikes / runs,
+        "",
+    ),
+}
+"""What is told of cases, from the sums over all runs, with its goal."""
+
+
+def case_sums(case: Case) -> CaseQuality:
+    """The cases of all runs together."""
+    total = CaseQuality()
+    for run in case.runs:
+        total += run.cases
+    return total
+
+
+def cases_of(case: Case) -> list[tuple[str, float, str]]:
+    """Each measure of cases, what was found over the runs, and its goal."""
+    total = case_sums(case)
+    return [
+        (name, measure(total, len(case.runs)), goal)
+        for name, (measure, goal) in CASE_MEASURES.items()
+    ]
+
+
+def by_case(cases: Sequence[Case]) -> str:
+    head = "| measure | " + " | ".join(case.name for case in cases) + " | goal |\n"
+    head += "| --- |" + " --- |" * (len(cases) + 1) + "\n"
+    found = [cases_of(case) for case in cases]
+    rows = [
+        f"| {name} | " + " | ".join(f"{each[at][1]:.3f}" for each in found) + f" | {goal} |"
+        for at, (name, (_, goal)) in enumerate(CASE_MEASURES.items())
     ]
     return head + "\n".join(rows) + "\n"
 

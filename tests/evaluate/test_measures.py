@@ -10,6 +10,7 @@ import pytest
 from auditlens.anomalies import detect
 from auditlens.evaluate import (
     Case,
+    CaseQuality,
     IdentitySwap,
     IncidentRecall,
     RankingQuality,
@@ -180,7 +181,16 @@ def test_the_page_prints_figures_beside_goals():
     """One row a measure, and one row a kind of incident."""
     found = RankingQuality(2, 0.5, 0.5, 0.75, 0.9, 1.0, {"quiet": 0.0, "loud": 1.0})
     shares = {"listed": 0.5, "listed_with_rules": 0.625, "told": 0.25, "told_with_rules": 0.375}
-    run = IncidentRecall(found, found, found, found, **shares, rule_alerts=3, shown=4)
+    run = IncidentRecall(
+        found,
+        found,
+        found,
+        found,
+        **shares,
+        rule_alerts=3,
+        shown=4,
+        cases=CaseQuality(to_decide=4, planted=3, first=4, first_planted=3),
+    )
     page = evaluation_page([Case("Standard", {"average precision": 0.7}, [run, run])])
     assert "| average precision | 0.750 | 0.70 |" in page
     assert "| model alone, listed in the report | 0.500 |" in page
@@ -188,6 +198,8 @@ def test_the_page_prints_figures_beside_goals():
     assert "| with rules, listed in the report | 0.625 |" in page
     assert "| with rules, told: a decision is asked | 0.375 |" in page
     assert "| quiet | 0.00 |" in page
+    assert "| cases to decide in a workspace | 4.000 |" in page
+    assert "| of those, planted | 0.750 | ≥ .80 |" in page
 
 
 @pytest.mark.slow
