@@ -75,12 +75,22 @@ def evaluate(
             print_switches(found)
         return
     with progress(f"planting incidents among {people} people", quiet=quiet):
-        from auditlens.evaluate import measured_case
+        from auditlens.evaluate import cases_of, measured_case
 
         chosen = seeds or REPORTED_SEEDS
         case = measured_case(chosen, strength=STRENGTHS[strength], marks=marks, people=people)
     if as_json:
-        print_json({"case": case.name, "seeds": list(chosen), "measures": measures_of(case)})
+        print_json(
+            {
+                "case": case.name,
+                "seeds": list(chosen),
+                "measures": measures_of(case),
+                "cases": [
+                    {"measure": name, "found": found, "goal": goal or None}
+                    for name, found, goal in cases_of(case)
+                ],
+            }
+        )
     else:
         print_case(case)
 
@@ -120,14 +130,10 @@ def print_switches(found: list[tuple[Path, SwapResult]]) -> None:
 
 def measures_of(case: Case) -> list[dict[str, object]]:
     """Each measure with its mean over the seeds and its goal; then each kind of incident."""
-    from auditlens.evaluate import cases_of, kinds_of, means_of
+    from auditlens.evaluate import kinds_of, means_of
 
     rows: list[dict[str, object]] = [
         {"measure": name, "found": mean, "goal": goal} for name, mean, goal in means_of(case)
-    ]
-    rows += [
-        {"measure": name, "found": found, "goal": goal or None}
-        for name, found, goal in cases_of(case)
     ]
     return [*rows, *({"kind": kind, "found": mean} for kind, mean in kinds_of(case))]
 
