@@ -51,6 +51,7 @@ from auditlens.rules import (
     load_rules,
     log_sources,
     rule_roots,
+    within_budget,
 )
 from auditlens.seals import read_sign_offs, signed_folder
 from auditlens.settings import JOURNAL, Settings, beside
@@ -272,7 +273,7 @@ def judge(
 
     ``earlier`` are those before the history, with which the habits of accounts are compared.
     """
-    return evaluate(
+    outcome = evaluate(
         rules,
         events,
         period,
@@ -281,6 +282,7 @@ def judge(
         holidays=settings.holidays,
         sources=log_sources(profiles_of(source)),
     )
+    return replace(outcome, episodes=within_budget(outcome.episodes, events, period))
 
 
 def profiles_of(source: EventSource) -> tuple[Profile, ...]:

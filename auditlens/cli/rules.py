@@ -307,6 +307,8 @@ def backtest(files: tuple[Path, ...], since: Any, rules_path: Path | None, archi
     """Show what rules would have found in the archive, or in log FILEs, week by week."""
     from datetime import UTC
 
+    from polars import col
+
     from auditlens.cli.terminal import print_json, table
     from auditlens.rules import backtest as run
 
@@ -319,11 +321,15 @@ def backtest(files: tuple[Path, ...], since: Any, rules_path: Path | None, archi
     )  # fmt: skip
     if as_json:
         print_json({"weeks": found.weeks.to_dicts(), "senders": found.senders.to_dicts(),
+                    "rates": found.rates.to_dicts(),
                     "rules_skipped": [str(one) for one in rules.skipped]})  # fmt: skip
         return
     print_skipped(rules)
     weeks = ("title", "level", "week", "episodes", "events")
     table(weeks, found.weeks.select(weeks).iter_rows(), title="Findings a week")
+    rates = ("title", "level", "findings", "per_100")
+    shown = found.rates.select("title", "level", "findings", col("per_100").round(1))
+    table(rates, shown.iter_rows(), title="Findings per 100 active accounts and month")
     senders = ("title", "subject_label", "episodes", "events")
     table(senders, found.senders.select(senders).iter_rows(), title="Most often")
 

@@ -6,6 +6,7 @@ What other rooms, tests and tools may use stands here; everything else is the ro
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from auditlens.rules.budget import findings_rates, within_budget
 from auditlens.rules.engine import HEALTH_SCHEMA, RuleOutcome, columns_of_record, evaluate
 from auditlens.rules.episodes import EPISODE_SCHEMA
 from auditlens.rules.logsource import LogSource, Scope, log_sources, origins
@@ -61,6 +62,7 @@ __all__ = [
     "evaluate",
     "explain_failure",
     "explain_rule",
+    "findings_rates",
     "framework_map",
     "leaf_coverage",
     "load_documents",
@@ -79,6 +81,7 @@ __all__ = [
     "samples_of",
     "sidecar_path",
     "trace",
+    "within_budget",
 ]
 
 TOOLS = {

@@ -15,6 +15,7 @@ import polars as pl
 from auditlens.errors import DocumentErrors
 from auditlens.events import load_classifier
 from auditlens.period import Period
+from auditlens.rules.budget import findings_rates
 from auditlens.rules.condition import And, Bound, Match, Moment, Node, Not, Or, leaves
 from auditlens.rules.dictionary import Rows, text_of
 from auditlens.rules.engine import Evaluation, evaluate, one_per_instant, run
@@ -499,11 +500,14 @@ class Backtest:
         weeks: rule_id, title, level, week (Date, its Monday), episodes, suppressed, events.
         senders: rule_id, title, subject_id, subject_label, episodes, events; the most frequent
             first within each rule.
+        rates: rule_id, title, level, findings, and per_100: findings for 100 accounts that are
+            active in a month, on average over the months of the period.
         health: As RuleOutcome.health.
     """
 
     weeks: pl.DataFrame
     senders: pl.DataFrame
+    rates: pl.DataFrame
     health: pl.DataFrame
 
 
@@ -558,7 +562,8 @@ def backtest(
         .group_by("rule_id", maintain_order=True)
         .head(top)
     )
-    return Backtest(weeks.sort("week", "rule_id"), senders, outcome.health)
+    rates = findings_rates(episodes.filter(~pl.col("suppressed")), frame, period)
+    return Backtest(weeks.sort("week", "rule_id"), senders, rates, outcome.health)
 
 
 def last_instant(frame: pl.DataFrame) -> datetime | None:
