@@ -171,6 +171,12 @@ def print_basis(audit: Audit) -> None:
     print_scopes(audit)
     print_review(audit)
     say(visible(held.statement))
+    unripe = health.filter(health["learning"] > 0)
+    if unripe.height:
+        say(
+            f"Not judged for lack of history: {count(int(unripe['learning'].sum()), 'event')}, by "
+            f"{count(unripe.height, 'rule')} that compare with the past"
+        )
     if held.quarantined_count:
         listed = "'auditlens exceptions unread'" if held.head else "--json"
         say(

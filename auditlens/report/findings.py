@@ -223,6 +223,7 @@ def rule_row(row: dict[str, Any], rule: Any, samples: Samples) -> RuleRow:
         logic=" ".join(logic.split()),
         digest=(getattr(rule, "digest", "") or "")[:12],
         examined=row["examined"] or 0,
+        learning=row.get("learning") or 0,
         hits=row["hits"] or 0,
         findings=row["findings"] or 0,
         decided=row.get("decided") or 0,

@@ -407,6 +407,7 @@ class RuleRow:
 
     ``elsewhere`` is a rule made for another log source than the log's.
     ``status`` is the rule's own word for how tried it is.
+    ``learning`` counts the events it could not judge, for what it compares with is too short.
     ``precision_percent`` is the share of its findings ``decided`` in any period that were right.
     ``tests_match`` and ``tests_other`` count the samples beside the rule that must match and those
     that must not; ``tests_digest`` names their file as it was.
@@ -423,6 +424,7 @@ class RuleRow:
     logic: str
     digest: str
     examined: int
+    learning: int
     hits: int
     findings: int
     decided: int
