@@ -56,7 +56,7 @@ from auditlens.rules import (
 from auditlens.seals import read_sign_offs, signed_folder
 from auditlens.settings import JOURNAL, Settings, beside
 from auditlens.sources import Log
-from auditlens.text import cell_table
+from auditlens.text import cell_table, count
 from auditlens.triage import (
     EXCEPTION_SCHEMA,
     CaseLedger,
@@ -157,8 +157,8 @@ class Audit:
     def __repr__(self) -> str:
         asked = self.cases.filter(is_to_decide()).height
         held = (
-            f"{self.events.height:,} events, {self.findings.height:,} findings, "
-            f"{asked:,} cases to decide"
+            f"{count(self.events.height, 'event')}, {count(self.findings.height, 'finding')}, "
+            f"{count(asked, 'case')} to decide"
         )
         return f"Audit({self.period}, {held})"
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 import polars as pl
 
 from auditlens.canonical import sha256_hex
-from auditlens.text import cell_table, cell_text, visible
+from auditlens.text import cell_table, cell_text, count, visible
 
 __all__ = [
     "OUTCOMES",
@@ -73,12 +73,12 @@ def misdated_of(events: pl.DataFrame, source: str) -> tuple[Misdated, ...]:
     return tuple(Misdated(name, at, source) for name, at in first.iter_rows())
 
 
-def misdated_note(count: int) -> str:
+def misdated_note(misdated: int) -> str:
     """The sentence of a statement on events that do not belong to their date; empty for none."""
-    if not count:
+    if not misdated:
         return ""
-    events = "1 event is" if count == 1 else f"{count:,} events are"
-    return f" {events} dated before 1970 or after the pull; kept, but in no period."
+    events = count(misdated, "event")
+    return f" {events} dated before 1970 or after the sync; stored, but not part of any period."
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Coverage:
         """What a reader is told beside the statement, each with its name; no line says nothing."""
         gaps = ", ".join(f"{first} to {last}" for first, last in self.gaps[:GAPS_SHOWN])
         more = f" and {len(self.gaps) - GAPS_SHOWN:,} more" if len(self.gaps) > GAPS_SHOWN else ""
-        unseen = "days that no sync vouches for" if self.head else "days without an event"
+        unseen = "days that no sync covers" if self.head else "days without an event"
         facts = (
             ("source", self.source or None),
             ("events in the period", self.events_in_period),
@@ -209,7 +209,7 @@ class Coverage:
             return ""
         counts = [(sum(self.bases.get(one, 0) for one in some), words) for some, words in SHARES]
         said = ", ".join(f"{share(n, total)} {words}" for n, words in counts if n)
-        return f"{total:,} event{'' if total == 1 else 's'}: {said}."
+        return f"{count(total, 'event')}: {said}."
 
 
 def share(part: int, whole: int) -> str:

@@ -18,7 +18,7 @@ from auditlens.anomalies import (
 )
 from auditlens.plots import Audited, finding_of
 from auditlens.rules import Rule, RuleSet, explain_rule
-from auditlens.text import cell_table, cell_text, cut, visible
+from auditlens.text import cell_table, cell_text, count, cut, visible
 from auditlens.triage import Disposition, FindingException, Journal, decision_words
 
 __all__ = ["Explanation", "RuleTold", "explain_finding"]
@@ -98,7 +98,7 @@ class Explanation:
         }
 
     def __repr__(self) -> str:
-        return f"Explanation({self.finding['finding_id']}, {self.events.height:,} events)"
+        return f"Explanation({self.finding['finding_id']}, {count(self.events.height, 'event')})"
 
     def __str__(self) -> str:
         finding = self.finding

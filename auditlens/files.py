@@ -226,7 +226,7 @@ def kind_of(mode: int) -> str:
         (stat.S_ISCHR, "it is a device"),
         (stat.S_ISBLK, "it is a device"),
     )
-    return next((text for test, text in kinds if test(mode)), "it is no regular file")
+    return next((text for test, text in kinds if test(mode)), "it is not a regular file")
 
 
 def read(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes:

@@ -15,7 +15,7 @@ __all__ = ["Period", "run_time", "zone"]
 MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 SPAN = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 1970, 9000
-FORMS = "Write a month (2026-10), two days (2026-10-01..2026-10-31, both included) or 'last'"
+FORMS = "Use 2026-10, 2026-10-01..2026-10-31 (both days included) or last"
 
 
 def zone(name: str) -> ZoneInfo:
@@ -24,7 +24,7 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UsageError(
-            f"No time zone is called {name!r}", fix="Use an IANA name such as UTC or Europe/Paris"
+            f"Unknown time zone {name!r}", fix="Use an IANA name such as UTC or Europe/Paris"
         ) from None
 
 
@@ -84,7 +84,7 @@ class Period:
             edges = (datetime(d.year, d.month, d.day, tzinfo=local) for d in (first, after))
             start, end = (edge.astimezone(UTC) for edge in edges)
         except (ValueError, OverflowError):
-            raise UsageError(f"No period is written {text!r}", fix=FORMS) from None
+            raise UsageError(f"Invalid period {text!r}", fix=FORMS) from None
         if not FIRST_YEAR <= first.year <= after.year <= LAST_YEAR:
             raise UsageError(
                 f"No event belongs to the period {text!r}",

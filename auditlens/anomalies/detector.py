@@ -287,8 +287,9 @@ class PeriodScoring:
 def why_not_scored(spec: ModelSpec, days: pl.DataFrame) -> str:
     if len(days) < FEWEST_ROWS:
         return (
-            f"Only {len(days)} {spec.name}s have a baseline (5 earlier active days, "
-            f"{LEARNING_DAYS} days of log); {FEWEST_ROWS} are needed, so none is scored."
+            f"Not enough history for the anomaly model: {len(days)} of {FEWEST_ROWS} "
+            f"{spec.name.replace('sender', 'account')}s needed with a baseline (5 earlier active "
+            f"days, {LEARNING_DAYS} days of log). Rules ran."
         )
     return f"All {spec.name}s look the same, so none is unusual and none is scored."
 

@@ -423,7 +423,7 @@ def load_model(path: Path | str) -> DayModel:
     except OSError as error:
         raise UsageError(f"Cannot read {source}: {error.strerror}") from None
     except (ValueError, KeyError, zipfile.BadZipFile):
-        raise IntegrityError(f"{source} is no saved model", fix="Save it again") from None
+        raise IntegrityError(f"{source} is not a saved model", fix="Save it again") from None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise IntegrityError(f"{source} is a model of another version", fix="Save it again")
     forest = Forest(arrays["feature"], arrays["threshold"], arrays["value"], facts["samples"])

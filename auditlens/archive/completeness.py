@@ -35,6 +35,7 @@ from auditlens.archive.dedup import (
 from auditlens.archive.scan import PageScan
 from auditlens.archive.writer import PageResult
 from auditlens.events import micros
+from auditlens.text import count
 
 __all__ = ["Moment", "Sightings", "Verdict", "arrived", "assess", "is_saturated", "stopped_early"]
 
@@ -123,9 +124,9 @@ class Sightings:
             - np.bincount(self.last + 1, minlength=len(self.pages) + 1)
         )
         best: Moment | None = None
-        for at, count in enumerate(counts):
-            if count is not None and (best is None or count - known[at] <= best.lacking):
-                best = Moment(at, count, int(known[at]))
+        for at, counted in enumerate(counts):
+            if counted is not None and (best is None or counted - known[at] <= best.lacking):
+                best = Moment(at, counted, int(known[at]))
         return best
 
     def stood(self, ids: Keys, at: int) -> npt.NDArray[np.bool_]:
@@ -223,8 +224,8 @@ def assess(
         return Verdict(
             "incomplete",
             missing,
-            f"Incomplete by {missing:,}: the source counts {scan.count:,} events"
-            f"{upto(scan.anchor)}, the archive holds {found:,} of them.",
+            f"Incomplete by {missing:,}: the source counts {count(scan.count, 'event')}"
+            f"{upto(scan.anchor)}, the archive contains {found:,} of them.",
         )
     if overlap(scan, seen, rose, fell) and (scan.whole or listed_beyond(scan) == beyond):
         moved = has_moved(scan, seen, scan.first_end)
@@ -329,11 +330,11 @@ MOVED = (
 )
 
 
-def complete(scan: PageScan, count: int) -> str:
-    if not count:
+def complete(scan: PageScan, total: int) -> str:
+    if not total:
         return "Complete: the source lists no events."
-    listed = f"{count:,} events the source lists{upto(scan.anchor)}"
-    return f"Complete: the archive holds all {listed}."
+    listed = f"{count(total, 'event')} the source lists{upto(scan.anchor)}"
+    return f"Complete: the archive contains all {listed}."
 
 
 def unprovable(scan: PageScan) -> str:
@@ -352,7 +353,7 @@ def saturated(scan: PageScan, watermark: datetime | None) -> str:
 def stopped_early(scan: PageScan, pages: int, why: str) -> Verdict:
     """The verdict on a walk that did not come to its end."""
     back = f", back to {stamp(scan.reached)}" if scan.reached else ""
-    return Verdict("incomplete", None, f"Incomplete: {why} after {pages:,} pages{back}.")
+    return Verdict("incomplete", None, f"Incomplete: {why} after {count(pages, 'page')}{back}.")
 
 
 def upto(at: datetime | None) -> str:

@@ -22,6 +22,7 @@ from auditlens.archive.writer import PageResult, SegmentWriter
 from auditlens.errors import Interrupted, SourceError, UsageError
 from auditlens.events import micros
 from auditlens.pages import Page, Source
+from auditlens.text import count
 
 __all__ = ["MAX_READS", "PageScan", "Progress", "Steps", "read_again", "scan_on", "scan_pages"]
 
@@ -55,7 +56,7 @@ class Progress:
         if self.again:
             pages += " once more"
         back = f", back to {self.back_to:%Y-%m-%d}" if self.back_to else ""
-        return f"{pages}, {self.new:,} new events{back}"
+        return f"{pages}, {count(self.new, 'new event')}{back}"
 
 
 @dataclass

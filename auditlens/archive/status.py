@@ -16,6 +16,7 @@ from auditlens.archive.manifest import Manifest, OutcomeNote
 from auditlens.archive.table import dated_rows, in_period
 from auditlens.coverage import Coverage, Pull, Quarantined, misdated_note, misdated_of, unread_id
 from auditlens.period import Period, zone
+from auditlens.text import count
 
 __all__ = [
     "COLUMNS",
@@ -247,7 +248,7 @@ def verdict(
     A month that was complete stays so, whatever became of later syncs.
     """
     if not chain.outcomes:
-        return "incomplete", None, "No sync has come to its end yet."
+        return "incomplete", None, "No sync has completed yet."
     last = chain.outcomes[-1][1]
     vouching = vouching_for(chain, period)
     if not gaps and vouching:
@@ -255,7 +256,7 @@ def verdict(
     if last.outcome == "incomplete":
         return last.outcome, last.missing, last.statement
     days = sum((end - start).days + 1 for start, end in gaps)
-    text = f"Incomplete: no sync can vouch for {days:,} days of the period."
+    text = f"Incomplete: no sync covers {count(days, 'day')} of the period."
     return "incomplete", None, text
 
 

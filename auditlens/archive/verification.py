@@ -35,6 +35,7 @@ from auditlens.errors import IntegrityError
 from auditlens.events import load_classifier
 from auditlens.files import LOCK, names, odd, read
 from auditlens.seals import ListedKey, seal_faults, signers_of
+from auditlens.text import count
 
 __all__ = ["Verification", "cell_problems", "verify"]
 
@@ -206,13 +207,13 @@ def cover_notes(chain: Chain, beside: Beside) -> Iterator[str]:
         )
     sealed = next(one.manifest.covers for one in reversed(chain.links) if one.manifest.covers)
     for word, held, noted in (
-        ("snapshots of the directory", now.directory, sealed.directory),
-        ("sign-offs", now.signed, sealed.signed),
+        ("directory snapshot", now.directory, sealed.directory),
+        ("sign-off", now.signed, sealed.signed),
     ):
         if held.count > noted.count:
             yield (
-                f"{held.count - noted.count} {word} came since and are not covered by the head "
-                f"yet, from {held.file} back; the next sync seals them"
+                f"{count(held.count - noted.count, word)} since then not covered by the head yet, "
+                f"from {held.file} back; the next sync seals them"
             )
 
 

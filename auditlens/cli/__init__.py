@@ -27,7 +27,7 @@ docs/errors.md explains the code at the end of each error, such as [AL-201]."""
 
 
 @examples(
-    "demo                             a made-up workspace, synced and reported",
+    "demo                             a sample workspace, synced and reported",
     "init                             settings for your own workspace",
     "sync                             pull its audit log (SECODA_API_KEY holds the key)",
     "report --period last --out out   the report of last month",

@@ -1,4 +1,4 @@
-"""``auditlens demo``: the whole path on a made-up workspace, without key or network."""
+"""``auditlens demo``: the whole path on a sample workspace, without key or network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from auditlens.cli.commands import examples
 from auditlens.cli.options import quiet_option
 from auditlens.errors import UsageError
+from auditlens.text import count
 
 __all__ = ["demo"]
 
@@ -24,12 +25,14 @@ MARK = "made-by-auditlens-demo"
     "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,
     help="Folder for the archive and the report.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Another made-up workspace.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the sample workspace."
+)
 @quiet_option
 def demo(out: Path, seed: int, quiet: bool) -> None:
-    """Simulate a workspace, sync it over HTTP, and write last month's report.
+    """Sync a sample workspace over HTTP, and write last month's report.
 
-    Everything in it is made up. Nothing leaves this machine.
+    All data is simulated. Nothing leaves this machine.
     """
     from auditlens.archive import Archive
     from auditlens.audit import run_audit
@@ -43,7 +46,7 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
 
     prepare(out)
     today = run_time().date()
-    with progress("making up a workspace", quiet=quiet) as say:
+    with progress("generating a sample workspace", quiet=quiet) as say:
         workspace = demo_workspace(seed, today=today)
         with serve(workspace, page_size=500) as server:
             say("pulling its audit log over HTTP")
@@ -62,7 +65,7 @@ def demo(out: Path, seed: int, quiet: bool) -> None:
             audit, out / "report", ReportOptions(), roots_read(audit.rules, audit.settings)
         )
     print_audit(audit)
-    note(f"\n{outcome.new:,} simulated events pulled; {outcome.outcome}.", quiet=quiet)
+    note(f"\n{count(outcome.new, 'simulated event')} pulled; {outcome.outcome}.", quiet=quiet)
     click.echo(f"Report: {out / 'report' / 'report.html'}")
     note(
         "Next:\n"
@@ -80,13 +83,13 @@ def prepare(out: Path) -> None:
     if out.exists():
         if not out.is_dir() or (any(out.iterdir()) and not (out / MARK).is_file()):
             raise UsageError(
-                f"{out} holds something else than an earlier demo",
+                f"{out} contains files that are not an earlier demo",
                 fix="Name another folder with --out",
             )
         shutil.rmtree(out)
     try:
         out.mkdir(parents=True)
-        (out / MARK).write_text("This folder is written anew by every 'auditlens demo'.\n")
+        (out / MARK).write_text("This folder is overwritten by every 'auditlens demo'.\n")
     except OSError as error:
         raise UsageError(
             f"{out} cannot be written ({error.strerror})", fix="Name another folder with --out"

@@ -14,6 +14,7 @@ import click
 from auditlens.cli.commands import examples
 from auditlens.cli.options import SERVER, archive_option, json_option, settings_of
 from auditlens.errors import AuditLensError
+from auditlens.text import count
 
 if TYPE_CHECKING:
     from auditlens.settings import Settings
@@ -26,7 +27,7 @@ SECONDS = 4.0
 """For server and archive together; what has not answered by then is told so."""
 
 PAGE_SECONDS = 3.0
-FIRST = "Put right first what failed beside it"
+FIRST = "Fix the failed checks first"
 ANSWERS = ("TLS", "reachable", "role", "API", "page cap", "oldest event", "clock")
 Result = TypeVar("Result")
 
@@ -53,15 +54,15 @@ class Line:
     "--shape",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write what the server's answers look like, without any value.",
+    help="Write the structure of the server's answers, without any value.",
 )
-@click.option("--kinds", is_flag=True, help="In --shape, name kinds of event instead of hashes.")
+@click.option("--kinds", is_flag=True, help="In --shape, write kinds of event instead of hashes.")
 @json_option
 @click.pass_context
 def doctor(
     ctx: click.Context, /, archive: Path | None, shape: Path | None, kinds: bool, as_json: bool
 ) -> None:
-    """Test key, server, archive and settings; say what to do about each failure."""
+    """Check API key, connection, archive and settings, with a fix for each failure."""
     from importlib.metadata import version
 
     from auditlens.cli.terminal import print_json, visible
@@ -106,8 +107,8 @@ def write_shape(settings: Settings, path: Path, *, kinds: bool) -> None:
     answers = found["answers"]
     good = sum(one.get("status") == 200 for one in answers)
     click.echo(
-        f"{path}: what {len(answers)} answers look like, {good} of them with records; "
-        "it holds no value of them. Read it before you send it."
+        f"{path}: structure of {count(len(answers), 'answer')}, {good} with records; "
+        "contains no values. Read it before you send it."
     )
 
 
@@ -117,7 +118,7 @@ def examined(settings: Settings) -> list[Line]:
     ask = begin(lambda: server_lines(settings, secret)) if key.ok else None
     look = begin(lambda: archive_line(settings))
     if ask is None:
-        server = [Line(name, ok=False, found="not asked", fix="Set the key first")
+        server = [Line(name, ok=False, found="not checked", fix="Set the API key first")
                   for name in ANSWERS]  # fmt: skip
     else:
         late = Line("reachable", ok=False, found=f"nothing within {SECONDS:g} s",
@@ -234,7 +235,7 @@ def oldest_line(source: SecodaSource, probe: Probe) -> Line:
     if not isinstance(oldest, datetime):
         return Line("oldest event", ok=True, found="not on the last page")
     days = (run_time() - oldest).days
-    return Line("oldest event", ok=True, found=f"{moment(oldest)}, {days} days ago")
+    return Line("oldest event", ok=True, found=f"{moment(oldest)}, {count(days, 'day')} ago")
 
 
 def archive_line(settings: Settings) -> Line:
@@ -242,13 +243,15 @@ def archive_line(settings: Settings) -> Line:
     from auditlens.period import run_time
 
     if not settings.archive.is_dir():
-        found = f"none yet at {near(settings.archive)}; 'auditlens sync' makes it"
+        found = f"none yet in {near(settings.archive)}; 'auditlens sync' creates it"
         return Line("archive", ok=True, found=found)
     try:
         status = Archive(settings.archive).status(now=run_time())
     except AuditLensError as error:
         return Line("archive", ok=False, found=error.message, fix=error.fix, code=error.exit_code)
-    return Line("archive", ok=True, found=f"{status.events:,} events at {near(settings.archive)}")
+    return Line(
+        "archive", ok=True, found=f"{count(status.events, 'event')} in {near(settings.archive)}"
+    )
 
 
 def near(path: Path) -> Path:

@@ -17,6 +17,7 @@ from auditlens.cli.options import (
     settings_of,
 )
 from auditlens.errors import UsageError
+from auditlens.text import count
 
 if TYPE_CHECKING:
     from auditlens.review import ExceptionTrial
@@ -51,11 +52,11 @@ def scope_options(command: COMMAND) -> COMMAND:
         (
             click.option("--rule", help="Name or id of a rule, or sender-day, identity, "
                          "resource-day for the model."),
-            click.option("--sender", help="Id or label of a sender."),
-            click.option("--resource", help="Id or label of a resource."),
+            click.option("--sender", help="Id or name of an account."),
+            click.option("--resource", help="Id or name of a resource."),
             click.option("--family", help="Family of the first reason, such as volume."),
             click.option("--months", type=click.IntRange(0, 60), default=6, show_default=True,
-                         help="How many past months to try it on; 0 for none."),
+                         help="How many past months to test it on; 0 for none."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -68,7 +69,7 @@ def scope_options(command: COMMAND) -> COMMAND:
 )
 @click.group()
 def exceptions() -> None:
-    """List, add and check exceptions: findings that are expected until a day."""
+    """List, add and check time-limited exceptions (suppressions)."""
 
 
 @examples(
@@ -81,7 +82,7 @@ def exceptions() -> None:
 def list_(
     archive: Path | None, journal: Path | None, rules_path: Path | None, as_json: bool
 ) -> None:
-    """List every exception, ended ones too, with what it hid in signed months."""
+    """List every exception, expired ones included, with what it hid in signed months."""
     from auditlens.cli.terminal import print_json, table
 
     settings = settings_of(archive=archive, journal=journal)
@@ -92,7 +93,7 @@ def list_(
     columns = ("exception", "matches", "owner", "approver", "until", "status", "hid", "why")
     keys = ("exception_id", "match", "owner", "approver", "until", "status", "hidden", "reason")
     table(columns, [[row[key] for key in keys] for row in rows])
-    click.echo(f"{len(rows)} exceptions; 'hid' counts the signed months")
+    click.echo(f"{count(len(rows), 'exception')}; 'hid' counts findings of signed months")
 
 
 @examples(
@@ -101,12 +102,14 @@ def list_(
 @exceptions.command()
 @place_options
 @scope_options
-@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--owner", required=True, help="Who is responsible for it.")
 @click.option("--approver", required=True, help="Who approved it; not the owner.")
-@click.option("--reason", required=True, help="Why it is expected; it stands in the report.")
-@click.option("--until", help="Last day on which it holds, 2027-01-31 (default: 90 days).")
+@click.option("--reason", required=True, help="The reason, shown in the report.")
+@click.option("--until", help="Last day it applies, 2027-01-31 (default: 90 days).")
 @click.option("--ticket", default="", help="Ticket or link that shows the approval.")
-@click.option("--dry-run", is_flag=True, help="Show what it would have hidden; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what it would have hidden, without recording it."
+)
 def add(
     *, archive: Path | None, journal: Path | None, rules_path: Path | None, months: int,
     owner: str, approver: str, reason: str, until: str | None, ticket: str, dry_run: bool,
@@ -178,7 +181,7 @@ def check(
         said = {"ending": "ends on", "ended": "ended on"}.get(row["status"])
         told = f"{said} {row['until']}" if said else row["status"]
         click.echo(f"{row['exception_id']} ({visible(row['match'])}): {visible(told)}")
-    click.echo(f"{len(wanting)} exceptions need a look")
+    click.echo(f"{count(len(wanting), 'exception')} to review")
     ctx.exit(int(bool(wanting)))
 
 
@@ -235,7 +238,7 @@ def unread(archive: Path | None, journal: Path | None, as_json: bool) -> None:
     columns = ("record", "file", "row", "fault", "begins", "acknowledged by", "why")
     table(columns, [[row[key] for key in keys] for row in rows], whole=("record",))
     noted = sum(one.id in known for one in held)
-    click.echo(f"{len(held):,} records could not be read, {noted:,} of them acknowledged")
+    click.echo(f"{count(len(held), 'unreadable record')}, {noted:,} acknowledged")
 
 
 @examples(
@@ -247,7 +250,7 @@ def unread(archive: Path | None, journal: Path | None, as_json: bool) -> None:
               help="The triage journal (default: triage.yml beside the archive).")  # fmt: skip
 @click.argument("records", nargs=-1, required=True, metavar="RECORD...")
 @click.option("--by", "reviewer", required=True, help="Who looked at them.")
-@click.option("--reason", required=True, help="What they are, and why that is no fault to mend.")
+@click.option("--reason", required=True, help="What they are, and why they need no correction.")
 def acknowledge(
     archive: Path | None, journal: Path | None, records: tuple[str, ...], reviewer: str,
     reason: str,
@@ -270,8 +273,7 @@ def acknowledge(
         sound(entry, settings.journal_path)
     for entry in entries:
         add_entry(settings.journal_path, entry)
-    count = len(entries)
-    click.echo(f"{count:,} record{'' if count == 1 else 's'} acknowledged by {reviewer}")
+    click.echo(f"{count(len(entries), 'record')} acknowledged by {reviewer}")
 
 
 def journal_of(settings: Settings) -> Journal:
@@ -342,13 +344,15 @@ def try_on(
         trials.append(trial)
         click.echo(
             f"{trial.label} ({trial.source}): would have hidden {trial.hidden.height} "
-            f"of {trial.findings} findings"
+            f"of {count(trial.findings, 'finding')}"
         )
         for row in trial.hidden.iter_rows(named=True):
             who = visible(row["subject_label"] or row["subject_id"] or "-")
             click.echo(f"  {row['finding_id']}  {row['level']}  {visible(row['title'])}  {who}")
     hidden = sum(trial.hidden.height for trial in trials)
-    click.echo(f"{hidden} findings in {len(trials)} months would have been hidden")
+    click.echo(
+        f"{count(hidden, 'finding')} in {count(len(trials), 'month')} would have been hidden"
+    )
     return trials
 
 

@@ -16,6 +16,7 @@ from auditlens.cli.options import (
     settings_of,
 )
 from auditlens.errors import UsageError
+from auditlens.text import count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -150,7 +151,7 @@ def sealed(options: dict[str, Any]) -> Archive:
     """The archive whose evidence holds the records."""
     if options["files"]:
         raise UsageError(
-            "Log files hold no sealed records",
+            "Log files contain no sealed records",
             fix="Leave the files out to explain a finding of the archive, or leave out --records",
         )
     return opened(settings_of(archive=options["archive"]))
@@ -179,7 +180,7 @@ def tell(finding: dict[str, Any], events: list[dict[str, Any]]) -> None:
         )
     for number, reason in enumerate(finding["reasons"], 1):
         click.echo(f"{number}. {visible(reason['text'])}")
-    click.echo(f"\n{finding['event_count']:,} events, {len(events)} shown")
+    click.echo(f"\n{count(finding['event_count'], 'event')}, {len(events)} shown")
     tell_events(events)
 
 

@@ -143,26 +143,29 @@ def starter_files(folder: Path) -> tuple[dict[str, str], bool]:
     "--api-url",
     help="https://api.secoda.co, https://eapi.secoda.co, https://aapi.secoda.co or yours.",
 )
-@click.option("--timezone", help="Time zone of your reports, an IANA name: Europe/Paris.")
-@click.option("--reviewer", help="Who decides and signs: a name, or 'Name <address>'.")
+@click.option("--timezone", help="Time zone of reports, an IANA name: Europe/Paris.")
+@click.option("--reviewer", help="Reviewer: a name, or 'Name <address>'.")
 @click.option(
     "--schedule",
     type=click.Choice((*SCHEDULES, "none")),
-    help="Also write what starts 'auditlens run' daily.",
+    help="Also write a schedule that runs 'auditlens run' daily.",
 )
-@click.option("--no-input", is_flag=True, help="Never ask; what is not said gets its default.")
+@click.option("--no-input", is_flag=True, help="Do not prompt; missing options get their default.")
 @click.option(
-    "--folder", type=click.Path(path_type=Path), default=Path(), help="Where (default: here)."
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Target folder (default: current).",
 )
 def init(
     api_url: str | None, timezone: str | None, reviewer: str | None, schedule: str | None,
     no_input: bool, folder: Path,
 ) -> None:  # fmt: skip
-    """Write auditlens.toml into this folder, an example of a rule, and an empty journal.
+    """Create starter settings (auditlens.toml), an example rule and an empty review journal.
 
-    What exists is left alone. On a terminal, what is not said is asked for: four questions at
-    most. Elsewhere the defaults are taken. With --schedule, a folder that has its settings gets
-    the schedule only.
+    Existing files are not changed. On a terminal, missing options are prompted for: at most four
+    questions. Elsewhere the defaults apply. With --schedule, a folder that has its settings gets
+    only the schedule.
     """
     from auditlens.settings import FILE_NAME, has_table
 
@@ -176,8 +179,8 @@ def init(
             )
         asks = not no_input and sys.stdin is not None and sys.stdin.isatty()
         api_url = said(api_url, "Address of the API", ADDRESS, an_address, asks=asks)
-        timezone = said(timezone, "Time zone of your reports", "UTC", a_zone, asks=asks)
-        reviewer = said(reviewer, "Who reviews (Enter: say it later)", "", a_name, asks=asks)
+        timezone = said(timezone, "Time zone of reports", "UTC", a_zone, asks=asks)
+        reviewer = said(reviewer, "Reviewer (Enter: set later)", "", a_name, asks=asks)
         schedule = said(
             schedule, f"Daily run by ({', '.join(SCHEDULES)}, none)", "none", a_schedule, asks=asks
         )
@@ -236,13 +239,15 @@ def a_zone(text: str) -> str:
 
 def a_name(text: str) -> str:
     if not text.isprintable():
-        raise UsageError("The reviewer holds a control character", fix="Write a name on one line")
+        raise UsageError(
+            "The reviewer's name contains a control character", fix="Write a name on one line"
+        )
     return text
 
 
 def a_schedule(text: str) -> str:
     if text not in (*SCHEDULES, "none"):
-        raise UsageError(f"No schedule is called {text!r}", fix=f"Use {', '.join(SCHEDULES)}, none")
+        raise UsageError(f"Unknown schedule {text!r}", fix=f"Use {', '.join(SCHEDULES)}, none")
     return text
 
 

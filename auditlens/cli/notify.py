@@ -25,23 +25,24 @@ __all__ = ["notify"]
 )
 @click.command()
 @archive_option
-@click.option("--test", "as_test", is_flag=True, help="Send a test to every receiver, at once.")
-@click.option("--now", "at_once", is_flag=True, help="Do not wait for the time of the next try.")
+@click.option("--test", "as_test", is_flag=True, help="Send a test to every receiver now.")
+@click.option("--now", "at_once", is_flag=True, help="Do not wait for the next scheduled attempt.")
 @json_option
 @click.pass_context
 def notify(
     ctx: click.Context, /, archive: Path | None, as_test: bool, at_once: bool, as_json: bool
 ) -> None:  # fmt: skip
-    """Send what waits in the outbox to the receivers of the settings, [notify.NAME].
+    """Send the notifications in the outbox to the receivers of the settings, [notify.NAME].
 
-    A message stays until its receiver took it. Exit code 3 when one was not delivered.
+    A message stays in the outbox until its receiver accepts it. Exit code 3 if one was not
+    delivered.
     """
     from auditlens.cli.terminal import print_json, visible
 
     settings = settings_of(needs=("notify",), archive=archive)
     if not settings.notify:
         raise UsageError(
-            "The settings name nobody to notify", fix="Add a table [notify.NAME] to auditlens.toml"
+            "The settings name no receiver", fix="Add a table [notify.NAME] to auditlens.toml"
         )
     done = tested(settings) if as_test else sent(settings, at_once=at_once)
     if as_json:
@@ -56,7 +57,7 @@ def notify(
         told = visible(one.problem) or f"delivered, id {one.message.id}"
         click.echo(f"{'✗' if one.problem else '✓'} {about}: {told}")
     if not done and not as_json:
-        click.echo("Nothing waits")
+        click.echo("The outbox is empty")
     ctx.exit(3 if any(one.problem for one in done) else 0)
 
 

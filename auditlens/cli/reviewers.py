@@ -98,4 +98,4 @@ def told(as_json: bool, verb: str, lines: list[tuple[str, str]], head: str) -> N
         return
     for name, digest in lines:
         click.echo(f"{verb}: {visible(name)} with key {digest}")
-    click.echo(f"Head {head} covers the list; note it elsewhere")
+    click.echo(f"Head {head} covers the list. Store this hash outside this folder.")

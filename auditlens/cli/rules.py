@@ -11,6 +11,7 @@ from auditlens.cli.check import print_skipped
 from auditlens.cli.commands import examples
 from auditlens.cli.options import json_option, log_of, settings_of, skip_broken_option
 from auditlens.errors import UsageError
+from auditlens.text import count
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -71,10 +72,10 @@ def list_rules(path: Path | None, product: str, as_json: bool) -> None:
         return
     on = {True: "yes", False: "no"}
     table(
-        ("name", "level", "kind", "on", "title"),
+        ("name", "level", "kind", "enabled", "title"),
         [(r["name"], r["level"], r["kind"], on[r["enabled"]], r["title"]) for r in rows],
     )
-    click.echo(f"{len(rows)} rules, {sum(r['enabled'] for r in rows)} on")
+    click.echo(f"{count(len(rows), 'rule')}, {sum(r['enabled'] for r in rows)} enabled")
 
 
 @examples(
@@ -148,7 +149,7 @@ def check(ctx: click.Context, /, path: Path | None, product: str, form: str, fai
         for problem in found.problems:
             click.echo(visible(problem))
         held = len(found.rules.rules) if found.rules else 0
-        click.echo(f"{held} rules, {len(found.problems)} problems")
+        click.echo(f"{count(held, 'rule')}, {count(len(found.problems), 'problem')}")
     order = ("note", "warning", "error")
     worst = found.worst()
     ctx.exit(1 if worst and order.index(worst) >= order.index(fail_on) else 0)

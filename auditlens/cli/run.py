@@ -43,19 +43,19 @@ __all__ = ["run"]
     "--period",
     default="last",
     show_default=True,
-    help="last: every month that is due and has no report; or one month, 2026-10.",
+    help="last: every month due without a report; or one month, 2026-10.",
 )
 @click.option(
     "--directory",
     is_flag=True,
     default=None,
-    help="Pull users, groups, teams, tags and catalog resources too (default: settings).",
+    help="Also pull users, groups, teams, tags and catalog resources (default: settings).",
 )
-@click.option("--no-sync", is_flag=True, help="Pull nothing; report what the archive holds.")
+@click.option("--no-sync", is_flag=True, help="Do not sync; report from the archive as it is.")
 @click.option(
     "--grace-days",
     type=click.IntRange(0, 60),
-    help="Days a report waits for events that come late (default: settings, 3).",
+    help="Days to wait for late events before a report (default: settings, 3).",
 )
 @click.option("--timezone", help="IANA zone of the months (default: settings, UTC).")
 @click.option(
@@ -63,28 +63,28 @@ __all__ = ["run"]
 )
 @skip_broken_option
 @click.option(
-    "--journal", type=click.Path(path_type=Path), help="The triage journal (default: settings)."
+    "--journal", type=click.Path(path_type=Path), help="Review journal (default: settings)."
 )
 @click.option(
     "--identity",
     type=click.Choice(IDENTITIES),
-    help="How reports name people (default: settings, full).",
+    help="How reports identify accounts (default: settings, full).",
 )
 @click.option(
     "--also",
     type=click.Choice(FORMS),
     multiple=True,
-    help="A further form of each report; may be given more than once (default: settings).",
+    help="Additional format of each report; repeatable (default: settings).",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(LEVELS),
-    help="Exit 1 when a report written now has findings of this level or above.",
+    help="Exit 1 if a report written now has findings of this level or above.",
 )
 @click.option(
     "--heartbeat",
     metavar="URL",
-    help="Asked once after a run that exits 0 or 1 (default: settings).",
+    help="Address called once after a run that exits 0 or 1 (default: settings).",
 )
 @json_option
 @quiet_option
@@ -93,16 +93,16 @@ def run(
     ctx: click.Context, /, *, out: Path | None, period: str, no_sync: bool, also: tuple[str, ...],
     as_json: bool, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Sync, verify, write the report of each month that is due, once, and tell of it.
+    """Sync, verify, write the report of each month due, once, and notify its receivers.
 
-    Safe to repeat, to stop and to run late: months that were missed come out, a report is never
-    overwritten, and one that late events change is amended (2026-10.a1). Leaves last-run.json.
+    Safe to repeat, to interrupt and to run late: missed months are reported, a report is never
+    overwritten, and one that late events change is amended (2026-10.a1). Writes last-run.json.
     """
     from auditlens.cli.terminal import note
     from auditlens.monthly import check_heartbeat
 
     if period != "last" and not re.fullmatch(r"\d{4}-\d{2}", period, re.ASCII):
-        raise UsageError(f"{period!r} is no month", fix="Write 2026-10, or last")
+        raise UsageError(f"Invalid month {period!r}", fix="Use 2026-10 or last")
     settings = settings_of(needs=GUARDED, reports=out, also=also or None, **given)
     if given["rules"] is not None:
         settings = replace(settings, own_rules=None)

@@ -38,22 +38,27 @@ __all__ = ["sign_off"]
     required=True,
     help="Folder for the signed report; a signed one is never overwritten.",
 )
-@click.option("--statement", help="What the reviewer states; one line.")
+@click.option("--statement", help="The reviewer's statement; one line.")
 @click.option(
     "--open-below",
     "level",
     type=click.Choice(LEVELS),
     default="medium",
     show_default=True,
-    help="Findings of this level or above must be decided.",
+    help="Findings of this level or above need a disposition.",
 )
 @click.option(
     "--despite",
     default="",
     metavar="REASON",
-    help="Sign although findings are open or the log is incomplete; recorded.",
+    help="Sign with open findings or an incomplete log; the reason is recorded.",
 )
-@click.option("--amend", default="", metavar="REASON", help="Sign a signed month anew; recorded.")
+@click.option(
+    "--amend",
+    default="",
+    metavar="REASON",
+    help="Sign a signed month again; the reason is recorded.",
+)
 @report_options
 @click.option(
     "--key",
@@ -73,10 +78,10 @@ def sign_off(
     amend: str, key_file: Path | None, ssh_key: Path | None,
     as_json: bool, allow_gaps: bool, **options: Any,  # noqa: ARG001 - --despite says it, and is recorded
 ) -> None:  # fmt: skip
-    """Sign a month: bind reviewer, statement and time to everything it rests on.
+    """Sign a month: record reviewer, statement, time and hashes of all evidence.
 
     Writes the report with its seal, and the seal beside the archive in signed/. Refused while
-    findings are open or the log is incomplete, unless said with --despite; and always when the
+    findings are open or the log is incomplete, unless --despite gives a reason; and always if the
     reviewer is the subject of an open finding.
     """
     from auditlens.archive import Archive
@@ -117,11 +122,13 @@ def sign_off(
     for text in signers:
         click.echo(f"sign-off {text}")
     click.echo(f"Report: {out / 'report.html'}")
-    click.echo(f"Seal {seal.hash}; to check it: auditlens verify --report {out}")
+    click.echo(f"Seal {seal.hash}; verify it with: auditlens verify --report {out}")
     if head:
-        click.echo(f"Head {head} covers log, directory and sign-offs; note it elsewhere")
+        click.echo(
+            f"Head {head} covers log, directory and sign-offs. Store this hash outside this folder."
+        )
     else:
-        click.echo("This user may not write to the archive: the next sync seals the sign-off there")
+        click.echo("No write permission for the archive: the next sync seals the sign-off there")
 
 
 def keys_of(key_file: Path | None, ssh_key: Path | None) -> list[Ed25519Key | SshKey]:

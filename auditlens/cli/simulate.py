@@ -1,4 +1,4 @@
-"""``auditlens simulate``: a made-up workspace behind a real HTTP server, or in a file."""
+"""``auditlens simulate``: a sample workspace behind a real HTTP server, or in a file."""
 
 from __future__ import annotations
 
@@ -18,24 +18,32 @@ __all__ = ["simulate"]
     "simulate --people 20 --write autumn.ndjson",
 )
 @click.command()
-@click.option("--seed", type=int, default=0, show_default=True, help="Another workspace.")
-@click.option("--people", type=click.IntRange(1), default=60, show_default=True, help="How many.")
 @click.option(
-    "--days", type=click.IntRange(1), default=90, show_default=True, help="Up to yesterday."
+    "--seed", type=int, default=0, show_default=True, help="Seed of the sample workspace."
+)
+@click.option(
+    "--people", type=click.IntRange(1), default=60, show_default=True, help="Number of users."
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1),
+    default=90,
+    show_default=True,
+    help="Number of days, up to yesterday.",
 )
 @click.option(
     "--generation",
     type=click.Choice(("both", "current", "legacy")),
     default="both",
     show_default=True,
-    help="Which API it has.",
+    help="API generation.",
 )
 @click.option(
     "--envelope",
     type=click.Choice(("modern", "plain", "array")),
     default="modern",
     show_default=True,
-    help="What stands around the records of a page.",
+    help="Envelope around the records of a page.",
 )
 @click.option("--port", type=int, default=0, show_default=True, help="0 takes any free port.")
 @click.option(
@@ -50,9 +58,9 @@ __all__ = ["simulate"]
 )
 def simulate(seed: int, people: int, days: int, path: Path | None, write: Path | None,
              **server: Any) -> None:  # fmt: skip
-    """Serve a made-up workspace over HTTP until you stop it with Ctrl-C.
+    """Serve a sample workspace over HTTP until you stop it with Ctrl-C.
 
-    Prints the lines to export, so that 'auditlens sync' pulls from it.
+    Prints the variables to export, so that 'auditlens sync' pulls from it.
     """
     from auditlens.simulator import serve
     from auditlens.simulator import simulate as make_up
@@ -77,6 +85,6 @@ def simulate(seed: int, people: int, days: int, path: Path | None, write: Path |
         running.prepare()
         click.echo(f"export SECODA_API_URL={running.url}")
         click.echo(f"export SECODA_API_KEY={running.key}")
-        click.echo("serving made-up data; Ctrl-C stops", err=True)
+        click.echo("serving a sample workspace; Ctrl-C stops", err=True)
         while True:
             time.sleep(3600)

@@ -1,4 +1,4 @@
-"""``auditlens status``: what the archive holds, and what is at risk."""
+"""``auditlens status``: archive coverage, gaps and retention risk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from auditlens.cli.commands import examples
 from auditlens.cli.options import archive_option, json_option, opened, settings_of
 from auditlens.cli.terminal import moment
+from auditlens.text import count
 
 if TYPE_CHECKING:
     from auditlens.archive import Archive, ArchiveStatus
@@ -28,7 +29,7 @@ __all__ = ["gaps_told", "misdated_told", "risk_told", "status", "status_now"]
 @archive_option
 @json_option
 def status(archive: Path | None, as_json: bool) -> None:
-    """Say what the archive holds: span, gaps, last pull, days until events may be lost."""
+    """Show archive coverage: time span, gaps, last sync and retention risk."""
     from auditlens.cli.terminal import print_json, visible
 
     settings = settings_of(archive=archive)
@@ -38,14 +39,17 @@ def status(archive: Path | None, as_json: bool) -> None:
         return
     for name, text in (
         ("source", found.source or "-"),
-        ("events", f"{found.events:,}, {moment(found.first_at)} to {moment(found.last_at)}"),
+        (
+            "events",
+            f"{count(found.events, 'event')}, {moment(found.first_at)} to {moment(found.last_at)}",
+        ),
         ("last pull", f"{moment(found.last_pull_at)}, {found.last_outcome or '-'}"),
         ("", found.statement),
         ("complete", complete_told(found)),
         ("gaps", gaps_told(found)),
-        ("quarantined", f"{found.quarantined:,} records"),
+        ("quarantined", count(found.quarantined, "record")),
         ("misdated", misdated_told(found.misdated)),
-        ("at risk", risk_told(found)),
+        ("retention", risk_told(found)),
         ("head", found.head or "-"),
     ):
         click.echo(f"{name:<12} {visible(text)}")
@@ -64,17 +68,17 @@ def status_now(store: Archive, settings: Settings) -> ArchiveStatus:
 
 
 def complete_told(found: ArchiveStatus) -> str:
-    """Up to when syncs vouch for what is held, whatever became of the last one."""
+    """Up to when completed syncs prove the archive complete, whatever became of the last one."""
     if found.complete_until is None:
-        return "no sync that came to its end vouches for anything"
-    return f"syncs vouch for everything up to {moment(found.complete_until)}, less the gaps"
+        return "no sync has completed yet"
+    return f"up to {moment(found.complete_until)}, except the gaps"
 
 
-def misdated_told(count: int) -> str:
+def misdated_told(misdated: int) -> str:
     """How many events are kept although they do not belong to their date."""
-    if not count:
+    if not misdated:
         return "none"
-    return f"{count:,} event{'s' if count != 1 else ''} dated before 1970 or after the pull"
+    return f"{count(misdated, 'event')} dated before 1970 or after the sync"
 
 
 def gaps_told(found: ArchiveStatus) -> str:
@@ -83,6 +87,8 @@ def gaps_told(found: ArchiveStatus) -> str:
 
 
 def risk_told(found: ArchiveStatus) -> str:
-    """How long the next sync may wait."""
-    left = "unknown" if found.days_until_loss is None else f"{found.days_until_loss} days"
-    return f"{left} until the source may drop events that are not saved"
+    """Within how many days the next sync is needed."""
+    if found.days_until_loss is None:
+        return "Retention risk: unknown"
+    days = count(found.days_until_loss, "day")
+    return f"Sync within {days}; older events may be deleted at the source."

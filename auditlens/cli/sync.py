@@ -38,8 +38,8 @@ MINUTE = 60.0
 @click.option("--api", type=click.Choice(("auto", "current", "legacy")), help="API generation.")
 @click.option("--url", "api_url", help="Address of the API (default: SECODA_API_URL).")
 @click.option("--directory", is_flag=True,
-              help="Pull users, groups, teams, tags and catalog resources too.")  # fmt: skip
-@click.option("-v", "--verbose", is_flag=True, help="One line on stderr for each page.")
+              help="Also pull users, groups, teams, tags and catalog resources.")  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Print one line on stderr per page.")
 @json_option
 @quiet_option
 @click.pass_context
@@ -47,7 +47,7 @@ def sync(
     ctx: click.Context, /, *, directory: bool, verbose: bool, as_json: bool, quiet: bool,
     archive: Path | None, api: str | None, api_url: str | None,
 ) -> None:  # fmt: skip
-    """Pull the audit log into the archive; safe to stop at any moment and to repeat.
+    """Pull the audit log into the archive; safe to interrupt and to repeat.
 
     The key comes from SECODA_API_KEY, key_command or key_file, never from the command line.
     """
@@ -115,12 +115,13 @@ class Pages:
     def tell(self, progress: Progress) -> None:
         """One line for each page since the last call; ``new`` counts the whole sync."""
         from auditlens.cli.terminal import note
+        from auditlens.text import count
 
         for page, seconds in self.waiting:
             total = f" of {page.total_pages:,}" if page.total_pages else ""
             note(
-                f"page {page.number:,}{total}: {len(page.records):,} rows, {page.endpoint} API, "
-                f"{seconds * 1000:.0f} ms; {progress.new:,} new so far"
+                f"page {page.number:,}{total}: {count(len(page.records), 'record')}, "
+                f"{page.endpoint} API, {seconds * 1000:.0f} ms; {progress.new:,} new so far"
             )
         self.waiting.clear()
 
@@ -142,12 +143,13 @@ def pull_directory(store: Archive, source: SecodaSource, *, quiet: bool) -> dict
 def tell(
     outcome: SyncOutcome, held: ArchiveStatus, directory: dict[str, Any] | None, *, as_json: bool
 ) -> None:
-    """What came, what is missing, and how long the next sync may wait."""
+    """What was pulled, what is missing, and when the next sync is needed."""
     import dataclasses
 
     from auditlens.cli.status import gaps_told, misdated_told, risk_told
     from auditlens.cli.terminal import moment, print_json, visible
     from auditlens.monthly import directory_line
+    from auditlens.text import count
 
     if as_json:
         beside: dict[str, Any] = {} if directory is None else {"directory": directory}
@@ -156,15 +158,16 @@ def tell(
         return
     click.echo(
         f"{outcome.new:,} new, {outcome.seen:,} seen before, {outcome.changed:,} changed, "
-        f"{outcome.late:,} late, {outcome.quarantined:,} quarantined in {outcome.pages:,} pages"
+        f"{outcome.late:,} late, {outcome.quarantined:,} quarantined in "
+        f"{count(outcome.pages, 'page')}"
     )
     if outcome.quarantined:
         click.echo(
-            f"{outcome.quarantined:,} records could not be read: kept as they came, no events; "
+            f"{count(outcome.quarantined, 'unreadable record')}: stored, not evaluated; "
             "'auditlens exceptions unread' lists them"
         )
     if held.misdated:
-        click.echo(f"misdated: {misdated_told(held.misdated)}; kept, but in no period")
+        click.echo(f"misdated: {misdated_told(held.misdated)}; stored, but not part of any period")
     click.echo(f"read: {moment(outcome.oldest)} to {moment(outcome.newest)}")
     click.echo(visible(outcome.statement))
     click.echo(f"gaps: {gaps_told(held)}; {risk_told(held)}")

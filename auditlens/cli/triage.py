@@ -80,7 +80,7 @@ class Decision:
     metavar="DAY",
     help="With benign: leave its families out of the account's score up to this day.",
 )
-@click.option("--no-input", is_flag=True, help="Never ask; list the cases to decide.")
+@click.option("--no-input", is_flag=True, help="Do not prompt; list the cases to decide.")
 @click.option(
     "--json", "as_json", is_flag=True, help="List the cases to decide as one JSON document."
 )

@@ -220,7 +220,7 @@ def load_classifier(path: Path | None = None) -> Classifier:
     path = path or rules_folder() / "actions.yml"
     documents = read_documents(path)
     if len(documents) != 1 or not isinstance(documents[0].data, dict):
-        raise UsageError(f"{path} is no classifier", fix="It is one YAML mapping with 'actions'")
+        raise UsageError(f"{path} is not a classifier", fix="It is one YAML mapping with 'actions'")
     document = documents[0]
     entries = document.data.get("actions")
     if not isinstance(entries, list) or not entries:
@@ -245,7 +245,7 @@ def read_pattern(document: Document, number: int) -> Pattern:
             raise document.error(f"'{key}' is not known here", *where, key, fix=fix)
     if entry.get("group") not in ACTION_GROUPS:
         fix = f"Use one of {', '.join(ACTION_GROUPS)}"
-        raise document.error(f"{entry.get('group')!r} is no group", *where, "group", fix=fix)
+        raise document.error(f"{entry.get('group')!r} is not a group", *where, "group", fix=fix)
     if entry.get("basis", "generic") != "generic":
         raise document.error("'basis' is generic, or left out", *where, "basis")
     conditions = {}
@@ -269,10 +269,10 @@ def read_entity(document: Document, number: int, known: frozenset[str]) -> Entit
             fix = f"Known: entity, group, {', '.join(ENTITY_KEYS)}"
             raise document.error(f"'{key}' is not known here", *where, key, fix=fix)
         if key in ENTITY_KEYS and value not in known:
-            raise document.error(f"{value!r} is no action of this file", *where, key)
+            raise document.error(f"{value!r} is not an action of this file", *where, key)
     if entry.get("group") not in ACTION_GROUPS:
         fix = f"Use one of {', '.join(ACTION_GROUPS)}"
-        raise document.error(f"{entry.get('group')!r} is no group", *where, "group", fix=fix)
+        raise document.error(f"{entry.get('group')!r} is not a group", *where, "group", fix=fix)
     check_expression(document, entry.get("entity"), *where, "entity")
     actions = {key: entry[key] for key in ENTITY_KEYS if key in entry}
     return Entity(entry["entity"], entry["group"], actions)
@@ -286,7 +286,7 @@ def check_expression(document: Document, expression: object, *where: str | int) 
         pl.Series([""]).str.contains(expression)
     except pl.exceptions.ComputeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise document.error(f"{expression!r} is no expression: {reason}", *where) from None
+        raise document.error(f"{expression!r} is not an expression: {reason}", *where) from None
 
 
 class KnownKinds:

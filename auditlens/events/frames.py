@@ -12,6 +12,7 @@ import polars as pl
 from auditlens.errors import UsageError
 from auditlens.events.dates import parse_timestamps, saturated
 from auditlens.events.schema import EVENT_SCHEMA, sender_kind
+from auditlens.text import count
 
 __all__ = ["conform"]
 
@@ -44,7 +45,9 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
         )
     frame = frame.with_columns(times(frame["created_at"]))
     if unread := frame["created_at"].null_count():
-        raise UsageError(f"{unread} rows have no readable created_at", fix="Use RFC 3339 times")
+        raise UsageError(
+            f"{count(unread, 'row')} without a readable created_at", fix="Use RFC 3339 times"
+        )
     texts = [name for name in frame.columns if name == "performer_type" or is_text(name)]
     frame = frame.with_columns(text(frame[name]) for name in texts)
     missing = [name for name in (*EVENT_SCHEMA, "performer_type") if name not in frame.columns]
@@ -111,7 +114,7 @@ def times(column: pl.Series) -> pl.Series:
         return saturated(seconds.cast(pl.Datetime("ms", "UTC")))
     if column.dtype.is_numeric():
         return parse_timestamps(column.cast(pl.String)).alias("created_at")
-    raise UsageError(f"created_at is {column.dtype}, which is no time", fix="Use RFC 3339 times")
+    raise UsageError(f"created_at is {column.dtype}, which is not a time", fix="Use RFC 3339 times")
 
 
 def related(frame: pl.DataFrame) -> pl.Expr:

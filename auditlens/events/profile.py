@@ -134,7 +134,7 @@ def shipped_profiles() -> tuple[Profile, ...]:
 def read_profile(path: Path) -> Profile:
     documents = read_documents(path)
     if len(documents) != 1 or not isinstance(documents[0].data, dict):
-        raise UsageError(f"{path} is no profile", fix="A profile is one YAML mapping")
+        raise UsageError(f"{path} is not a profile", fix="A profile is one YAML mapping")
     document = documents[0]
     data: dict[str, Any] = document.data
     check_keys(document, data, KEYS)
@@ -143,7 +143,7 @@ def read_profile(path: Path) -> Profile:
         if not isinstance(value, str) or (key == "name" and not value.strip()):
             raise document.error(f"'{key}' is missing or no text", key)
     if data["name"] in TAKEN:
-        raise document.error(f"{data['name']!r} is no name for a profile", "name",
+        raise document.error(f"{data['name']!r} is not a name for a profile", "name",
                              fix="Name the product whose log it reads")  # fmt: skip
     columns = mapping(document, "columns")
     check_keys(document, columns, frozenset(MAPPED), "columns")
@@ -156,7 +156,7 @@ def read_profile(path: Path) -> Profile:
     for value, kind in kinds.items():
         if not isinstance(kind, str) or kind not in SENDER_KINDS:
             raise document.error(
-                f"{kind!r} is no kind of sender", "sender_kinds", value,
+                f"{kind!r} is not a kind of sender", "sender_kinds", value,
                 fix=f"Use one of {', '.join(SENDER_KINDS)}",
             )  # fmt: skip
     return Profile(
@@ -185,7 +185,7 @@ def texts(document: Document, value: Any, *where: str) -> tuple[str, ...]:
         raise document.error(f"'{where[-1]}' is a text or a list of texts", *where)
     for number, one in enumerate(value):
         if not isinstance(one, str):
-            raise document.error(f"{one!r} is no text", *where, number, fix="Put it in quotes")
+            raise document.error(f"{one!r} is not a text", *where, number, fix="Put it in quotes")
     return tuple(value)
 
 
@@ -199,11 +199,11 @@ def paths(document: Document, value: Any, *where: str) -> tuple[str, ...]:
         if len(path) > MAX_PATH:
             raise document.error(f"a path has at most {MAX_PATH:,} characters", *place)
         if not PATH.fullmatch(path):
-            raise document.error(f"{path!r} is no path into a record", *place, fix=fix)
+            raise document.error(f"{path!r} is not a path into a record", *place, fix=fix)
         try:
             pl.Series(["{}"]).str.json_path_match(f"$.{path}")
         except pl.exceptions.ComputeError:
-            raise document.error(f"{path!r} is no path into a record", *place, fix=fix) from None
+            raise document.error(f"{path!r} is not a path into a record", *place, fix=fix) from None
     return found
 
 

@@ -47,6 +47,7 @@ from auditlens.review import ReportOptions, make_record, report_files
 from auditlens.rules import roots_read
 from auditlens.seals import signed_folder
 from auditlens.settings import Settings, require_trusted
+from auditlens.text import count
 from auditlens.triage import change_of, ledger_path, read_journal, record_cases, untold
 
 INCOMPLETE_WAIT = timedelta(days=7)
@@ -165,7 +166,7 @@ def sync(job: Job, run: LastRun) -> None:
     run.outcome = done.outcome
     for name in ("new", "seen", "changed", "late", "quarantined", "pages"):
         run.counts[name] = getattr(done, name)
-    job.tell(f"sync: {done.new:,} new events; {done.statement}")
+    job.tell(f"sync: {count(done.new, 'new event')}; {done.statement}")
     if done.outcome == "incomplete":
         run.worsen(3, done.statement)
     if job.settings.directory:
@@ -197,10 +198,10 @@ def verify(job: Job, run: LastRun) -> None:
     if found.problems:
         problem = found.problems[0]
         raise IntegrityError(
-            f"{problem.file}: {problem.text} ({len(found.problems)} problems)",
+            f"{problem.file}: {problem.text} ({count(len(found.problems), 'problem')})",
             fix="Run 'auditlens verify' and restore the archive from a copy",
         )
-    job.tell(f"verified: {found.records:,} records, head {found.head}")
+    job.tell(f"verified: {count(found.records, 'record')}, head {found.head}")
 
 
 def alert(job: Job, run: LastRun) -> None:
@@ -287,7 +288,7 @@ def report(job: Job, run: LastRun) -> None:
         elif reason or (failed and not vouched_since(due(job, month), status)):
             reason = FAILED if failed else reason
             run.waiting[label] = reason
-            job.tell(f"{label} waits: {reason}")
+            job.tell(f"Report for {label} deferred: {reason}")
         else:
             audit = audit_month(job, month)
             write(job, run, audit, job.options(), draft_files(job, audit, job.options()))
@@ -297,10 +298,11 @@ def count_unread(job: Job, run: LastRun) -> None:
     """Say how many records of the archive could not be read and that nobody acknowledged."""
     held = job.archive.unread()
     known = read_journal(job.settings.journal_path).acknowledged if held else frozenset()
-    count = sum(one.id not in known for one in held)
-    run.counts["unread"] = count
-    if count:
-        text = f"{count:,} records could not be read; 'auditlens exceptions unread' lists them"
+    unread = sum(one.id not in known for one in held)
+    run.counts["unread"] = unread
+    if unread:
+        listed = "'auditlens exceptions unread' lists them"
+        text = f"{count(unread, 'unreadable record')}, not acknowledged; {listed}"
         job.tell(text)
         run.worsen(3, text)
 
@@ -322,7 +324,7 @@ def months_due(
         for label in alone:
             reason = f"its events stand alone, years before all others: run --period {label}"
             run.waiting[label] = reason
-            job.tell(f"{label} waits: {reason}")
+            job.tell(f"Report for {label} deferred: {reason}")
         yield from ended_months(first_whole_month(begins or status.first_at, zone), job.now(), zone)
 
 
@@ -366,10 +368,10 @@ def not_yet(job: Job, month: Period, status: ArchiveStatus) -> str:
     if vouched_since(since, status):
         return ""
     if status.last_pull_at is None or status.last_pull_at < since:
-        return f"no sync came to its end since {since:%Y-%m-%d %H:%M} UTC"
+        return f"no sync has completed since {since:%Y-%m-%d %H:%M} UTC"
     latest = since + INCOMPLETE_WAIT
     if status.last_outcome == "incomplete" and job.now() < latest:
-        return f"the last sync misses events; it waits until {latest:%Y-%m-%d} at most"
+        return f"the last sync is incomplete. Due by {latest:%Y-%m-%d}."
     return ""
 
 
@@ -416,7 +418,7 @@ def write(
     folder = job.store.path_of(audit.period.label, options.amendment)
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(
-            f"{folder} holds something that is no report",
+            f"{folder} contains files that are not a report",
             fix="Move it away; the job needs the name",
         )
     # First what is to be told: a kill between the two then loses no message.
@@ -426,7 +428,10 @@ def write(
             job.outbox.add(folder.name, target.name, notice, job.now())
     write_folder(folder, files)
     run.months.append(folder.name)
-    job.tell(f"{folder.name}: {audit.findings.height} findings, {audit.coverage.outcome}: {folder}")
+    job.tell(
+        f"{folder.name}: {count(audit.findings.height, 'finding')}, "
+        f"{audit.coverage.outcome}: {folder}"
+    )
     if audit.coverage.outcome == "incomplete":
         run.worsen(3, f"{folder.name}: {audit.coverage.statement}")
     elif audit.unjudged:

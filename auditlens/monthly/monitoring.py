@@ -113,10 +113,10 @@ def check_heartbeat(url: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        raise UsageError("The heartbeat is no address", fix=fix) from None
+        raise UsageError("The heartbeat is not an address", fix=fix) from None
     safe = url.isascii() and url.isprintable() and " " not in url and host and "@" not in url
     if not safe or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
-        raise UsageError("The heartbeat is no address that may be asked", fix=fix)
+        raise UsageError("The heartbeat is not an address that may be asked", fix=fix)
     return url
 
 

@@ -87,7 +87,7 @@ def schedule_files(
         UsageError: The kind is not in SCHEDULES, or no line can hold the folder's name.
     """
     if kind not in SCHEDULES:
-        raise UsageError(f"No schedule is called {kind!r}", fix=f"Use {', '.join(SCHEDULES)}")
+        raise UsageError(f"Unknown schedule {kind!r}", fix=f"Use {', '.join(SCHEDULES)}")
     place = str(folder.absolute())
     if not (place + python).isprintable():
         raise UsageError("The folder's name holds a line break or the like", fix="Rename it")

@@ -50,7 +50,7 @@ class StoredReport:
             return str(listed["input_digest"]), found
         except (KeyError, FileNotFoundError, pl.exceptions.PolarsError):
             raise IntegrityError(
-                f"{self.folder} is no whole report: {MANIFEST} or {FINDINGS} lacks something",
+                f"{self.folder} is not a whole report: {MANIFEST} or {FINDINGS} lacks something",
                 fix="Restore the folder from a copy; the job never writes over a report",
             ) from None
 

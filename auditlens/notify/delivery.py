@@ -90,7 +90,7 @@ def send_waiting(
                 continue
             if not options.at_once and message.not_before and message.not_before > now():
                 until = f"{message.not_before:%Y-%m-%d %H:%M} UTC"
-                yield Sent(message, f"waits until {until}: {message.problem}")
+                yield Sent(message, f"next attempt {until}: {message.problem}")
                 continue
             fault = attempt(message, targets.get(message.target), environ, options)
             if fault is None:

@@ -172,7 +172,7 @@ def read_message(path: Path) -> Waiting:
             raise ValueError
     except (ValueError, RecursionError, msgspec.ValidationError):
         raise IntegrityError(
-            f"{path} is no message of ours, or was edited",
+            f"{path} is not a message of ours, or was edited",
             fix="Move it away; the report it tells of is not changed by that",
         ) from None
     return message

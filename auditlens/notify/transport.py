@@ -156,7 +156,7 @@ def post(
         seconds: How long all of it may take.
 
     Raises:
-        DeliveryError: No whole answer came in time.
+        DeliveryError: No complete answer came in time.
     """
     raw = connect(to.host, to.port, allow, seconds, plain=not to.secure)
     watch = Deadline(seconds, [raw])
@@ -202,13 +202,13 @@ def tls(raw: socket.socket, host: str, watch: Deadline) -> ssl.SSLSocket:
 
 def delivery_error(error: Exception | None, watch: Deadline, seconds: float) -> DeliveryError:
     if watch.passed or isinstance(error, TimeoutError):
-        return DeliveryError(f"no whole answer within {seconds:g} s", fix="It is tried again")
+        return DeliveryError(f"no complete answer within {seconds:g} s", fix="It is tried again")
     if isinstance(error, ssl.SSLCertVerificationError):
         return DeliveryError(
             "its certificate is not trusted",
             fix="Name your organisation's certificate file in SSL_CERT_FILE",
         )
-    return DeliveryError(f"no whole answer ({type(error).__name__})", fix="It is tried again")
+    return DeliveryError(f"no complete answer ({type(error).__name__})", fix="It is tried again")
 
 
 class Mailbox(smtplib.SMTP):
@@ -254,7 +254,7 @@ def send_mail(
         if isinstance(error, smtplib.SMTPResponseException) and not slow:
             text = f"the server answered {error.smtp_code}"
             raise DeliveryError(text, fix="See its log") from None
-        why = f"no whole answer within {seconds:g} s" if slow else type(error).__name__
+        why = f"no complete answer within {seconds:g} s" if slow else type(error).__name__
         text = f"the server did not take it ({why})"
         raise DeliveryError(text, fix="It is tried again") from None
     finally:

@@ -361,9 +361,9 @@ def collection_state(inputs: ReportInputs) -> State:
         return "absent", "The events were read from files; no pull was recorded."
     days = sum((end - start).days + 1 for start, end in gaps_of(inputs))
     if days:
-        said = f"No pull vouches for {count(days, 'day')} of the period"
+        said = f"No sync covers {count(days, 'day')} of the period"
         return "partial", f"{said}; {COLLECTION_FILE} lists the pulls."
-    return "present", f"Every day is vouched for by a pull; {COLLECTION_FILE} lists the pulls."
+    return "present", f"Every day is covered by a sync; {COLLECTION_FILE} lists the syncs."
 
 
 def privacy_state(inputs: ReportInputs) -> State:

@@ -39,9 +39,9 @@ REASONS_LISTED = 1
 """How many reasons the page gives for the findings after those: the weightiest."""
 
 MODEL_TITLES = {
-    "sender-day": "Unusual days of senders",
-    "resource-day": "Unusual days of resources",
-    "identity": "Days that look like someone else's",
+    "sender-day": "Unusual account activity",
+    "resource-day": "Unusual resource activity",
+    "identity": "Activity matching another account",
 }
 """The group of each model; its findings carry titles of their own."""
 

@@ -37,6 +37,7 @@ from auditlens.report.model import Content, Review
 from auditlens.report.page import read_templates, render_page
 from auditlens.report.redact import identities
 from auditlens.rules import Samples
+from auditlens.text import count
 
 EDITIONS = ("brief", "full")
 MAX_ROWS = 1_000
@@ -97,7 +98,7 @@ class Report:
     def __repr__(self) -> str:
         return (
             f"Report({self.audit.period.label}, {self.edition} edition, "
-            f"{self.audit.findings.height:,} findings)"
+            f"{count(self.audit.findings.height, 'finding')})"
         )
 
     @cached_property

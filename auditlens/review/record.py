@@ -318,7 +318,7 @@ def parse_record(raw: bytes, path: Path) -> Record:
         assert not record.shipped_rules or is_shipped(record.shipped_rules)
     except FAULTS:
         raise IntegrityError(
-            f"{path}: is no record of ours, or was edited", fix="Restore the report from a copy"
+            f"{path}: is not a record of ours, or was edited", fix="Restore the report from a copy"
         ) from None
     return record
 

@@ -29,6 +29,7 @@ from auditlens.rules import RuleSet, load_rules, rule_roots
 from auditlens.seals import Seal, canonical, read_sign_offs, signed_folder
 from auditlens.settings import Settings
 from auditlens.sources import Log
+from auditlens.text import count
 from auditlens.triage import (
     Journal,
     SignedMonth,
@@ -298,7 +299,7 @@ def field_change(before: Any, now: Any, path: str = "") -> str:
         for number, (one, other) in enumerate(zip(before, now, strict=False)):
             if one != other:
                 return field_change(one, other, f"{path}[{number}]")
-        return f"{path} has {len(before)} entries, {len(now)} when done again"
+        return f"{path} has {count(len(before), 'entry', 'entries')}, {len(now)} when reproduced"
     return f"{path} is {cut_json(before)}, but {cut_json(now)} when done again"
 
 

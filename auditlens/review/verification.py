@@ -30,6 +30,7 @@ from auditlens.seals import (
     signers_of,
 )
 from auditlens.sources import Log
+from auditlens.text import count
 from auditlens.triage import (
     HEADER,
     Disposition,
@@ -210,7 +211,7 @@ def found_again(folder: ReportFolder, source: Archive | Log, originals: LocalInp
     except AuditLensError as error:
         return f"findings were not compared: this version cannot do the run again ({error})"
     now, then = set(audit.findings["finding_id"]), folder.finding_ids
-    again = f"{len(then & now)} of its {len(then)} findings are found again by this version"
+    again = f"{len(then & now)} of its {count(len(then), 'finding')} reproduced by this version"
     more = f", which finds {len(now - then)} others" if now - then else ""
     return f"{again}{more}; another version may judge otherwise"
 
@@ -317,7 +318,7 @@ def compare_journal(
         found.append(Difference(str(path), f"signed entries were changed or removed: {len(gone)}"))
     elif not signed_text_kept(held, text):
         found.append(
-            Difference(str(path), "signed lines were changed, or what was added is no entry")
+            Difference(str(path), "signed lines were changed, or what was added is not an entry")
         )
     entries: tuple[Disposition | FindingException, ...]
     entries = (*journal.dispositions, *journal.exceptions)
@@ -332,8 +333,11 @@ def compare_journal(
             found.append(Difference(place, text))
         elif entry.at < signed_at:
             found.append(Difference(place, "is dated before the signature but was not there"))
-    many = "entry was" if len(added) == 1 else "entries were"
-    notes = [f"{len(added)} {many} added to {path} since"] if added and not found else []
+    notes = (
+        [f"{count(len(added), 'entry', 'entries')} added to {path} since"]
+        if added and not found
+        else []
+    )
     return found, notes
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from auditlens.rules.ruleset import RuleSet
+from auditlens.text import count
 
 __all__ = [
     "ATTACK_VERSION",
@@ -102,7 +103,7 @@ def navigator_layer(rules: RuleSet, *, name: str = "AuditLens rules") -> dict[st
         "name": name,
         "versions": {"attack": ATTACK_VERSION, "navigator": "5.1.0", "layer": "4.5"},
         "domain": "enterprise-attack",
-        "description": f"{len(rules)} rules, digest {rules.digest[:12]}",
+        "description": f"{count(len(rules), 'rule')}, digest {rules.digest[:12]}",
         "techniques": techniques,
         "gradient": {"colors": ["#d9e8f5", "#08519c"], "minValue": 1, "maxValue": 5},
     }

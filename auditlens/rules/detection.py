@@ -110,7 +110,7 @@ def check_item(
     if any(isinstance(one, int | float) and abs(one) > LARGEST for one in values):
         raise document.error("a number beyond 2^53 would lose digits", *where, fix="Quote it")
     if any(isinstance(one, float) and math.isnan(one) for one in values):
-        raise document.error("the value .nan is no number", *where, fix="Quote it")
+        raise document.error("the value .nan is not a number", *where, fix="Quote it")
     check_pattern(document, where, (key or "").split("|")[1:], values)
     if key is None and any(one is None or one == "" for one in values):
         raise document.error("a keyword cannot be empty", *where)
@@ -226,7 +226,7 @@ def selection_fault(word: str, names: Sequence[str]) -> tuple[str, str] | None:
         return None
     near = get_close_matches(word, names, n=1)
     fix = f"Did you mean '{near[0]}'?" if near else listed(names)
-    return f"the condition names '{word}', which is no selection here", fix
+    return f"the condition names '{word}', which is not a selection here", fix
 
 
 def listed(names: Sequence[str]) -> str:

@@ -130,7 +130,7 @@ def draft_rule(
         raise UsageError(f"No kind of rule is called {kind!r}", fix=f"Use {', '.join(BODIES)}")
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name for a rule",
+            f"{name!r} is not a name for a rule",
             fix="Use 10 to 70 small letters, digits and underscores: secoda_tag_removed",
         )
     path = folder / (f"{name}.behaviour.yml" if kind == "behaviour" else f"{name}.yml")

@@ -15,6 +15,7 @@ import polars as pl
 
 from auditlens.events import UNKNOWN_GENERATION, Profile, shipped_profiles
 from auditlens.rules.dictionary import Rows
+from auditlens.text import count
 
 __all__ = ["EVENT_MARKS", "LogSource", "Scope", "log_sources", "origins"]
 
@@ -70,11 +71,10 @@ class Scope:
     @property
     def statement(self) -> str:
         """What judged these events, in a sentence or two."""
-        events = f"{self.events:,} event{'' if self.events == 1 else 's'}"
+        events = count(self.events, "event")
         name = f"product {self.product}" if self.product else "this log"
         if self.rules:
-            rules = f"{self.rules:,} rule{'' if self.rules == 1 else 's'}"
-            return f"{rules} for {name} looked at {events}."
+            return f"{count(self.rules, 'rule')} for {name} evaluated {events}."
         if self.off:
             rules = "the one rule" if self.off == 1 else f"each of the {self.off:,} rules"
             why = f"{rules} for {name} is off"

@@ -360,7 +360,7 @@ def read_title(document: Document) -> str:
 def read_level(document: Document) -> str:
     level = document.data.get("level") or "informational"
     if level not in LEVELS:
-        raise document.error(f"'{level}' is no level", "level", fix=meant(level, LEVELS))
+        raise document.error(f"unknown level '{level}'", "level", fix=meant(level, LEVELS))
     return str(level)
 
 
@@ -374,7 +374,7 @@ def identifier(document: Document, name: str) -> str:
     try:
         return str(UUID(str(given)))
     except ValueError:
-        raise document.error(f"the id '{given}' is no UUID", "id") from None
+        raise document.error(f"the id '{given}' is not a UUID", "id") from None
 
 
 def document_digest(data: Any) -> str:
@@ -481,7 +481,7 @@ def span_seconds(document: Document, value: Any, *where: str) -> int:
         seconds = int(text[:-1]) * SPAN_UNITS[text[-1]]
         if 0 < seconds <= 100 * SPAN_UNITS["y"]:
             return seconds
-    raise document.error(f"'{value}' is no time span", *where,
+    raise document.error(f"'{value}' is not a time span", *where,
                          fix="Write a number and one of s, m, h, d, w: 10m")  # fmt: skip
 
 
@@ -537,7 +537,7 @@ def check_correlation_type(document: Document, block: dict[str, Any]) -> None:
         raise document.error("a correlation needs a type", *where)
     if kind.lower() not in COUNTING | TEMPORAL:
         fix = meant(kind, sorted(COUNTING | TEMPORAL))
-        raise document.error(f"'{kind}' is no type of correlation", *where, fix=fix)
+        raise document.error(f"unknown type of correlation '{kind}'", *where, fix=fix)
 
 
 Decision = tuple[
@@ -769,7 +769,7 @@ def behaviour_body(document: Document) -> Behaviour:
         raise document.error("'behaviour' must be a mapping", "behaviour")
     kind = block.get("type")
     if kind not in FORMS:
-        raise document.error(f"'{kind}' is no kind of behaviour", "behaviour", "type",
+        raise document.error(f"unknown kind of behaviour '{kind}'", "behaviour", "type",
                              fix=meant(kind, FORMS))  # fmt: skip
     faults = Faults()
     for key in sorted(block.keys() & {key for of, key in RETIRED if of == kind}):

@@ -18,6 +18,7 @@ from auditlens.rules.engine import match_frame
 from auditlens.rules.parse import DATE_KEYS, STRICT_KEYS, Faults, Filter, parse_rule
 from auditlens.rules.rule import Behaviour, Detection, Rule, internal_ids
 from auditlens.settings import Settings
+from auditlens.text import count
 from auditlens.yaml_documents import Document, read_documents
 
 __all__ = [
@@ -134,7 +135,7 @@ class RuleSet:
             "</tr>"
             for rule in self.rules
         )
-        caption = f"{len(self.rules)} rules, digest {self.digest[:12]}"
+        caption = f"{count(len(self.rules), 'rule')}, digest {self.digest[:12]}"
         return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
 
 

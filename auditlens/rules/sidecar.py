@@ -165,7 +165,7 @@ def start_of(document: Document, value: Any, where: tuple[Any, ...]) -> datetime
     try:
         start = datetime.fromisoformat(str(value))
     except ValueError:
-        raise document.error(f"'{value}' is no instant", *where, "start",
+        raise document.error(f"'{value}' is not an instant", *where, "start",
                              fix="Write it as '2026-03-07 22:00', in quotes") from None  # fmt: skip
     return start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC)
 

@@ -26,6 +26,7 @@ from auditlens.rules.rule import Behaviour, Correlation, Detection, Rule
 from auditlens.rules.ruleset import RuleSet, load_rules
 from auditlens.rules.sidecar import START, Case, read_cases, sidecar_path, with_actions
 from auditlens.rules.windows import build_timeline, window_metrics
+from auditlens.text import count
 
 __all__ = [
     "Backtest",
@@ -107,8 +108,7 @@ def verdict(case: Case, episodes: pl.DataFrame, learning: int = 0) -> str:
     if case.expect == "learning" and not learning:
         return "expected learning, but nothing waited for more history"
     if case.findings is not None and case.expect == "match" and episodes.height != case.findings:
-        noun = "finding" if case.findings == 1 else "findings"
-        return f"expected {case.findings} {noun}, found {episodes.height}"
+        return f"expected {count(case.findings, 'finding')}, found {episodes.height}"
     if case.metric is not None and case.metric not in episodes["value"].to_list():
         return f"expected the metric {case.metric:g}, found {episodes['value'].to_list()}"
     subjects = set(episodes["subject_id"].to_list())

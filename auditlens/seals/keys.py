@@ -126,7 +126,8 @@ class SshKey:
             base64.b64decode(key, validate=True)
         except (OSError, ValueError):
             raise UsageError(
-                f"{beside} is no public SSH key", fix="Keep the public key beside the private one"
+                f"{beside} is not a public SSH key",
+                fix="Keep the public key beside the private one",
             ) from None
         return f"{kind} {key}"
 

@@ -175,9 +175,9 @@ class Found:
                 continue
             others = (one.removeprefix(PREFIX).lower() for one in sorted(OTHER_VARIABLES))
             if near := difflib.get_close_matches(name, [*NAMES, *others], n=1, cutoff=ALIKE):
-                fix = f"Did you mean {PREFIX}{near[0].upper()}? Else unset it"
-                raise UsageError(f"{variable} is no setting", fix=fix)
-            self.unknown.append(f"{variable} is no setting. {suggestion(name)}")
+                fix = f"Did you mean {PREFIX}{near[0].upper()}? Otherwise unset it"
+                raise UsageError(f"Unknown setting {variable}", fix=fix)
+            self.unknown.append(f"Unknown setting {variable}. {suggestion(name)}")
         if url := environ.get("SECODA_API_URL"):
             self.add("api_url", url, "SECODA_API_URL")
 
@@ -278,7 +278,7 @@ class SettingsFile:
         data = self.parsed()
         for name in data:
             if name not in NAMES:
-                raise self.fault(name, f"{brief(name)} is no setting", fix=suggestion(name))
+                raise self.fault(name, f"Unknown setting {brief(name)}", fix=suggestion(name))
         for name, value in data.items():
             if name == "notify":
                 found[name] = read_targets(value, self.target_fault)

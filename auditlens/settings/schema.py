@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -308,7 +308,7 @@ def checked(name: str, value: Any, fault: Callable[[str], Exception]) -> Any:
     return checked_text(name, as_text(value, fault), fault)
 
 
-CHOICES = {
+SETTING_CHOICES = {
     "api": APIS,
     "fail_on": ("", *LEVELS),
     "fail_on_finding": ("", *LEVELS),
@@ -319,15 +319,24 @@ CHOICES = {
 """The texts that a setting may have, where it may not have any."""
 
 
+def unknown_value(name: str, value: str, allowed: Iterable[str]) -> str:
+    """Refuse a value that is none of those allowed, with the one that was perhaps meant."""
+    known = [one for one in allowed if one]
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(known)}"
+    what = "level" if LEVELS[0] in known else f"value of '{name}'"
+    return f"unknown {what} {brief(value)}; {hint}"
+
+
 def checked_text(name: str, value: str, fault: Callable[[str], Exception]) -> Path | str:
     """Check a setting that is text: a choice, a zone or a path."""
     if not value.isprintable():
         raise fault(f"'{name}' holds a control character")
     if len(value) > LONGEST:
         raise fault(f"'{name}' is longer than {LONGEST:,} characters")
-    allowed = CHOICES.get(name)
+    allowed = SETTING_CHOICES.get(name)
     if allowed and value not in allowed:
-        raise fault(f"'{name}' is {brief(value)}; use one of {', '.join(filter(None, allowed))}")
+        raise fault(unknown_value(name, value, allowed))
     if name == "timezone":
         try:
             zone(value)
@@ -365,7 +374,7 @@ def as_date(value: Any, fault: Callable[[str], Exception]) -> date:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise fault(f"{brief(value)} is no day; write 2026-12-25") from None
+        raise fault(f"{brief(value)} is not a day; write 2026-12-25") from None
 
 
 def brief(value: Any) -> str:
@@ -396,7 +405,7 @@ def read_target(name: str, table: Any, fault: Fault) -> Target:
     if not isinstance(table, dict):
         raise fault(name, "", f"{brief(name)} must be a table: [notify.NAME]")
     if not NAME.fullmatch(name):
-        raise fault(name, "", f"{brief(name)} is no name; use a-z, 0-9, '-' and '_', at most 40")
+        raise fault(name, "", f"{brief(name)} is not a name; use a-z, 0-9, '-' and '_', at most 40")
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         found = "is missing" if kind is None else f"is {brief(kind)}"
@@ -406,7 +415,7 @@ def read_target(name: str, table: Any, fault: Fault) -> Target:
         if key not in keys:
             near = difflib.get_close_matches(key, keys, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(keys)}"
-            raise fault(name, key, f"{brief(key)} is no key of kind {kind!r}; {hint}")
+            raise fault(name, key, f"{brief(key)} is not a key of kind {kind!r}; {hint}")
     held = {key: checked_option(name, key, value, fault) for key, value in table.items()}
     for key, needed in keys.items():
         if needed and key not in table:
@@ -433,7 +442,7 @@ def checked_option(name: str, key: str, value: Any, fault: Fault) -> Any:
         if key == "allow" and (wrong := [one for one in value if one not in ALLOWED]):
             raise fault(name, key, f"'allow' names {brief(wrong[0])}; use {', '.join(ALLOWED)}")
         if key == "to" and (wrong := [one for one in value if not is_mailbox(one)]):
-            raise fault(name, key, f"{brief(wrong[0])} is no e-mail address")
+            raise fault(name, key, f"{brief(wrong[0])} is not an e-mail address")
         return tuple(value)
     if not is_line(value):
         raise fault(name, key, f"'{key}' must be one line of text")
@@ -443,13 +452,13 @@ def checked_option(name: str, key: str, value: Any, fault: Fault) -> Any:
 def checked_line(name: str, key: str, value: str, fault: Fault) -> str:
     """One value that is text: a choice, a variable's name, an address of mail."""
     if key in CHOICES and value not in CHOICES[key]:
-        raise fault(name, key, f"'{key}' is {brief(value)}; use one of {', '.join(CHOICES[key])}")
+        raise fault(name, key, unknown_value(key, value, CHOICES[key]))
     if key.endswith("_env") and not VARIABLE.fullmatch(value):
         raise fault(name, key, f"'{key}' names an environment variable; the secret stands in it")
     if key.endswith("_env") and value.upper() in OWN_SECRETS:
-        raise fault(name, key, f"'{key}' names {value}, which is no receiver's secret")
+        raise fault(name, key, f"'{key}' names {value}, which is not a receiver's secret")
     if key == "sender" and not is_mailbox(value):
-        raise fault(name, key, f"{brief(value)} is no e-mail address")
+        raise fault(name, key, f"{brief(value)} is not an e-mail address")
     return value
 
 

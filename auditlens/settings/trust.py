@@ -174,7 +174,7 @@ def trusted_files(environ: Mapping[str, str]) -> dict[Path, TrustedFile]:
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
-            f"{path} is no list of trusted files", fix="Remove it, and trust your files again"
+            f"{path} is not a list of trusted files", fix="Remove it, and trust your files again"
         ) from None
     return {one.path: one for one in files}
 
@@ -191,7 +191,7 @@ def given_hashes(environ: Mapping[str, str], more: Iterable[str] = ()) -> frozen
     for text in texts:
         if not HASH.fullmatch(text.lower()):
             raise UsageError(
-                f"{TRUST_VARIABLE} or --trust holds what is no SHA-256",
+                f"{TRUST_VARIABLE} or --trust holds what is not a SHA-256",
                 fix="Write the 64 digits that 'auditlens config trust' prints",
             )
     return frozenset(text.lower() for text in texts)

@@ -172,7 +172,9 @@ def form_of(head: bytes, name: str, known: AbstractSet[str]) -> str:
         return CSV
     if any(line.startswith(b"{") for line in text.split(b"\n", 16)[1:16]):
         return LINES
-    raise UsageError(f"{name} is no log: it is neither JSON nor a table of events", fix=FORMS)
+    raise UsageError(
+        f"{name} is not a log file: it is neither JSON nor a table of events", fix=FORMS
+    )
 
 
 def one_record_a_line(text: bytes) -> bool:

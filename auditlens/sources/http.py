@@ -333,7 +333,7 @@ class HttpClient:
                 "certificates are always checked",
             )
         return PageFault(
-            f"No whole answer from {self.address.url(endpoint)} ({problem})",
+            f"No complete answer from {self.address.url(endpoint)}: {problem}",
             fix="Check SECODA_API_URL and the network",
         )
 

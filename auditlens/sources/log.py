@@ -18,6 +18,7 @@ from auditlens.events import EVENT_SCHEMA, Profile, classify, dated, empty_event
 from auditlens.period import run_time, zone
 from auditlens.sources.formats import LogFile, log_files
 from auditlens.sources.reading import Quarantine, read_file
+from auditlens.text import count
 
 __all__ = ["Log", "read_events", "read_log"]
 
@@ -147,15 +148,15 @@ def canonical(row: tuple[Any, ...]) -> bytes:
 
 
 def statement(events: pl.DataFrame, files: tuple[LogFile, ...], told: Quarantine) -> str:
-    from_files = f"{len(files)} files" if len(files) > 1 else f"the file {files[0].name}"
-    read = f"{events.height:,} events were read from {from_files}"
-    parts = [f"{read}; a file cannot prove what the server held."]
+    from_files = count(len(files), "file") if len(files) > 1 else f"the file {files[0].name}"
+    read = f"{count(events.height, 'event')} read from {from_files}"
+    parts = [f"{read}; a file cannot prove that the log is complete."]
     if records := told.count - told.files:
-        parts.append(f"{records:,} records could not be read and are left out.")
+        parts.append(f"{count(records, 'unreadable record')} left out.")
     if told.files:
-        parts.append(f"Of {told.files:,} files nothing could be read.")
+        parts.append(f"{count(told.files, 'file')} could not be read at all.")
     if told.repaired:
-        parts.append(f"{told.repaired:,} records were read with damaged text in them replaced.")
+        parts.append(f"{count(told.repaired, 'record')} read with damaged text replaced.")
     return " ".join(parts)
 
 

@@ -27,6 +27,7 @@ from auditlens.sources.directory import adds_slash
 from auditlens.sources.http import Response
 from auditlens.sources.secoda import ENDPOINTS as LOGS
 from auditlens.sources.secoda import SecodaSource
+from auditlens.text import count
 
 __all__ = ["Check", "Probe", "answer_shapes", "probe_source"]
 
@@ -120,8 +121,8 @@ def body_shape(answer: Response, *, kinds: bool) -> dict[str, Any]:
                         and isinstance(one[key], str))  # fmt: skip
         if found:
             told[f"kinds of {key}"] = {
-                kind if kinds else "sha256:" + hashlib.sha256(kind.encode()).hexdigest()[:12]: count
-                for kind, count in sorted(found.items())
+                kind if kinds else "sha256:" + hashlib.sha256(kind.encode()).hexdigest()[:12]: met
+                for kind, met in sorted(found.items())
             }
     return told
 
@@ -153,8 +154,8 @@ def fields(objects: list[dict[str, Any]], *, free: bool, depth: int) -> dict[str
     places: dict[str, list[Any]] = {}
     hidden: set[str] = set()
     counts = Counter(key for one in objects for key in one)
-    for key, count in sorted(counts.items()):
-        plain = not free and count == len(objects) >= ENOUGH and PLAIN.fullmatch(key)
+    for key, met in sorted(counts.items()):
+        plain = not free and met == len(objects) >= ENOUGH and PLAIN.fullmatch(key)
         name = key if key in NAMES or plain else "*"
         if name == "*":
             hidden.add(key)
@@ -265,7 +266,7 @@ def failed(error: SourceError, url: str) -> Probe:
 
 
 def checks_of(page: Page, url: str, skew: float | None) -> tuple[Check, ...]:
-    found = "no count given" if page.count is None else f"{page.count:,} records counted"
+    found = "no count given" if page.count is None else f"{count(page.count, 'record')} counted"
     # A count that stands at its ceiling is round; one above it shows there is none.
     full = page.count is not None and page.count > 0 and page.count % CEILING == 0
     return (

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from auditlens.errors import Interrupted, SourceError, UsageError
+from auditlens.text import count
 
 __all__ = [
     "MAX_WAIT",
@@ -91,7 +92,7 @@ def read_seconds(given: float | None, environ: Mapping[str, str], name: str, usu
         seconds = math.nan
     if not 0 <= seconds < MOST_SECONDS:
         raise UsageError(
-            f"{name} is no number of seconds: {str(text)[:40]!r}",
+            f"{name} is not a number of seconds: {str(text)[:40]!r}",
             fix=f"Set it to seconds, for example {usual:g}",
         )
     return seconds
@@ -180,7 +181,9 @@ class RetryPolicy:
 
     def given_up(self, fault: PageFault, made: int) -> SourceError:
         """The final error: the fault, how often it was tried, and what would help."""
-        tries = f"{made} {'try' if made == 1 else 'tries'}, {self.waited:.0f} s of waiting"
+        tries = count(made, "attempt")
+        if self.waited >= 1:
+            tries += f", waited {self.waited:.0f} s"
         fix = fault.fix
         if fault.told is not None and fault.told > self.budget - self.waited:
             tries += f"; the server asks for {fault.told} s more"

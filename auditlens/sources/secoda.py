@@ -23,6 +23,7 @@ from auditlens.sources.http import (
 )
 from auditlens.sources.pagination import Envelope, read_envelope
 from auditlens.sources.retry import PageFault, RetryPolicy, read_seconds
+from auditlens.text import count
 
 __all__ = ["CURRENT", "ENDPOINTS", "LEGACY", "Query", "SecodaSource", "read_query"]
 
@@ -114,7 +115,7 @@ def json_text(name: str, value: Mapping[str, Any] | str) -> str:
         msgspec.json.decode(value, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise UsageError(
-            f"{name} is no JSON object ({str(error)[:80]})",
+            f"{name} is not a JSON object ({str(error)[:80]})",
             fix='For example {"operator":"exact","field":"performer_type","value":"USER"}',
         ) from None
     return value
@@ -349,7 +350,7 @@ class SecodaSource:
         if number == 1 and envelope.shape == "array":
             found = f"{where} sent an empty list, without saying that the log is empty"
         elif promised and envelope.count:
-            found = f"{where} counts {envelope.count} records, but page {number} is empty"
+            found = f"{where} counts {count(envelope.count, 'record')}, but page {number} is empty"
         else:
             return
         raise PageFault(found, fix=AGAIN)

@@ -203,7 +203,7 @@ def parquet_frames(file: Path | io.BytesIO, name: str, size: int) -> Iterator[pl
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
         raise UsageError(
-            f"{name} is no readable Parquet file ({reason})", fix="Write or export it again"
+            f"{name} is not a readable Parquet file ({reason})", fix="Write or export it again"
         ) from None
     yield from table.iter_slices(size)
 
@@ -223,7 +223,7 @@ def event_rows(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[int]]
         events = conform(frame.filter(~untimed))
     except (pl.exceptions.PolarsError, UsageError) as error:
         raise UsageError(
-            f"{name} is no event table of ours ({str(error).splitlines()[0][:80]})",
+            f"{name} is not an event table of ours ({str(error).splitlines()[0][:80]})",
             fix="Write it again from read_events",
         ) from None
     return events, untimed.arg_true().to_list()

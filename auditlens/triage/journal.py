@@ -35,6 +35,13 @@ LONGEST = timedelta(days=365)
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 MATCHES = ("rule", "sender", "resource", "family")
 WILD = re.compile(r"[*%?.\s]+|any|all|every|everything", re.IGNORECASE)
+REQUIRED = {
+    "approver": "an approver",
+    "by": "a reviewer",
+    "owner": "an owner",
+    "reason": "a reason",
+}
+"""How an entry's required keys are called where they are not the word itself."""
 SUPPRESSIBLE = ("sender-day", "identity")
 """The models whose scores a decision can suppress: those of senders."""
 
@@ -135,7 +142,9 @@ class EntryReader:
         if value is None and not required:
             return ""
         if not isinstance(value, str) or not value.strip():
-            raise self.fault(f"'{key}' is missing or no text", key, f"Write {key}: '…'")
+            raise self.fault(
+                f"{REQUIRED.get(key, repr(key))} is required", key, f"Write {key}: '…'"
+            )
         if len(value) > TEXT_LIMIT or not value.isprintable():
             raise self.fault(
                 f"'{key}' is too long or holds control characters",
@@ -155,7 +164,7 @@ class EntryReader:
         )
         if not sound or len(value) > MOST_FINDINGS:  # type: ignore[arg-type]
             raise self.fault(
-                f"'{key}' is no list of at most {MOST_FINDINGS:,} texts", key,
+                f"'{key}' is not a list of at most {MOST_FINDINGS:,} texts", key,
                 f"Write {key}: ['…', '…']",
             )  # fmt: skip
         if count is not None and len(value) != count:  # type: ignore[arg-type]
@@ -168,7 +177,7 @@ class EntryReader:
         verdict = self.text("as")
         if verdict not in VERDICTS:
             fix = f"Use one of {', '.join(VERDICTS)}"
-            raise self.fault(f"{verdict!r} is no decision", "as", fix)
+            raise self.fault(f"{verdict!r} is not a decision", "as", fix)
         return verdict
 
     def moment(self, key: str) -> datetime:
@@ -177,7 +186,7 @@ class EntryReader:
             moment = datetime.fromisoformat(text)
             moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise self.fault(f"{text!r} is no time", key, fix) from None
+            raise self.fault(f"{text!r} is not a time", key, fix) from None
         if not FIRST_YEAR <= moment.year < LAST_YEAR:
             raise self.fault(f"{text!r} is not of our days", key, fix)
         return moment
@@ -187,7 +196,7 @@ class EntryReader:
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise self.fault(f"{text!r} is no day", key, "Write 2027-01-31") from None
+            raise self.fault(f"{text!r} is not a day", key, "Write 2027-01-31") from None
 
 
 Entry = Disposition | FindingException | Acknowledgement
@@ -230,7 +239,7 @@ def read_acknowledgement(entry: EntryReader) -> Acknowledgement:
     record = entry.text("acknowledged")
     if not UNREAD_ID.fullmatch(record):
         raise entry.fault(
-            f"{record!r} is no record's id",
+            f"{record!r} is not a record's id",
             "acknowledged",
             "Copy the id from 'auditlens exceptions unread': U- and 16 digits or a to f",
         )
@@ -247,7 +256,7 @@ def read_disposition(entry: EntryReader) -> Disposition:
     finding = entry.text("finding")
     if not FINDING_ID.fullmatch(finding):
         raise entry.fault(
-            f"{finding!r} is no finding's id",
+            f"{finding!r} is not a finding's id",
             "finding",
             "Copy the id from 'auditlens check': F- and ten capitals or digits",
         )
@@ -278,7 +287,7 @@ def read_case_decision(entry: EntryReader) -> tuple[Disposition, ...]:
     case = entry.text("case")
     if not CASE_ID.fullmatch(case):
         raise entry.fault(
-            f"{case!r} is no case's id",
+            f"{case!r} is not a case's id",
             "case",
             "Copy the id from 'auditlens check': C- and ten capitals or digits",
         )
@@ -286,7 +295,7 @@ def read_case_decision(entry: EntryReader) -> tuple[Disposition, ...]:
     for finding in findings:
         if not FINDING_ID.fullmatch(finding):
             raise entry.fault(
-                f"{finding!r} is no finding's id", "findings", "Write findings: [F-…, F-…]"
+                f"{finding!r} is not a finding's id", "findings", "Write findings: [F-…, F-…]"
             )
     if len(set(findings)) < len(findings) or not findings:
         raise entry.fault(
@@ -324,7 +333,7 @@ def suppressed_until(
     for family, rule in zip(families, rules, strict=True):
         if family and family not in FAMILIES:
             raise entry.fault(
-                f"{family!r} is no family of features", "families",
+                f"{family!r} is not a family of features", "families",
                 f"Use one of {', '.join(FAMILIES)}",
             )  # fmt: skip
         if family and (verdict != "benign" or rule not in SUPPRESSIBLE):
@@ -359,7 +368,7 @@ def read_suppression(entry: EntryReader, verdict: str, at: datetime) -> tuple[st
         )  # fmt: skip
     if family not in FAMILIES:
         raise entry.fault(
-            f"{family!r} is no family of features", "family", f"Use one of {', '.join(FAMILIES)}"
+            f"{family!r} is not a family of features", "family", f"Use one of {', '.join(FAMILIES)}"
         )
     until = entry.day("until")
     within_a_year(entry, at, until, "A mute ends by itself within a year; decide again then")
@@ -380,7 +389,9 @@ def read_exception(entry: EntryReader) -> FindingException:
     entry.refuse_others(frozenset(keys))
     name = entry.text("exception")
     if not EXCEPTION_ID.fullmatch(name):
-        raise entry.fault(f"{name!r} is no exception's id", "exception", "Write X-… of your own")
+        raise entry.fault(
+            f"{name!r} is not an exception's id", "exception", "Write X-… of your own"
+        )
     match = read_match(entry)
     at, until = entry.moment("at"), entry.day("until")
     fix = "An exception ends by itself within a year; renew it with a new entry"
@@ -613,7 +624,7 @@ def check_entry(line: str, path: Path) -> None:
         read_entry(document, 0)
     except DocumentError as fault:
         # The line is not in the file yet, so no place in it can be named.
-        raise UsageError(f"This entry was not added: {fault.message}", fix=fault.fix) from None
+        raise UsageError(f"Not recorded: {fault.message}", fix=fault.fix) from None
 
 
 def write_line(file: int, path: Path, line: str) -> None:

@@ -181,7 +181,7 @@ def read_ledger(path: Path) -> CaseLedger:
     try:
         text = read_text(path, most=MOST_BYTES)
     except UnicodeDecodeError:
-        fault = DocumentError("the file is no UTF-8 text", path=path, line=1, fix=FIX)
+        fault = DocumentError("the file is not UTF-8 text", path=path, line=1, fix=FIX)
         raise DocumentErrors([fault]) from None
     return parse_ledger(text, path)
 
@@ -196,7 +196,9 @@ def parse_ledger(text: str, path: Path | None) -> CaseLedger:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             whole = path or Path(LEDGER)
             faults.append(
-                DocumentError("this is no line of a case ledger", path=whole, line=number, fix=FIX)
+                DocumentError(
+                    "this is not a line of a case ledger", path=whole, line=number, fix=FIX
+                )
             )
     if faults:
         raise DocumentErrors(faults)

@@ -27,8 +27,7 @@ class Suppression:
         """What is left out, until when, by which decision and why."""
         one = self.decision
         return (
-            f"Left out of the score until {one.until} by {one.reviewer}'s decision on "
-            f"{one.finding} ({one.reason}): {one.family}"
+            f"Muted by {one.reviewer} until {one.until}: {one.family} ({one.finding}, {one.reason})"
         )
 
 

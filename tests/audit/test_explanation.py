@@ -131,6 +131,6 @@ def test_coverage_is_told_as_text_and_as_a_table(audited):
     assert f"events in the period: {held.events_in_period:,}" in text
     assert "days without an event: 2026-07-02 to 2026-07-03" in text
     sealed = str(replace(held, head="0" * 64))
-    assert "days that no sync vouches for: 2026-07-02 to 2026-07-03" in sealed
+    assert "days that no sync covers: 2026-07-02 to 2026-07-03" in sealed
     assert "missing" not in text
     assert "&lt;i&gt;held" in held._repr_html_()

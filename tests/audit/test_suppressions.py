@@ -49,7 +49,7 @@ def test_a_mute_changes_the_ranking_and_the_finding_names_the_decision(
     mine = pl.col("sender_id") == who
     before, after = (one.sender_days.filter(mine)["score"].max() for one in (audited, taught))
     assert after < before
-    told = "Left out of the score until 2026-06-30 by Ana's decision on F-AAAAAAAAAA (a new task)"
+    told = f"Muted by Ana until 2026-06-30: {family} (F-AAAAAAAAAA, a new task)"
     assert any(told in note for note in taught.model["notes"])
     for finding in of(taught, who):
         assert any(told in reason["text"] for reason in finding["reasons"])
@@ -98,7 +98,7 @@ def test_a_mute_holds_from_the_day_after_it_to_its_last_day(at, until, held):
     [
         ({"verdict": "true_positive"}, "only a benign anomaly"),
         ({"rule": "resource-day"}, "only a benign anomaly"),
-        ({"family": "moods"}, "no family"),
+        ({"family": "moods"}, "not a family"),
         ({"until": "2028-01-01"}, "within 365 days"),
         ({"until": "2026-05-01"}, "within 365 days"),
     ],

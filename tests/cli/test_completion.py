@@ -70,7 +70,7 @@ def asked_by_powershell(*words: str, word: str = "") -> list[str]:
 @pytest.mark.parametrize(
     ("words", "word", "offered"),
     [
-        (("auditlens", "doc"), "doc", "doctor\tTest key, server, archive and settings"),
+        (("auditlens", "doc"), "doc", "doctor\tCheck API key, connection,"),
         (("auditlens",), "", "check\t"),
         (("auditlens", "rules", "ba"), "ba", "backtest\t"),
         (("auditlens", "sync", "--arch"), "--arch", "--archive\t"),

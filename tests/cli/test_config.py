@@ -58,7 +58,7 @@ def test_each_value_is_shown_with_its_origin(run, settled):
     assert document["file"] == str(file)
     assert document["key"] == "key_command"
     (warning,) = document["warnings"]
-    assert warning.startswith("AUDITLENS_SLACK_URL is no setting. ")
+    assert warning.startswith("Unknown setting AUDITLENS_SLACK_URL. ")
 
 
 @pytest.mark.parametrize("more", [[], ["--origin"], ["--json"], ["--origin", "--json"]])
@@ -87,4 +87,4 @@ def test_a_fault_is_told_as_everywhere(run, tmp_path):
     (tmp_path / "auditlens.toml").write_text("\nsed = 1\n")
     done = run("config", "show")
     assert done.exception.exit_code == 2
-    assert "auditlens.toml:2: 'sed' is no setting. Did you mean 'seed'?" in str(done.exception)
+    assert "auditlens.toml:2: Unknown setting 'sed'. Did you mean 'seed'?" in str(done.exception)

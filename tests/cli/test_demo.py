@@ -24,7 +24,7 @@ def test_the_demos_report_can_be_verified(here):
     assert CliRunner().invoke(auditlens, ["demo", "-q"]).exit_code == 0
     verify = ["verify", "-q", "--archive", "demo/archive", "--report", "demo/report"]
     done = CliRunner().invoke(auditlens, verify)
-    assert (done.exit_code, done.output[:6]) == (0, "holds:"), done.output
+    assert (done.exit_code, done.output[:9]) == (0, "Verified:"), done.output
 
 
 @pytest.mark.slow

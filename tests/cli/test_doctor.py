@@ -75,7 +75,7 @@ def test_no_key_means_nothing_is_asked(run):
     """Each line that could not be looked at says so."""
     done = run("doctor", "--json")
     assert done.exit_code == 2
-    assert checks(done)["reachable"]["found"] == "not asked"
+    assert checks(done)["reachable"]["found"] == "not checked"
 
 
 def test_a_server_that_is_down_is_told(run, to):

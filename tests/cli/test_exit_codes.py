@@ -78,7 +78,7 @@ def test_the_whole_traceback_comes_when_it_is_asked_for(monkeypatch, tmp_path, c
     told = capsys.readouterr().err
     assert "Traceback" in told
     assert f"ValueError: {HARMFUL}" in told
-    assert "is no setting" not in told
+    assert "nknown setting" not in told
 
 
 @pytest.mark.parametrize("where", ["load_settings", "replace"])

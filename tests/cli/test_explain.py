@@ -52,7 +52,7 @@ def test_files_have_no_sealed_records_to_show(run, log_file):
     """The way out is named before anything is read."""
     done = run("explain", "F-1", log_file, "--records", "--period", PERIOD)
     assert isinstance(done.exception, UsageError)
-    assert "Log files hold no sealed records" in str(done.exception)
+    assert "Log files contain no sealed records" in str(done.exception)
 
 
 def exception_of(shown: str) -> dict[str, str | None]:

@@ -186,7 +186,7 @@ def test_trusting_listing_and_forgetting(run, tmp_path, hostile):
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("sed = 1", "is no setting"), ("= ", "not valid TOML"), ("seed = 'x'", "whole number")],
+    [("sed = 1", "nknown setting"), ("= ", "not valid TOML"), ("seed = 'x'", "whole number")],
 )
 def test_a_faulty_file_is_not_trusted(run, tmp_path, text, told):
     """Nobody can say what it would do."""

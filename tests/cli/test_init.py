@@ -38,7 +38,7 @@ def test_four_questions_are_asked_on_a_terminal(run, tmp_path, monkeypatch):
 
     def answer(question, default, **_):
         asked.append(question)
-        return {"Who reviews (Enter: say it later)": 'Ana "A" Birch'}.get(question, default)
+        return {"Reviewer (Enter: set later)": 'Ana "A" Birch'}.get(question, default)
 
     monkeypatch.setattr("click.prompt", answer)
     from click.testing import CliRunner
@@ -58,7 +58,7 @@ def test_a_wrong_answer_is_asked_for_again(run, tmp_path, monkeypatch):
     typed = "http://x.test\nhttps://x.test\nMars\nEurope/Paris\nRita\nsometimes\ncron\n"
     done = CliRunner().invoke(auditlens, ["init", "--folder", str(tmp_path)], input=typed)
     assert done.exit_code == 0, done.output
-    for told in ("Use https://", "No time zone is called 'Mars'", "called 'sometimes'"):
+    for told in ("Use https://", "Unknown time zone 'Mars'", "schedule 'sometimes'"):
         assert told in done.output
     settings = load_settings(tmp_path)
     assert (settings.api_url, settings.timezone) == ("https://x.test", "Europe/Paris")
@@ -82,7 +82,7 @@ Terminal.stdin = Terminal
     [
         (["--api-url", "http://workspace.test"], "https"),
         (["--api-url", "x"], "Not an address"),
-        (["--timezone", "Mars"], "No time zone"),
+        (["--timezone", "Mars"], "Unknown time zone"),
         (["--reviewer", "a\nb"], "one line"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_rule_and_a_journal_come_to_start_from(run, tmp_path):
     assert not found["our_night_deletion"].enabled
     own = load_rules(tmp_path / "rules")
     assert [one.passed for one in run_tests(own)] == [True, True, True]
-    assert "1 rules, 0 problems" in run("rules", "check", "rules", "--fail-on", "note").stdout
+    assert "1 rule, 0 problems" in run("rules", "check", "rules", "--fail-on", "note").stdout
     assert f"{len(found.rules)} rules" in run("rules", "list").stdout
     assert read_journal(tmp_path / "triage.yml").texts == {}
 

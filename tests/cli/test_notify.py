@@ -60,7 +60,7 @@ def test_what_waits_is_sent_once(ready, answers):
         0,
         True,
     )
-    assert ready("notify").output == "Nothing waits\n"
+    assert ready("notify").output == "The outbox is empty\n"
     assert answers["asked"] == 1
 
 

@@ -140,4 +140,4 @@ def test_a_setting_that_names_no_rules_is_told_with_its_place(run, tmp_path: Pat
     assert done.exception.exit_code == 2
     assert f"auditlens.toml:2: 'own_rules' names {tmp_path / 'away'}, " in str(done.exception)
     run("rules", "new", "secoda_first_try", "--folder", "mine")
-    assert "1 rules" in run("rules", "list", "mine").stdout
+    assert "1 rule" in run("rules", "list", "mine").stdout

@@ -67,7 +67,7 @@ def test_verbose_tells_of_each_page_and_never_of_the_key(run, server):
     lines = told.stderr.splitlines()
     pages = sum("audit_logs" in asked.path for asked in server.answered) // 2
     assert len(lines) == pages > 3
-    assert all(" rows, current API, " in line and " ms; " in line for line in lines)
+    assert all(" current API, " in line and " ms; " in line for line in lines)
     assert plain.stderr == ""
     assert server.key not in told.output + told.stderr
 
@@ -77,19 +77,19 @@ def test_a_sync_ends_with_gaps_and_with_how_long_the_next_may_wait(run, server, 
     done = run("sync", "--archive", "a")
     last = done.stdout.splitlines()[-1]
     told = dict(line.split(" ", 1) for line in run("status", "--archive", "a").stdout.splitlines())
-    risk = told["at"].split("risk", 1)[1].strip()
+    risk = told["retention"].strip()
     assert last == f"gaps: none; {risk}"
-    assert "days until the source may drop" in risk
-    days = int(risk.split()[0])
+    assert risk.endswith("days; older events may be deleted at the source.")
+    days = int(risk.split()[2])
     assert days > 3
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1790000000 + 3 * 86400))
-    assert f"at risk      {days - 3} days until" in run("status", "--archive", "a").stdout
+    assert f"retention    Sync within {days - 3} days;" in run("status", "--archive", "a").stdout
     document = json.loads(run("sync", "--archive", "a", "--json").stdout)
     assert document["gaps"] == []
     assert document["days_until_loss"] > days
     monkeypatch.setenv("AUDITLENS_RETENTION_DAYS", "30")
     assert json.loads(run("sync", "--archive", "a", "--json").stdout)["days_until_loss"] == 30
-    assert "at risk      30 days until" in run("status", "--archive", "a").stdout
+    assert "retention    Sync within 30 days;" in run("status", "--archive", "a").stdout
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_what_could_not_be_read_is_told_until_it_is_acknowledged(run, pulled, tm
     """sync, check and run say the number and exit 3; after that it stays counted, and exit is 0."""
     done = pulled()
     assert done.exit_code == 3, done.output
-    assert "1 records could not be read" in done.output
+    assert "1 unreadable record" in done.output
     assert pulled().exit_code == 0
     assert check(run).exit_code == 3
     assert run("run", "--archive", "archive", "--no-sync").exit_code == 3

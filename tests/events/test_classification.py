@@ -156,7 +156,7 @@ def test_a_fault_in_the_classifier_has_its_line(tmp_path: Path):
     """A broken expression is found when the file is loaded."""
     path = tmp_path / "actions.yml"
     path.write_text("actions:\n  - {action: a, group: write, what: '(?<=x)y'}\n")
-    with pytest.raises(DocumentError, match=r"actions.yml:2:.*is no expression"):
+    with pytest.raises(DocumentError, match=r"actions.yml:2:.*is not an expression"):
         load_classifier(path)
 
 

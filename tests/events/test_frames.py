@@ -33,7 +33,7 @@ def test_a_frame_without_time_is_refused():
 
 def test_an_unreadable_time_is_refused():
     """No row gets a null time in silence."""
-    with pytest.raises(UsageError, match="1 rows have no readable created_at"):
+    with pytest.raises(UsageError, match="1 row without a readable created_at"):
         conform(pl.DataFrame({"id": ["a"], "created_at": ["soon"]}))
 
 

@@ -162,7 +162,7 @@ def test_a_damaged_archive_gives_no_report(reported):
 def test_a_month_needs_a_sync_after_its_days_of_grace(reported):
     """Without one, the archive cannot know what came late."""
     done = reported.at(2025, 12, 5).run(source=None)
-    assert done.waiting == {"2025-11": "no sync came to its end since 2025-12-04 00:00 UTC"}
+    assert done.waiting == {"2025-11": "no sync has completed since 2025-12-04 00:00 UTC"}
 
 
 def test_a_second_run_is_refused_and_leaves_no_trace(reported):
@@ -226,7 +226,7 @@ def test_a_sync_that_misses_events_holds_a_report_back_for_a_while(reported):
         Archive(reported.archive).status(due), last_pull_at=due, last_outcome="incomplete"
     )
     job = Job(Settings(), reported.out, now=lambda: due + timedelta(days=1))
-    assert "misses events" in not_yet(job, month, status)
+    assert "sync is incomplete" in not_yet(job, month, status)
     assert not not_yet(replace(job, now=lambda: due + INCOMPLETE_WAIT), month, status)
 
 

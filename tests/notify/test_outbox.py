@@ -52,7 +52,7 @@ def test_a_failure_is_noted_and_waits_longer_each_time(outbox, receiver, environ
     (held,) = outbox.waiting()
     assert (held.tries, held.not_before) == (1, NOW + timedelta(minutes=1))
     (sent,) = send(outbox, aim, environ, SendOptions(pauses=()))
-    assert sent.problem.startswith("waits until 2025-11-05 00:01 UTC: it answered 503")
+    assert sent.problem.startswith("next attempt 2025-11-05 00:01 UTC: it answered 503")
     assert len(receiver.heard) == 1
     send(outbox, aim, environ, SendOptions(pauses=()), NOW + timedelta(seconds=59))
     assert len(receiver.heard) == 1

@@ -64,7 +64,7 @@ def test_a_receiver_that_drips_over_tls_is_cut_at_the_deadline(receiver, hook):
     """Each byte comes in time, the whole answer does not."""
     receiver.script = [4.0]
     began = time.monotonic()
-    with pytest.raises(DeliveryError, match=r"no whole answer within 0\.3 s"):
+    with pytest.raises(DeliveryError, match=r"no complete answer within 0\.3 s"):
         deliver(target("webhook", receiver), MESSAGE, hook, seconds=0.3)
     assert time.monotonic() - began < 3
 
@@ -106,7 +106,7 @@ def test_a_mail_server_that_drips_over_tls_is_cut_at_the_deadline(sink, context,
     """The deadline is of the whole session, also after it was made secure."""
     sink.tls, sink.implicit, sink.refuses = context, security == "tls", {"MAIL": DRIP}
     began = time.monotonic()
-    with pytest.raises(DeliveryError, match=r"no whole answer within 0\.3 s"):
+    with pytest.raises(DeliveryError, match=r"no complete answer within 0\.3 s"):
         deliver(mailbox(sink, security), MESSAGE, {}, seconds=0.3)
     assert time.monotonic() - began < 3
     assert sink.mails == []

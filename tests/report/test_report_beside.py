@@ -164,8 +164,8 @@ def test_a_day_no_pull_vouches_for_shows_in_the_evidence(make_audit):
     audit.coverage = replace(audit.coverage, gaps=((day, day),))
     lost = {one.evidence_id: one for one in Report(audit).content().completeness.evidence}
     assert lost["E15"].state == "partial"
-    assert "No pull vouches for 1 day of the period" in lost["E15"].statement
-    assert f"No pull vouches for {day}." in Report(audit).html()
+    assert "No sync covers 1 day of the period" in lost["E15"].statement
+    assert f"No sync covers {day}." in Report(audit).html()
 
 
 @pytest.mark.parametrize(

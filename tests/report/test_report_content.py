@@ -35,7 +35,7 @@ def test_nothing_recorded_is_said(make_audit):
     """Without a review every section says that none is recorded."""
     html = Report(make_audit(2)).html()
     assert "No earlier period was given" in html
-    assert "None recorded. Nothing was hidden from this report." in html
+    assert "None recorded. No finding is hidden from this report." in html
     assert html.count("not signed") == 2
 
 

@@ -291,4 +291,4 @@ def test_a_journal_begun_after_the_signature_is_no_fault(pulled):
     assert pulled.verify().differences == ()
     with pulled.journal.open("a", encoding="utf-8") as stream:
         stream.write("\n")
-    assert "what was added is no entry" in str(pulled.verify().differences[0])
+    assert "what was added is not an entry" in str(pulled.verify().differences[0])

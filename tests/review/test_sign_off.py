@@ -190,7 +190,7 @@ def test_a_sign_off_killed_before_the_archive_knew_is_sealed_by_the_next_write(
             pulled.sign(pulled.audit())
     found = pulled.archive.verify()
     assert found.ok
-    assert any("1 sign-offs came since" in note for note in found.notes)
+    assert any("1 sign-off since then" in note for note in found.notes)
     pull_again(pulled, datetime(2026, 6, 4, tzinfo=UTC))
     assert pulled.archive.verify().notes == ()
     (pulled.folder / "signed" / "2026-05.json").unlink()
@@ -223,7 +223,7 @@ def test_later_pulls_and_later_decisions_leave_a_signed_month_alone(signed, pull
     assert signed.archive.head != head
     found = signed.verify()
     assert found.differences == ()
-    assert any("1 entry was added" in note for note in found.notes)
+    assert any("1 entry added" in note for note in found.notes)
 
 
 def test_a_month_that_is_not_over_cannot_be_signed(pulled):

@@ -98,5 +98,5 @@ def test_a_file_that_is_no_key_is_refused(tmp_path):
         Ed25519Key(path).public()
     with pytest.raises(UsageError, match="cannot be read"):
         Ed25519Key(tmp_path / "gone").public()
-    with pytest.raises(UsageError, match="no public SSH key"):
+    with pytest.raises(UsageError, match="not a public SSH key"):
         SshKey(path).public()

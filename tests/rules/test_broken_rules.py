@@ -177,7 +177,7 @@ def test_the_first_screen_counts_what_was_skipped(tmp_path, monkeypatch):
         if command[0] != "report":
             assert "10 errors in 10 rule files" in done.output
             assert "pattern.yml:3:" in done.output
-    assert "10 faults in rule files" in (tmp_path / "a" / "report.html").read_text("utf-8")
+    assert "10 errors in rule files" in (tmp_path / "a" / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("condition", [

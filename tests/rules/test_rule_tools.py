@@ -374,7 +374,7 @@ def test_a_drafted_rule_loads_beside_the_shipped_ones(tmp_path, kind):
     assert read_cases(tests)
     with pytest.raises(UsageError, match="is there already"):
         draft_rule("secoda_my_first_rule", tmp_path, kind=kind)
-    with pytest.raises(UsageError, match="no name for a rule"):
+    with pytest.raises(UsageError, match="not a name for a rule"):
         draft_rule("Rule!", tmp_path)
 
 

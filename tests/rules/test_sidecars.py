@@ -116,7 +116,7 @@ def test_the_start_is_when_the_first_event_happens(tmp_path):
     [
         ("{expect: match, begin: 0s}", "the key 'begin' is not known here"),
         ("{expect: maybe}", "'expect' is match, no_match or learning"),
-        ("{expect: match, start: noon}", "'noon' is no instant"),
+        ("{expect: match, start: noon}", "'noon' is not an instant"),
         ("{expect: match, period: 1d}", "list of two offsets"),
         ("{expect: match, period: [1d, 0s]}", "ends before it begins"),
         ("{expect: match, findings: many}", "'findings' is a whole number"),

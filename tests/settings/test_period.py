@@ -45,7 +45,7 @@ def test_edges_are_midnights_of_the_zone():
 )  # fmt: skip
 def test_what_is_no_period_is_refused_with_the_forms(text: str):
     """The error shows what would be right."""
-    with pytest.raises(UsageError, match="Write a month"):
+    with pytest.raises(UsageError, match="Use 2026-10, "):
         Period.parse(text)
 
 

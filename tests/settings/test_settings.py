@@ -54,10 +54,14 @@ def test_lists_and_tables_have_their_types(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("timezon = 'UTC'", r"auditlens.toml:1: 'timezon' is no setting. Did you mean 'timezone'"),
+        (
+            "timezon = 'UTC'",
+            r"auditlens.toml:1: Unknown setting 'timezon'. Did you mean 'timezone'",
+        ),
         ("\nseed = 'x'", r"auditlens.toml:2: 'seed' must be a whole number"),
-        ("timezone = 'Mars'", "No time zone is called"),
-        ("fail_on = 'huge'", "use one of informational"),
+        ("timezone = 'Mars'", "Unknown time zone"),
+        ("fail_on = 'huge'", "unknown level 'huge'; use one of informational"),
+        ("fail_on = 'hihg'", "unknown level 'hihg'; did you mean 'high'?"),
         ("holidays = ['soon']", "write 2026-12-25"),
         ("placeholders = 3", "table of lists"),
         ("seed = ", "auditlens.toml:1: is not valid TOML: Invalid value"),
@@ -141,11 +145,11 @@ def test_two_files_in_one_folder_are_not_mixed(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("seeds = 4", "pyproject.toml:6: 'seeds' is no setting. Did you mean 'seed'"),
-        ("timezone = 'Mars'", "pyproject.toml:6: .*No time zone"),
+        ("seeds = 4", "pyproject.toml:6: Unknown setting 'seeds'. Did you mean 'seed'"),
+        ("timezone = 'Mars'", "pyproject.toml:6: .*Unknown time zone"),
         ("seed =", "pyproject.toml:6: is not valid TOML"),
         ("[tool.auditlens.notify.team]\nkind = 'slack'\nurl = 'x'",
-         r"pyproject.toml:8: \[tool.auditlens.notify.team\]: 'url' is no key"),
+         r"pyproject.toml:8: \[tool.auditlens.notify.team\]: 'url' is not a key"),
         ("[tool.auditlens.notify.team]\nkind = 'x'", "pyproject.toml:7: .*'kind' is 'x'"),
     ],
 )  # fmt: skip
@@ -177,7 +181,7 @@ def test_a_variable_that_sets_nothing_is_told(tmp_path: Path):
     variables = {"AUDITLENS_SLACK_URL": "x", "AUDITLENS_API_URI": "https://example.org"}
     settings = load_settings(tmp_path, variables, trust=[SettingsFile(file).sha256])
     (one,) = settings.unknown
-    assert one.startswith("AUDITLENS_SLACK_URL is no setting. ")
+    assert one.startswith("Unknown setting AUDITLENS_SLACK_URL. ")
 
 
 GOOD = '[notify.team]\nkind = "slack"\nurl_env = "SLACK_URL"\n'
@@ -199,17 +203,17 @@ def test_receivers_are_read_from_their_tables(tmp_path: Path):
         ("\n[notify.team]\n", "auditlens.toml:2: .*'kind' is missing; use one of slack, teams"),
         ('[notify.team]\nkind = "pager"', "auditlens.toml:2: .*'kind' is 'pager'"),
         ('[notify.team]\nkind = "slack"', "auditlens.toml:1: .*'url_env' is missing"),
-        (GOOD + 'url = "https://x.test"', "auditlens.toml:4: .*'url' is no key of kind 'slack'"),
+        (GOOD + 'url = "https://x.test"', "auditlens.toml:4: .*'url' is not a key of kind 'slack'"),
         (GOOD + "tel = 'levels'", "auditlens.toml:4: .*did you mean 'tell'"),
         (GOOD + "tell = 'all'", "auditlens.toml:4: .*use one of levels, findings, identities"),
         (GOOD + "level = 'huge'", "auditlens.toml:4: .*use one of informational"),
         (GOOD + "allow = ['everything']", "auditlens.toml:4: .*'allow' names 'everything'"),
         (GOOD + "allow = []", "auditlens.toml:4: .*list of texts"),
         (GOOD.replace("SLACK_URL", "https://hooks.test/secret"), "toml:3: .*names an environment"),
-        (GOOD.replace('"slack"', '"email"'), "toml:3: .*'url_env' is no key of kind 'email'"),
-        ("[notify.'a b']\nkind = 'slack'", "is no name"),
+        (GOOD.replace('"slack"', '"email"'), "toml:3: .*'url_env' is not a key of kind 'email'"),
+        ("[notify.'a b']\nkind = 'slack'", "is not a name"),
         ('[notify.m]\nkind = "email"\nhost = "m.test"\nsender = "a@b.test"\nto = ["x"]',
-         "auditlens.toml:5: .*'x' is no e-mail address"),
+         "auditlens.toml:5: .*'x' is not an e-mail address"),
         ('[notify.m]\nkind = "email"\nport = 0', "auditlens.toml:3: .*'port' must be a number"),
     ],
 )  # fmt: skip
@@ -237,5 +241,5 @@ def test_the_forms_of_a_report_are_those_the_report_has():
 def test_a_secret_of_ours_is_no_receivers(tmp_path: Path, kind: str, key: str, variable: str):
     """A trusted file may not name it either."""
     write(tmp_path, f'[notify.team]\nkind = "{kind}"\n{key} = "{variable}"\n')
-    with pytest.raises(DocumentError, match=f"toml:3: .*'{key}' names {variable}, which is no"):
+    with pytest.raises(DocumentError, match=f"toml:3: .*'{key}' names {variable}, which is not a"):
         load_settings(tmp_path, {})

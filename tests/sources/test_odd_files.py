@@ -190,7 +190,7 @@ def test_a_foreign_file_does_not_stop_a_folder(folder, kind, name):
     log = read_log(folder)
     assert log.events.height == 40
     assert [each.source for each in log.coverage.quarantined] == [name]
-    assert "1 files" in log.coverage.statement or "1 records" in log.coverage.statement
+    assert "1 file" in log.coverage.statement or "1 unreadable record" in log.coverage.statement
 
 
 def test_links_are_followed_once_or_told(folder, tmp_path):

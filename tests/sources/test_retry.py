@@ -108,7 +108,7 @@ def test_a_burst_shorter_than_six_is_ridden_out(burst):
 def test_the_sixth_failure_is_final_and_says_so():
     """The error carries the fault, the fix and the number of tries."""
     script = Script(*[PageFault("503", fix="Wait")] * 9)
-    with pytest.raises(SourceError, match=r"503 \(6 tries") as caught:
+    with pytest.raises(SourceError, match=r"503 \(6 attempts") as caught:
         script.patience().run(script)
     assert script.calls == 6
     assert caught.value.fix == "Wait"

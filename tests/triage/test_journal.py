@@ -48,13 +48,13 @@ def test_the_order_of_lines_means_nothing(tmp_path: Path):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        (BENIGN.replace("benign", "fine"), "'fine' is no decision. Use one of true_positive"),
-        (BENIGN.replace("by: ana, ", ""), "'by' is missing or no text. Write by: '…'"),
-        (BENIGN.replace("reason: planned", "reason: "), "'reason' is missing"),
-        (BENIGN.replace("2026-11-02T09:00:00Z", "soon"), "'soon' is no time"),
+        (BENIGN.replace("benign", "fine"), "'fine' is not a decision. Use one of true_positive"),
+        (BENIGN.replace("by: ana, ", ""), "a reviewer is required. Write by: '…'"),
+        (BENIGN.replace("reason: planned", "reason: "), "a reason is required"),
+        (BENIGN.replace("2026-11-02T09:00:00Z", "soon"), "'soon' is not a time"),
         (BENIGN.replace("by:", "bye:"), "'bye' is not known here"),
         (EXPECTED.replace("until: 2026-12-31", "until: 2028-12-31"), "not within 365 days"),
-        (EXPECTED.replace(", until: 2026-12-31", ""), "'until' is missing"),
+        (EXPECTED.replace(", until: 2026-12-31", ""), "'until' is required"),
         (EXPECTED.replace("rule: mass_delete, sender: u-1, ", ""), "would hide everything"),
         (EXPECTED.replace("rule: mass_delete, sender: u-1", "rule: '*'"), "would hide everything"),
         ("- just text\n", "an entry is"),
@@ -118,6 +118,6 @@ def test_adding_keeps_every_earlier_byte(tmp_path: Path):
 def test_a_faulty_entry_is_not_added(tmp_path: Path):
     """What could not be read back is not written."""
     path = write(tmp_path, BENIGN)
-    with pytest.raises(UsageError, match="was not added: 'F-B' is no finding's id"):
+    with pytest.raises(UsageError, match="Not recorded: 'F-B' is not a finding's id"):
         add_entry(path, {"finding": "F-B", "as": "benign", "by": "a", "reason": "b", "at": "c"})
     assert path.read_text() == BENIGN

@@ -181,17 +181,17 @@ def test_precision_counts_a_case_once_for_each_rule(desk):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("case: C-1, findings: [F-AAAAAAAAAA]", "is no case's id"),
-        ("case: C-AAAAAAAAAA", "'findings' is no list"),
+        ("case: C-1, findings: [F-AAAAAAAAAA]", "is not a case's id"),
+        ("case: C-AAAAAAAAAA", "'findings' is not a list"),
         ("case: C-AAAAAAAAAA, findings: []", "names each of its findings once"),
         ("case: C-AAAAAAAAAA, findings: [F-AAAAAAAAAA, F-AAAAAAAAAA]", "each of its findings once"),
-        ("case: C-AAAAAAAAAA, findings: [F-1]", "is no finding's id"),
+        ("case: C-AAAAAAAAAA, findings: [F-1]", "is not a finding's id"),
         ("case: C-AAAAAAAAAA, findings: [F-AAAAAAAAAA], rules: [a, b]", "not as many entries"),
         ("case: C-AAAAAAAAAA, finding: F-AAAAAAAAAA", "about a case or a finding, not both"),
         ("case: C-AAAAAAAAAA, findings: [F-AAAAAAAAAA], families: [self]", "can be muted"),
         ("case: C-AAAAAAAAAA, findings: [F-AAAAAAAAAA], until: 2026-12-01", "needs 'families'"),
         ("case: C-AAAAAAAAAA, findings: [F-AAAAAAAAAA], rules: [sender-day], families: [mood]",
-         "is no family"),
+         "is not a family"),
     ],
 )  # fmt: skip
 def test_a_faulty_decision_about_a_case_is_told_with_its_line(line, told):
