@@ -95,12 +95,16 @@ def deviations(rows):
 
 
 def test_thirty_days_are_added_up():
-    """3 + 1 + .5 over the root of 3; the thirtieth day counts, the thirty-first does not."""
-    rows = deviations([("a", 0, 3.0), ("a", 28, 1.0), ("a", 29, 0.5), ("a", 30, 0.5)])
-    summed = summed_days(rows)
-    assert summed["sum"].to_list() == [None, None, 2.598076, 1.154701]
-    assert summed["scored"].to_list() == [1, 2, 3, 3]
-    assert summed["evidence"].list.len().to_list() == [1, 1, 1, 1]
+    """3 + 1.5 + 1 over the root of 3; the thirtieth day counts, the thirty-first does not.
+
+    What deviates by more than 1 is evidence; of an account without such a day, its highest.
+    """
+    rows = [("a", 0, 3.0), ("a", 28, 1.5), ("a", 29, 1.0), ("a", 30, 0.5), ("b", 0, 0.5)]
+    summed = summed_days(deviations(rows))
+    assert summed["sum"].to_list() == [None, None, 3.175426, 1.732051, None]
+    assert summed["scored"].to_list() == [1, 2, 3, 3, 1]
+    shown = [[(day - MONDAY).days for day in days] for days in summed["evidence"]]
+    assert shown == [[0], [0, 28], [0, 28], [28], [0]]
 
 
 def test_what_adds_up_is_told_once_an_account_and_thirty_days():
@@ -172,8 +176,9 @@ def test_a_history_of_nothing_is_told_as_that():
 
 def test_a_value_inside_the_own_range_is_no_reason():
     """The account reached it before: the next strongest fact, of any family, is told instead."""
-    (reason,) = reasons_for(("export_z", 5), ("sensitive_export", 6), own=[5, 5])
-    assert (reason["family"], reason["value"]) == ("sensitivity", 6.0)
+    for peers in (2, 7):
+        told = reasons_for(("export_z", 5), ("sensitive_export", 6), own=[5, 5], peers=peers)
+        assert [(each["family"], each["value"]) for each in told] == [("sensitivity", 6.0)]
 
 
 def test_a_value_inside_the_own_range_is_told_against_peers_alone():
