@@ -27,7 +27,8 @@ HARMLESS = {
     "archive", "rules", "own_rules", "timezone", "workspace", "api", "directory", "fail_on",
     "journal", "reviewer", "seed", "senders_a_week", "senders_a_day", "senders_a_month",
     "history_days", "retention_days", "frameworks", "placeholders", "holidays", "reports",
-    "outbox", "grace_days", "identity", "also", "skip_broken", "alert_level", "digest", "fail_on_finding",
+    "outbox", "grace_days", "identity", "also", "skip_broken", "alert_level", "digest",
+    "fail_on_finding",
 }  # fmt: skip
 """Settings that choose local files, numbers and words: they send nothing and run nothing."""
 
