@@ -14,7 +14,6 @@ from auditlens.text import cell_table, cell_text, count, visible
 __all__ = [
     "OUTCOMES",
     "Coverage",
-    "Misdated",
     "Pull",
     "Quarantined",
     "misdated_note",

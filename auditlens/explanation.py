@@ -21,7 +21,7 @@ from auditlens.rules import Rule, RuleSet, explain_rule
 from auditlens.text import cell_table, cell_text, count, cut, visible
 from auditlens.triage import Disposition, FindingException, Journal, decision_words
 
-__all__ = ["Explanation", "RuleTold", "explain_finding"]
+__all__ = ["Explanation", "explain_finding"]
 
 EVENTS_SHOWN = 10
 """How many events the printed text lists; ``events`` holds them all."""

@@ -21,9 +21,7 @@ from pathlib import Path
 from auditlens.errors import AuditLensError, IntegrityError, LockHeld, SourceError, UsageError
 
 __all__ = [
-    "LARGEST",
     "LOCK",
-    "TEMPORARY",
     "flush_folder",
     "lock",
     "make_folder",

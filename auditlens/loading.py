@@ -23,7 +23,6 @@ __all__ = [
     "EventSource",
     "dated_events",
     "history",
-    "input_digest",
     "load_earlier",
     "load_events",
     "load_population",

@@ -7,10 +7,10 @@ from importlib.metadata import version
 
 from auditlens.canonical import json_line, sha256_hex
 from auditlens.coverage import Coverage
-from auditlens.period import Period, run_time
+from auditlens.period import Period
 from auditlens.settings import Settings
 
-__all__ = ["describe_run", "run_time", "settings_digest"]
+__all__ = ["describe_run"]
 
 LIBRARIES = ("auditlens", "polars", "scikit-learn", "numpy", "pysigma")
 DECIDING = (

@@ -19,7 +19,7 @@ import yaml
 from auditlens.errors import AuditLensError, DocumentError
 from auditlens.files import read
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "parse_documents", "read_documents"]
+__all__ = ["MAX_BYTES", "Document", "parse_documents", "read_documents"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32

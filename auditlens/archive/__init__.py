@@ -5,7 +5,6 @@ from auditlens.archive.chain import Problem
 from auditlens.archive.scan import Progress
 from auditlens.archive.status import ArchiveStatus
 from auditlens.archive.sync import SyncOutcome, stop_on_signal
-from auditlens.archive.verification import Verification
 
 __all__ = [
     "Archive",
@@ -13,6 +12,5 @@ __all__ = [
     "Problem",
     "Progress",
     "SyncOutcome",
-    "Verification",
     "stop_on_signal",
 ]

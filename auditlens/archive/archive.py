@@ -110,12 +110,26 @@ class Archive:
         """Pull what is new, seal it, and say whether the archive is complete.
 
         Reads newest first, back until a whole page is known and older than what was complete
-        before, less ``overlap``; at least once in ``full_every`` all the way. ``progress`` is
-        called after each page; ``stop`` (an event or a function) is asked after each page.
+        before, less ``overlap``.
 
-        Raises LockHeld when another run is writing, UsageError when the archive belongs to
-        another workspace, SourceError or KeyRefused when the source fails and Interrupted when
-        asked to stop: what was read before is sealed then, as incomplete.
+        Args:
+            source: The log.
+            overlap: How far before the time that was complete the pages are read again; default: 7
+                days.
+            full_every: At least once in this time every page is read; default: 7 days.
+            progress: Called after each page.
+            stop: An event or a function, asked after each page.
+            now: The clock, in UTC.
+
+        Returns:
+            What was done. An archive that is not complete is told by ``outcome``, not raised.
+
+        Raises:
+            LockHeld: Another run is writing.
+            UsageError: The archive belongs to another workspace.
+            SourceError: The source failed; KeyRefused when it refused the key. What was read before
+                is sealed, as incomplete.
+            Interrupted: ``stop`` asked for it; what was read before is sealed, as incomplete.
         """
         refuse_link(self.path)
         terms = Terms(overlap, full_every, progress, stop, now)
@@ -145,8 +159,18 @@ class Archive:
     ) -> tuple[Sealed | None, tuple[Listing, ...]]:
         """Pull users, groups, teams, tags and resources, and seal what came as one snapshot.
 
-        Returns the sealed snapshot (None when no listing came) and the listings, each with its
-        records or its problem. Raises LockHeld, UsageError for another workspace, Interrupted.
+        Args:
+            source: The listings.
+            now: The clock, in UTC.
+
+        Returns:
+            The sealed snapshot (None when no listing came), and every listing, each with its
+            records or its problem.
+
+        Raises:
+            LockHeld: Another run is writing.
+            UsageError: The archive belongs to another workspace.
+            Interrupted: The source was told to stop; nothing is sealed.
         """
         refuse_link(self.path)
         at = now()
@@ -162,9 +186,17 @@ class Archive:
     ) -> DirectoryHistory:
         """What is known of users, groups, teams, tags and resources, pull by pull.
 
-        ``before`` leaves out later pulls, ``since`` those before the last one not later than it,
-        and ``until`` those that came after the pull with this seal (hex). False where nothing
-        was pulled. Raises IntegrityError for a changed byte and for a seal that is not held.
+        Args:
+            before: Pulls from this moment on (UTC) are left out; default: none is.
+            since: Pulls before the last one not later than this moment (UTC) are left out; default:
+                none is. What the first pull kept lacks is taken from those.
+            until: Pulls after the one with this seal (hex) are left out; default: none is.
+
+        Returns:
+            The history; it is false where nothing was pulled.
+
+        Raises:
+            IntegrityError: A byte changed, or no pull has the seal ``until``.
         """
         self.refuse_uncovered("directory")
         held = [
@@ -186,16 +218,26 @@ class Archive:
         return found
 
     def unread(self) -> tuple[Quarantined, ...]:
-        """Every record that could not be read, oldest first; it is kept in the evidence."""
+        """Every record that could not be read.
+
+        Returns:
+            One entry a record, oldest pull first. Its bytes are kept in the evidence.
+        """
         return quarantine(self.chain())
 
     def events(
         self, period: Period | None = None, columns: Iterable[str] = EVENT_SCHEMA
     ) -> pl.DataFrame:
-        """Events (EVENT_SCHEMA), of ``period`` or all, sorted by time, id and leaf.
+        """Events on record, classified.
 
-        Those of a period belong to their date: they are dated from 1970 to a day after they were
-        pulled. All include the others. Of ``columns`` alone are read, and those of the order.
+        Args:
+            period: Its events alone, of those that belong to their date: dated from 1970 to a day
+                after they were pulled. Default: all events, also the others.
+            columns: Those wanted of EVENT_SCHEMA (default: all); no others are read from disk.
+
+        Returns:
+            One row an event, sorted by ``created_at``, ``id`` and ``leaf``: ``columns`` in the
+            order of EVENT_SCHEMA, and those of the order.
         """
         self.must_exist()
         read = [name for name in EVENT_SCHEMA if name in {*columns, *ORDER}]
@@ -203,31 +245,56 @@ class Archive:
         return rows.sort(ORDER)
 
     def records(self, ids: Collection[str]) -> pl.DataFrame:
-        """The records of these events, byte for byte as they were pulled.
+        """The records of events, byte for byte as they were pulled.
 
-        Columns: ``id``; ``file`` of the evidence and ``row`` in it, from 1; ``sha256`` (hex) of
-        the bytes; ``record`` (Binary). An event that was changed has a row for each version;
-        an id that is not held has none. Raises IntegrityError when the evidence is damaged.
+        Args:
+            ids: Ids of events.
+
+        Returns:
+            One row a version of an event; an id that is not held has none. Columns: ``id``;
+            ``file`` of the evidence and ``row`` in it, from 1; ``sha256`` (hex) of the bytes;
+            ``record`` (Binary).
+
+        Raises:
+            IntegrityError: The evidence is damaged.
         """
         self.must_exist()
         return held_records(self.path, self.table, ids)
 
     def scan(self) -> pl.LazyFrame:
-        """All events (EVENT_SCHEMA) as a lazy scan of the table, unsorted."""
+        """All events as a lazy scan of the table.
+
+        Returns:
+            The columns of EVENT_SCHEMA, unsorted, with the events that do not belong to their date.
+        """
         self.must_exist()
         return lazy_rows(self.path, self.table).select(*EVENT_SCHEMA)
 
     def coverage(self, period: Period, acknowledged: Collection[str] = ()) -> Coverage:
         """What is held of a period, what is missing, and how that is known.
 
-        ``acknowledged`` are ids of records that could not be read and that a person looked at.
+        Args:
+            period: The period asked about.
+            acknowledged: Ids (``U-…``) of records that could not be read and that a person looked
+                at.
+
+        Returns:
+            The completeness statement; ``input_digest`` and the counts by basis are not filled
+            here.
         """
         self.must_exist()
         chain, rows = held_rows(self.path, self.table, None, COLUMNS)
         return coverage_of(chain, rows, period, acknowledged)
 
     def status(self, now: datetime | None = None) -> ArchiveStatus:
-        """What the archive holds, and how many days the next sync may wait."""
+        """What the archive holds, and how many days the next sync may wait.
+
+        Args:
+            now: The moment from which days are counted, in UTC; default: the clock.
+
+        Returns:
+            The status.
+        """
         self.must_exist()
         chain, rows = held_rows(self.path, self.table, None, ["created_at", "segment"])
         return status_of(self.path, chain, rows, now or datetime.now(UTC))
@@ -242,7 +309,14 @@ class Archive:
     def cover(self, now: datetime) -> str:
         """Seal the heads of directory and sign-offs into the log; the lock must be held.
 
-        Returns the head that covers them. Raises IntegrityError when they changed.
+        Args:
+            now: When, in UTC.
+
+        Returns:
+            The head (hex) that covers them.
+
+        Raises:
+            IntegrityError: They are not what the head before covers.
         """
         chain = self.chain()
         return cover(self.path, self.signed, now, chain.source or "").head
@@ -277,9 +351,19 @@ class Archive:
         return name, digest
 
     def remove_reviewer(self, name: str, digest: str, now: datetime) -> list[tuple[str, str]]:
-        """End the listing of a reviewer's keys, or of the one with fingerprint ``digest``.
+        """End the listing of a reviewer's keys; what was signed before stays signed.
 
-        What was signed before stays signed. Raises UsageError when there is none, LockHeld.
+        Args:
+            name: The name as it was listed.
+            digest: Fingerprint of the one key to remove; empty: all keys of the reviewer.
+            now: When, in UTC.
+
+        Returns:
+            Name and fingerprint of each key that was removed.
+
+        Raises:
+            UsageError: No such key is listed.
+            LockHeld: Another run is writing.
         """
         with self.writing() as chain:
             keys = {
@@ -315,19 +399,27 @@ class Archive:
         *,
         allowed: Sequence[ListedKey] | None = None,
     ) -> Verification:
-        """Check every byte of log, directory and sign-offs.
+        """Check every byte of log, directory and sign-offs against what was sealed.
 
-        ``against`` is a head noted earlier, e.g. in a report, or several: nothing it covers may
-        be changed or missing. ``allowed`` are signers of the verifier's own, from
-        ``auditlens.seals.read_allowed``. Damage is returned, not raised: file, records and
-        what was found.
+        Args:
+            against: A head noted earlier, e.g. in a report, or several: nothing it covers may be
+                changed or missing. Default: none.
+            allowed: Signers of the verifier's own, from ``auditlens.seals.read_allowed``; default:
+                the archive's own list of reviewers.
+
+        Returns:
+            What was found; damage is in ``problems``, not raised.
         """
         self.must_exist()
         heads = (against,) if isinstance(against, str) else tuple(against or ())
         return verify(self.path, self.signed, heads, allowed)
 
     def rebuild(self) -> None:
-        """Make the event table anew from the evidence. Raises LockHeld when a run is writing."""
+        """Make the event table anew from the evidence.
+
+        Raises:
+            LockHeld: Another run is writing.
+        """
         self.must_exist()
         rebuild(self.path, self.table)
 

@@ -40,8 +40,10 @@ NAME = re.compile(r"([0-9]{6,12})\.json")
 class Problem:
     """Something in the archive that is not as it was sealed.
 
-    ``file`` is its path inside the archive, ``records`` the rows concerned (``1-256``, counted
-    from 1; empty when the whole file is), ``text`` what was found.
+    Attributes:
+        file: Its path inside the archive.
+        records: The rows concerned, from 1 (``1-256``); empty when the whole file is.
+        text: What was found.
     """
 
     file: str

@@ -37,9 +37,15 @@ FOREIGN_ROWS = 10
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a sync stands: pages read (of how many, if known), events stored, how far back.
+    """Where a sync stands after a page; ``str`` gives it as one line.
 
-    ``again`` says that the page was read once more, to prove that none was skipped.
+    Attributes:
+        page: Number of the page read, from 1.
+        total_pages: How many the server says there are; None when it gives no total.
+        new: Events stored so far in this sync.
+        seen: Records met so far in this sync that were held before it.
+        back_to: The oldest event read so far, in UTC; None before one.
+        again: Whether the page was read once more, to prove that none was skipped.
     """
 
     page: int

@@ -138,11 +138,26 @@ COLUMNS = ("id", "created_at", "action", "leaf", "segment")
 class ArchiveStatus:
     """An archive at a moment: what it holds, and how long the next sync may wait.
 
-    ``first_at`` and ``last_at`` span the events held that belong to their date, ``misdated`` is
-    how many others are held (dated before 1970 or after they were pulled).
-    ``complete_until`` is up to when syncs
-    vouch for it, ``gaps`` are stretches between syncs in which events may have been lost (all
-    UTC). ``days_until_loss`` is None before a sync came to its end. ``size`` is in bytes.
+    Attributes:
+        path: The archive's folder.
+        source: The workspace whose log is held (``secoda:ADDRESS``); None before anything was
+            sealed.
+        events: Rows of the event table, of any date.
+        quarantined: Records that could not be read; they are kept in the evidence.
+        misdated: Events held that are dated before 1970 or more than a day after they were pulled.
+        first_at: The earliest event that belongs to its date, in UTC; None without one.
+        last_at: The latest such event.
+        complete_until: Up to when syncs vouch for the log, in UTC; None before a sync came to its
+            end.
+        gaps: Start and end (UTC) of each stretch between syncs in which events may have been lost.
+        last_pull_at: When the last sync that was concluded was sealed, in UTC; None before one.
+        last_outcome: Its outcome (OUTCOMES of ``auditlens.coverage``).
+        statement: The same in a sentence, also about a sync that did not come to its end.
+        days_until_loss: Whole days until the source may drop an event that is not saved; None
+            before a sync came to its end.
+        pulls: Syncs that were concluded.
+        head: Hash (hex) of the last manifest; None for an empty archive.
+        size: Bytes of all files in the folder.
     """
 
     path: Path

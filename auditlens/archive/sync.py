@@ -49,10 +49,13 @@ __all__ = ["Flag", "SyncOutcome", "pull", "stop_on_signal"]
 def stop_on_signal(*also: Callable[[], object]) -> Iterator[threading.Event]:
     """Give a flag that Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt.
 
-    ``also`` are called when the flag is set: what else must hear of it, such as a source that
-    waits for its server.
-    The handlers that stood before are put back at the end. Outside the main thread, where
-    Python allows no handlers, the flag is given all the same and nothing sets it.
+    Args:
+        *also: Called when the flag is set: what else must hear of it, such as a source that waits
+            for its server.
+
+    Yields:
+        The flag. The handlers that stood before are put back at the end. Outside the main thread,
+        where Python allows no handlers, nothing sets it.
     """
     flag = threading.Event()
 
@@ -91,12 +94,22 @@ class Flag(Protocol):
 class SyncOutcome:
     """What a sync did, and what it can vouch for.
 
-    ``outcome`` is ``complete``, ``incomplete``, ``unprovable`` (the source gives no count) or
-    ``saturated`` (its count stopped at a ceiling); ``missing`` how many events are known to be
-    missing. ``new`` counts what was stored, of which ``changed`` have an id that was held with
-    other content, ``late`` are older than what was complete before, ``quarantined`` could not
-    be decoded. ``oldest`` and ``newest`` span what was read (UTC). ``days_until_loss`` is when
-    the source may drop an event not saved yet; ``head`` the hash that seals all of it.
+    Attributes:
+        outcome: ``complete``; ``incomplete`` (short of the source's count); ``unprovable`` (the
+            source gives no count); or ``saturated`` (its count stopped at a ceiling).
+        missing: Events known to be missing; None where that cannot be told.
+        new: Records stored.
+        seen: Records met that were held before.
+        changed: Of the new ones, those whose id was held with other content.
+        late: Of the new ones, those older than what was complete before.
+        quarantined: Of the new ones, those that could not be decoded.
+        pages: Pages read, each time one was.
+        oldest: The oldest event read, in UTC; None without one.
+        newest: The newest event of the first page, in UTC; None without one.
+        days_until_loss: Whole days until the source may drop an event that is not saved; None
+            before any sync came to its end.
+        head: Hash (hex) of the last manifest, which seals all of it.
+        statement: The outcome in a sentence.
     """
 
     outcome: Literal["complete", "incomplete", "unprovable", "saturated"]

@@ -77,15 +77,22 @@ def follows(folder: Path, chain: Chain, index: Index, file: TableFile) -> bool:
 
 @dataclass(frozen=True)
 class Verification:
-    """What ``verify`` found.
+    """What a verification of the archive found.
 
-    ``problems`` stand in the order of the files, ``records`` is how many were checked,
-    ``snapshots`` of the directory and ``signed`` months too. ``head`` is the hash of the last
-    manifest: it covers the log, and since manifest ``covers_from`` directory and sign-offs
-    (None: it does not yet). ``sign_offs`` says of each signed month who signed it, as far as a
-    list of keys shows it. ``leftovers`` are files of runs that were killed: harmless,
-    nothing refers to them, and the next sync removes them. ``notes`` are worth knowing.
-    ``unchecked`` names signatures that this installation has no means to check.
+    Attributes:
+        problems: What is not as it was sealed, in the order of the files.
+        records: Records of the log that were checked.
+        head: Hash (hex) of the last manifest; None for an empty archive.
+        leftovers: Files of runs that were killed. Nothing refers to them; the next sync removes
+            them.
+        snapshots: Pulls of the directory that were checked.
+        signed: Sign-offs that were checked.
+        covers_from: Number of the manifest since which the head covers directory and sign-offs too;
+            None while it covers the log alone.
+        notes: Sentences worth knowing that are no problem.
+        sign_offs: For each sign-off a sentence on who signed it, as far as a list of keys shows it.
+        unchecked: Signatures that this installation has no means to check; a verification with one
+            proves less than ``ok`` says.
     """
 
     problems: tuple[Problem, ...]

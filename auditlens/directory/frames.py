@@ -111,10 +111,18 @@ LISTINGS: Mapping[str, Mapping[str, tuple[pl.DataType, str, Callable[[Any], Any]
 
 
 def read_listing(name: str, records: Sequence[bytes]) -> pl.DataFrame:
-    """The records of one listing as a frame, one row an id, sorted by it.
+    """The records of one listing as a frame.
 
     A record that is no object or has no id is left out: a directory adds to the log, and nothing
     rests on it alone. Of records that share an id the last counts.
+
+    Args:
+        name: A key of LISTINGS.
+        records: Exact bytes (JSON) of each record.
+
+    Returns:
+        One row an id, sorted by it, with the columns and dtypes of ``LISTINGS[name]``; what a
+        record lacks is null.
     """
     columns = LISTINGS[name]
     readers = [(field, read) for _, field, read in columns.values()]

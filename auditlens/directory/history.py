@@ -18,13 +18,19 @@ __all__ = ["Directory", "DirectoryHistory"]
 class Directory:
     """The directory as one pull told it.
 
-    ``at`` is when it was pulled (UTC), ``digest`` the hash (hex) that seals the pull and all
-    before it. ``users``: id, email, first_name, last_name, role, pending, disabled, last_login,
-    is_service_account, groups. ``groups``: id, name, description, users. ``teams``: id, name,
-    type, archived. ``tags``: id, name, description. ``resources``: id, title, entity_type,
-    native_type, parent_id, integration_id, pii, verified, published, archived, owners, tags,
-    teams. A listing that did not come is that of the pull before it, or empty; ``came`` names
-    those that did.
+    A listing that did not come is that of the pull before it, or empty.
+
+    Attributes:
+        at: When it was pulled, in UTC.
+        digest: The hash (hex) that seals the pull and all before it.
+        users: id, email, first_name, last_name, role, pending, disabled, last_login,
+            is_service_account, groups (ids).
+        groups: id, name, description, users (ids).
+        teams: id, name, type, archived.
+        tags: id, name, description.
+        resources: id, title, entity_type, native_type, parent_id, integration_id, pii, verified,
+            published, archived, owners, tags, teams (ids).
+        came: Names of the listings that came with this pull.
     """
 
     at: datetime
@@ -62,7 +68,11 @@ class Directory:
 
 @dataclass(frozen=True, eq=False)
 class DirectoryHistory:
-    """The pulls of a directory, oldest first."""
+    """The pulls of a directory; false when there is none.
+
+    Attributes:
+        pulls: One entry a pull, oldest first.
+    """
 
     pulls: tuple[Directory, ...] = ()
 
@@ -72,7 +82,16 @@ class DirectoryHistory:
     def with_pull(
         self, at: datetime, digest: str, listings: Mapping[str, tuple[bytes, ...] | None]
     ) -> DirectoryHistory:
-        """This history and one pull more; ``listings`` holds None for one that did not come."""
+        """This history and one pull more.
+
+        Args:
+            at: When it was pulled, in UTC.
+            digest: The hash (hex) that seals it.
+            listings: Exact bytes of the records of each listing; None for one that did not come.
+
+        Returns:
+            A new history; a listing that did not change shares its frame with the pull before.
+        """
         frames: dict[str, pl.DataFrame] = {}
         for name in LISTINGS:
             records = listings.get(name)

@@ -34,10 +34,17 @@ CONTAINERS = ("container", "container_id", "parent_id", "schema_id", "database_i
 def with_marks(
     events: pl.DataFrame, history: DirectoryHistory, wanted: Collection[str] = MARKS
 ) -> pl.DataFrame:
-    """Events with the ``wanted`` columns of MARKS as known when each happened; order is kept.
+    """Events with what the directory knew of sender and resource when each happened.
 
-    Null where nothing was known yet. Role, group and tag stand by name, owners by id. Without a
-    pull the frame comes back as it is: the columns are absent, not empty.
+    Args:
+        events: EVENT_SCHEMA.
+        history: The pulls; the last one not later than an event counts for it.
+        wanted: Those wanted of MARKS; default: all.
+
+    Returns:
+        The same rows in the same order, and a column for each mark; null where nothing was known
+        yet. Role, group and tag stand by name, owners by id. Without a pull the frame comes back as
+        it is: the columns are absent, not empty.
     """
     if not history:
         return events
@@ -94,8 +101,14 @@ def joined(events: pl.DataFrame, known: pl.DataFrame, key: str) -> pl.DataFrame:
 def with_catalog_context(events: pl.DataFrame, directory: Directory | None) -> pl.DataFrame:
     """Events whose ``metadata`` says what the catalog knows: a PII mark, and the container.
 
-    What a record says itself stands. This is for the model alone, which reads both there; the
-    frame is a copy and evidence is not touched.
+    This is for the model alone, which reads both there; rules use :func:`with_marks`.
+
+    Args:
+        events: EVENT_SCHEMA.
+        directory: The one state of the catalog used for all events; None leaves them as they are.
+
+    Returns:
+        The same rows in the same order; what a record says itself stands. Evidence is not touched.
     """
     if directory is None:
         return events

@@ -20,7 +20,7 @@ from auditlens.events.dates import (
     micros,
     parse_timestamps,
 )
-from auditlens.events.decoding import NO_OBJECT, UNTIMED, Decoded, Rejected, decode_records
+from auditlens.events.decoding import NO_OBJECT, UNTIMED, Rejected, decode_records
 from auditlens.events.frames import conform
 from auditlens.events.json_repair import JSON_ERRORS, repair_json
 from auditlens.events.profile import (
@@ -49,7 +49,6 @@ __all__ = [
     "UNTIMED",
     "Block",
     "Classifier",
-    "Decoded",
     "KnownKinds",
     "Person",
     "Profile",

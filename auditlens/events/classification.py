@@ -113,9 +113,12 @@ class Entity:
 
 @dataclass(frozen=True)
 class Classifier:
-    """Ordered patterns; the first that matches names the action. ``digest`` is of the file.
+    """Ordered patterns that name the action of an event by its kind; the first that matches counts.
 
-    ``entities`` say what a generic act on one of them is.
+    Attributes:
+        patterns: In the order of the file.
+        digest: SHA-256 (hex) of patterns and entities: equal for equal meaning.
+        entities: What a generic act on one of them is.
     """
 
     patterns: tuple[Pattern, ...]
@@ -292,15 +295,29 @@ def check_expression(document: Document, expression: object, *where: str | int) 
 class KnownKinds:
     """What distinct kinds were found to be, kept from one part of a log to the next.
 
-    Compiling the patterns costs more than the few kinds they are tried on, and most parts of a
-    log bring no new one. Of more than ``MOST_KINDS`` none are kept.
+    Compiling the patterns costs more than the few kinds they are tried on, and most parts of a log
+    bring no new one.
+
+    Attributes:
+        answers: One row a kind: what tells it apart, and its action, group and basis. None before
+            the first part, and where there are more than ``MOST_KINDS``.
     """
 
     def __init__(self) -> None:
         self.answers: pl.DataFrame | None = None
 
     def of(self, kinds: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
-        """Action, group and basis of each of ``kinds`` (KINDS, distinct), and of those known."""
+        """Classify what is new among some kinds.
+
+        Args:
+            kinds: Distinct rows of the columns KINDS.
+            classifier: The patterns; the same for every call.
+
+        Returns:
+            One row a kind, of ``kinds`` and of those known before: KINDS, ``action``,
+            ``action_group``, ``action_basis`` and ``asks_text`` (whether the text of each event
+            must be searched).
+        """
         known = self.answers
         fresh = (
             kinds if known is None else kinds.join(known, on=KINDS, how="anti", nulls_equal=True)

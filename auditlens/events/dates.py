@@ -39,7 +39,14 @@ LAST_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 def latest(pulled: datetime) -> datetime:
-    """The latest date (UTC) that an event pulled at ``pulled`` can have happened at."""
+    """The latest date that an event of a pull can have happened at.
+
+    Args:
+        pulled: When it was pulled, in UTC.
+
+    Returns:
+        A day later, for clocks that are ahead of ours; LAST_TIME at most.
+    """
     return LAST_TIME if pulled > LAST_TIME - SKEW else pulled + SKEW
 
 
@@ -58,7 +65,15 @@ def dated(pulled: datetime | pl.Expr) -> pl.Expr:
 
 
 def dated_ticks(ticks: npt.NDArray[np.int64], pulled: datetime) -> npt.NDArray[np.bool_]:
-    """The condition of :func:`dated` for times in microseconds, without a query for each page."""
+    """The condition of :func:`dated` for times in microseconds, without a query for each page.
+
+    Args:
+        ticks: Microseconds since 1970 (UTC).
+        pulled: When the events were pulled, in UTC.
+
+    Returns:
+        A mask of the same length.
+    """
     return (ticks >= micros(EARLIEST)) & (ticks <= micros(latest(pulled)))
 
 
@@ -68,7 +83,15 @@ def believable(at: datetime, pulled: datetime) -> bool:
 
 
 def bounded(at: datetime | None, pulled: datetime) -> datetime | None:
-    """A time that is believable, else None."""
+    """A time that an event of a pull can have, else None.
+
+    Args:
+        at: The time claimed; None stays None.
+        pulled: When the event was pulled, in UTC.
+
+    Returns:
+        ``at`` when it is from 1970 to a day after ``pulled``.
+    """
     return at if at is not None and believable(at, pulled) else None
 
 
@@ -94,7 +117,14 @@ def saturated(moments: pl.Series) -> pl.Series:
 
 
 def micros(at: datetime) -> int:
-    """Microseconds since 1970."""
+    """Microseconds since 1970.
+
+    Args:
+        at: An aware time.
+
+    Returns:
+        Whole microseconds, negative before 1970.
+    """
     return (at - EARLIEST) // timedelta(microseconds=1)
 
 

@@ -43,12 +43,18 @@ LONG = r"[0-9]{309}"
 
 
 def repair_json(raw: bytes, depth: int = MAX_DEPTH) -> bytes:
-    """Return JSON text that can be read, as near to ``raw`` as possible.
+    """Return JSON text that can be read, as near to what was sent as possible.
 
     Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD. Raw control characters are
     escaped, a backslash that escapes nothing stands for itself. ``NaN``, ``Infinity`` and numbers
-    beyond a float become their text, and so do values nested deeper than ``depth``. Text that is
-    damaged in another way stays so, and a reader refuses it.
+    beyond a float become their text.
+
+    Args:
+        raw: Exact bytes of a record.
+        depth: Levels of nesting that are kept; deeper values become their text. Default: 100.
+
+    Returns:
+        UTF-8. Text that is damaged in another way stays so, and a reader refuses it.
     """
     text = raw.decode("utf-8", "replace").strip(EDGE)
     return shallow(TOKEN.sub(token, text), depth).encode()

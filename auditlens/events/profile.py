@@ -62,9 +62,15 @@ class Profile:
     records: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rows(self, records: Sequence[bytes]) -> tuple[list[int], pl.DataFrame, dict[int, str]]:
-        """Map records to columns; return positions kept, the columns, and why others are not.
+        """Map records to columns of the event table.
 
-        ``metadata`` is the whole record, so that rules reach every field by its own name.
+        Args:
+            records: Exact bytes of each record.
+
+        Returns:
+            Positions of the records kept; their columns, in text, with ``metadata`` the whole
+            record, so that rules reach every field by its own name; and by position why each other
+            record was refused.
         """
         kept: list[int] = []
         texts: list[str] = []
@@ -127,7 +133,14 @@ def load_profile(name: str | Path) -> Profile:
 
 @cache
 def shipped_profiles() -> tuple[Profile, ...]:
-    """All shipped profiles, by name."""
+    """The profiles that come with AuditLens, read once a process.
+
+    Returns:
+        One profile a product, sorted by the name of its file.
+
+    Raises:
+        UsageError: The installation lacks its folder of rules.
+    """
     return tuple(map(read_profile, sorted((rules_folder() / "profiles").glob("*.yml"))))
 
 

@@ -60,7 +60,11 @@ SENDER_KINDS = ("user", "api", "system", "automation", "monitor", "integration",
 
 
 def empty_events() -> pl.DataFrame:
-    """An event table without rows."""
+    """An event table without rows.
+
+    Returns:
+        The columns of EVENT_SCHEMA, of their dtypes.
+    """
     return pl.DataFrame(schema=EVENT_SCHEMA)
 
 
@@ -115,10 +119,13 @@ ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 def content_hash(raw: bytes) -> bytes:
-    """Hash of what a record says: 16 bytes, the same for other spacing and order of its keys.
+    """Hash of what a record says, the same for other spacing and order of its keys.
 
-    An absent field and null say the same. What is no JSON, or nested too deep, counts by its
-    exact bytes.
+    Args:
+        raw: Exact bytes of the record. What is no JSON, or nested too deep, counts by these bytes.
+
+    Returns:
+        16 bytes of a SHA-256. An absent field and null give the same.
     """
     try:
         said = DECODER.decode(raw)

@@ -32,7 +32,15 @@ ABSENT = msgspec.Raw(b"")
 
 
 class Person(msgspec.Struct, gc=False):
-    """The actor of a record: ``sender``, ``performer`` or ``performer_metadata``."""
+    """The actor of a record: ``sender``, ``performer`` or ``performer_metadata``.
+
+    Attributes:
+        id: The account's id.
+        email: Its address.
+        first_name: First name of a person.
+        last_name: Last name of a person.
+        name: The whole name, where the record gives it in one.
+    """
 
     id: Scalar = None
     email: Scalar = None
@@ -42,7 +50,13 @@ class Person(msgspec.Struct, gc=False):
 
 
 class Thing(msgspec.Struct, gc=False):
-    """The ``resource_metadata`` of a current record."""
+    """The ``resource_metadata`` of a current record.
+
+    Attributes:
+        title: The resource's title.
+        name: Stands for the title where there is none.
+        type: Its kind.
+    """
 
     title: Scalar = None
     name: Scalar = None
@@ -50,13 +64,29 @@ class Thing(msgspec.Struct, gc=False):
 
 
 class Block(msgspec.Struct, gc=False):
-    """One piece of text of a current record's ``event_blocks``."""
+    """One piece of text of a current record's ``event_blocks``.
+
+    Attributes:
+        value: Taken as text, the pieces without anything between them; null adds nothing.
+    """
 
     value: Scalar = None
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The documented fields of both generations; raw ones are read further when needed."""
+    """The documented fields of both generations, by their own names; a further field is refused.
+
+    Every field may be absent. Raw ones keep their exact bytes and are read further when needed.
+
+    Attributes:
+        sender: The actor of a legacy record: an object, or an id alone.
+        performer: The actor where a record says it so.
+        metadata: Raw JSON of a legacy record.
+        performer_metadata: Raw JSON of a current record: its actor.
+        resource_metadata: Raw JSON of a current record: what was acted on.
+        related_resource_ids: Ids of what else an act was about.
+        event_blocks: The sentence of a current record, in pieces.
+    """
 
     id: Scalar = None
     created_at: Scalar = None

@@ -483,9 +483,21 @@ class HasDirectory(Protocol):
 def pull_directory(
     archive: Archive, source: DirectorySource, now: Callable[[], datetime] | None = None
 ) -> dict[str, Any]:
-    """Pull every listing and seal what came: ``at``, ``hash``, ``rows`` by name, ``problems``.
+    """Pull every listing and seal what came.
 
-    Raises Interrupted when stopped, and IntegrityError for a damaged archive.
+    Args:
+        archive: Keeps the snapshot.
+        source: The listings.
+        now: The clock, in UTC; default: that of the machine.
+
+    Returns:
+        ``at`` (text, UTC) and ``hash`` (hex) of the snapshot, both None when nothing came;
+        ``rows``, records by listing; ``problems``, a sentence by listing, or for ``directory`` as a
+        whole.
+
+    Raises:
+        Interrupted: The source was told to stop.
+        IntegrityError: The archive is damaged.
     """
     pulled: dict[str, Any] = {"at": None, "hash": None, "rows": {}, "problems": {}}
     listings: tuple[Listing, ...] = ()
@@ -502,7 +514,14 @@ def pull_directory(
 
 
 def directory_line(pulled: dict[str, Any]) -> str:
-    """One line about what came; empty when nothing did."""
+    """One line about the listings that came.
+
+    Args:
+        pulled: What :func:`pull_directory` gave.
+
+    Returns:
+        Counts by listing, and the start of the seal; empty when nothing came.
+    """
     if not pulled["hash"]:
         return ""
     rows = ", ".join(f"{count:,} {name}" for name, count in pulled["rows"].items())
@@ -510,30 +529,59 @@ def directory_line(pulled: dict[str, Any]) -> str:
 
 
 def directory_problems(pulled: dict[str, Any]) -> str:
-    """One line about what did not come; empty when all came."""
+    """One line about the listings that did not come.
+
+    Args:
+        pulled: What :func:`pull_directory` gave.
+
+    Returns:
+        The problems; empty when all came.
+    """
     if not pulled["problems"]:
         return ""
     return "the directory is not whole: " + "; ".join(pulled["problems"].values())
 
 
 def due_at(month: Period, grace_days: int) -> datetime:
-    """When the report of ``month`` may be made: midnight in its zone, ``grace_days`` after it."""
+    """When the report of a month may be made.
+
+    Args:
+        month: The month.
+        grace_days: Days left for late events.
+
+    Returns:
+        In UTC: midnight in the month's zone, so many days after its end.
+    """
     local = zone(month.timezone)
     day = month.end.astimezone(local).date() + timedelta(days=grace_days)
     return datetime(day.year, day.month, day.day, tzinfo=local).astimezone(UTC)
 
 
 def first_whole_month(first_at: datetime, timezone: str) -> str:
-    """The first month a log that begins at ``first_at`` can hold whole, as ``2026-10``.
+    """The first month that a log can hold whole.
 
-    A log that begins on the first day of a month is taken to hold that month.
+    Args:
+        first_at: Its first event. One on the first day of a month is taken to begin that month.
+        timezone: IANA name of the zone of the months.
+
+    Returns:
+        The month, as ``2026-10``.
     """
     day = first_at.astimezone(zone(timezone)).date()
     return f"{day if day.day == 1 else next_month(day):%Y-%m}"
 
 
 def ended_months(first: str, now: datetime, timezone: str) -> Iterable[Period]:
-    """Every month from ``first`` (``2026-10``) to the last that ended by ``now``, in order."""
+    """Every month from a first to the last that ended, in order.
+
+    Args:
+        first: The first month, as ``2026-10``.
+        now: The moment by which a month has to be over.
+        timezone: IANA name of the zone whose midnights are the edges.
+
+    Yields:
+        Each month.
+    """
     day = date.fromisoformat(f"{first}-01")
     while True:
         month = Period.parse(f"{day:%Y-%m}", timezone=timezone)

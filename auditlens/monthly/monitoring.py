@@ -27,13 +27,23 @@ SECONDS = 10.0
 
 @dataclass
 class LastRun:
-    """One run while it goes on.
+    """One run, while it goes on and as ``last-run.json`` keeps it; times are in UTC.
 
-    ``exit_code`` is the worst so far and ``error`` its message. ``counts`` are of the sync and
-    of verify, ``directory`` is what came beside the log. ``months`` are the folders written,
-    ``waiting`` the months that are not due with the reason, ``alerts`` the cases that messages were
-    queued for. ``delivered`` and ``undelivered`` are
-    messages. ``compared`` holds, by month, the digest of events its report was last compared with.
+    Attributes:
+        started: When it began.
+        ended: When it ended; None while it goes on.
+        exit_code: The worst so far.
+        error: The message that came with it.
+        outcome: Outcome of the sync, ``failed`` for one that failed; empty without a sync.
+        head: Hash (hex) of the archive's last manifest, once it was verified.
+        counts: Counts of the sync, of the records verified and of those unread, by name.
+        directory: What :func:`pull_directory` gave; empty when it was not asked.
+        months: Names of the folders of reports that were written.
+        waiting: Months that have no report yet, each with the reason.
+        alerts: Ids of the cases that messages were queued for.
+        delivered: Messages that were taken, as ``REPORT to TARGET``.
+        undelivered: Messages that were not, as ``REPORT to TARGET``, each with the reason.
+        compared: By month the digest of the events that its report was last compared with.
     """
 
     started: datetime
@@ -88,7 +98,14 @@ def utc_text(moment: datetime) -> str:
 
 
 def compared_before(folder: Path) -> Mapping[str, str]:
-    """What the run before compared. Empty when its file is not there or not readable."""
+    """What the run before compared.
+
+    Args:
+        folder: The folder of all reports, with ``last-run.json``.
+
+    Returns:
+        By month the digest of events; empty when the file is not there or not readable.
+    """
     unreadable = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
     with suppress(*unreadable, AuditLensError):
         held = json.loads(read(folder / FILE_NAME, most=LARGEST))
@@ -107,7 +124,18 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def check_heartbeat(url: str) -> str:
-    """Return ``url``. Raises UsageError unless it is https, or http to this machine."""
+    """Check an address that is asked to tell that a run ended.
+
+    Args:
+        url: The address.
+
+    Returns:
+        ``url``.
+
+    Raises:
+        UsageError: It is neither https nor http to this machine, or holds a user; the message does
+            not hold it.
+    """
     fix = "Write https://…; http is for this machine only"
     try:
         parts = urlsplit(url)
@@ -121,7 +149,18 @@ def check_heartbeat(url: str) -> str:
 
 
 def send_heartbeat(url: str, seconds: float = SECONDS) -> str:
-    """Ask ``url`` once; return what went wrong, empty when it answered 2xx."""
+    """Ask an address once; redirects are not followed.
+
+    Args:
+        url: The address.
+        seconds: How long the answer may take; default: 10.
+
+    Returns:
+        What went wrong; empty when it answered 2xx.
+
+    Raises:
+        UsageError: The address is one that :func:`check_heartbeat` refuses.
+    """
     opener = urllib.request.build_opener(NoRedirect)
     try:
         with opener.open(check_heartbeat(url), timeout=seconds):

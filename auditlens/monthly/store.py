@@ -27,16 +27,26 @@ OF_THE_RUN = ("detected_at", "state", "disposition", "exception_id", "case_id")
 
 @dataclass(frozen=True)
 class StoredReport:
-    """One report in the store: its month, and how many came before it (0 for the first)."""
+    """One report in the store.
+
+    Attributes:
+        month: The month, as ``2026-10``.
+        amendment: How many reports of the month came before it; 0 for the first.
+        folder: Its folder.
+    """
 
     month: str
     amendment: int
     folder: Path
 
     def digests(self) -> tuple[str, str]:
-        """Digest of the events the report was made from, and of its findings (hex).
+        """What the report was made from, and what it found.
 
-        Raises IntegrityError when the folder's bytes are not those that were written.
+        Returns:
+            Digest (hex) of its events, and of its findings.
+
+        Raises:
+            IntegrityError: The folder's bytes are not those that were written.
         """
         _, differences = open_folder(self.folder)
         if differences:
@@ -57,7 +67,11 @@ class StoredReport:
 
 @dataclass(frozen=True)
 class ReportStore:
-    """The folder in which all monthly reports stand, one folder each."""
+    """The folder in which all monthly reports stand, one folder each.
+
+    Attributes:
+        folder: Its path; ``2026-10`` in it is a first report, ``2026-10.a1`` its first amendment.
+    """
 
     folder: Path
 

@@ -29,7 +29,12 @@ ISSUES = "/rest/api/3/issue"
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one message: taken when ``problem`` is empty."""
+    """What became of one message.
+
+    Attributes:
+        message: The message.
+        problem: Why it was not sent, or not taken; empty when it was taken.
+    """
 
     message: Waiting
     problem: str = ""

@@ -29,9 +29,15 @@ RECEIPT = "auditlens.receipt/1"
 
 
 def idempotency_id(report: str, target: str, content: Mapping[str, Any]) -> str:
-    """``N-`` and 26 characters of a SHA-256: the same for the same thing to the same target.
+    """The id of a message: the same for the same thing to the same target.
 
-    ``content`` is what is told of a report, or the key of what is told of a case.
+    Args:
+        report: What the message is about.
+        target: Name of the receiver.
+        content: What is told of a report, or the key of what is told of a case.
+
+    Returns:
+        ``N-`` and 26 characters (base32) of a SHA-256.
     """
     digest = bytes.fromhex(sha256_hex(json_line([report, target, content], ascii_only=False)))
     return f"N-{base64.b32encode(digest).decode()[:26]}"
@@ -39,7 +45,19 @@ def idempotency_id(report: str, target: str, content: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Waiting:
-    """One message to one target; times are in UTC."""
+    """One message to one target; times are in UTC.
+
+    Attributes:
+        id: As :func:`idempotency_id` gives it; a receiver can tell a second delivery by it.
+        report: What it is about: the name of a report, of a case's message or of a digest.
+        target: Name of the receiver in the settings.
+        content: What is told, as plain data without a secret.
+        queued_at: When it was queued.
+        tries: Runs that tried to send it and failed.
+        not_before: When the next try may be; None for at once.
+        problem: Why the last try failed.
+        key: What the id rests on where that is not ``content``.
+    """
 
     id: str
     report: str
@@ -71,7 +89,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Outbox:
-    """The folder of messages."""
+    """The folder of messages and receipts.
+
+    Attributes:
+        folder: Its path; ``waiting`` in it holds messages, ``sent`` the receipts of those taken.
+    """
 
     folder: Path
 
@@ -106,10 +128,20 @@ class Outbox:
         now: datetime,
         key: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Queue a message unless the very same one waits or was taken; say whether it was.
+        """Queue a message unless the very same one waits or was taken.
 
-        Another message about the same report that nobody has taken yet is replaced. With ``key``
-        the id rests on that alone: what is told of a case may grow between two tries.
+        Another message of the same report and target that nobody has taken yet is replaced.
+
+        Args:
+            report: What it is about, as a file's name can hold it: ``2026-10``, ``C-….1``.
+            target: Name of the receiver in the settings.
+            content: What is told, as plain data.
+            now: When, in UTC.
+            key: What the id rests on in place of ``content``: what is told of a case may grow
+                between two tries. Default: ``content``.
+
+        Returns:
+            Whether it was queued.
         """
         self.prepare()
         name = idempotency_id(report, target, key or content)
@@ -123,7 +155,14 @@ class Outbox:
         return True
 
     def waiting(self) -> list[Waiting]:
-        """What nobody has taken yet, by name. Raises IntegrityError for a file that is none."""
+        """What nobody has taken yet.
+
+        Returns:
+            One entry a message, by the name of its file.
+
+        Raises:
+            IntegrityError: A file is no message, or was edited.
+        """
         found = [
             read_message(self.waiting_folder / name)
             for name in names(self.waiting_folder)

@@ -185,7 +185,11 @@ def change_counts(audit: Audit) -> dict[str, Any]:
 
 
 def trial_notice() -> dict[str, Any]:
-    """What ``auditlens notify --test`` sends: no report, and it says so."""
+    """What ``auditlens notify --test`` sends: no report, and it says so.
+
+    Returns:
+        A notice with every count 0, as plain data.
+    """
     return {
         "report": "test",
         "period": "none",

@@ -34,9 +34,12 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class DeliveryError(SourceError):
-    """A receiver did not take a message; ``retry_after`` is the wait in seconds it asked for.
+    """A receiver did not take a message.
 
     The text never holds what stands in a secret, nor what the receiver answered.
+
+    Attributes:
+        retry_after: The wait in seconds that the receiver asked for; None when it asked for none.
     """
 
     code = "AL-304"
@@ -47,7 +50,18 @@ class DeliveryError(SourceError):
 
 
 def address_kind(text: str) -> str:
-    """``public``, ``loopback``, ``link-local``, ``private``, or ``reserved`` for all else."""
+    """Which kind of network an IP address belongs to.
+
+    Args:
+        text: The address, v4 or v6, also with a zone after ``%``.
+
+    Returns:
+        ``public``, ``loopback``, ``link-local``, ``private``, or ``reserved`` for all else. A v6
+        address that wraps a v4 one is of the kind of that.
+
+    Raises:
+        ValueError: It is no address.
+    """
     address = unwrapped(ipaddress.ip_address(text.partition("%")[0]))
     if address.is_loopback:
         return "loopback"
@@ -74,10 +88,20 @@ def unwrapped(address: IP) -> IP:
 def connect(
     host: str, port: int, allow: Collection[str], seconds: float, *, plain: bool = False
 ) -> socket.socket:
-    """Resolve ``host``, check every address, and connect to the first that answers.
+    """Resolve a host, check every address, and connect to the first that answers.
 
-    ``plain`` is set for a connection without TLS, which may go to this machine alone. Raises
-    Undelivered when an address is refused or none answers.
+    Args:
+        host: Name or address.
+        port: TCP port.
+        allow: Kinds of addresses that may be spoken to beside ``public``.
+        seconds: How long one try to connect may take.
+        plain: Whether the connection has no TLS, and so may go to this machine alone.
+
+    Returns:
+        A connected socket, with ``seconds`` as its time limit.
+
+    Raises:
+        DeliveryError: The name leads nowhere, an address is refused, or none answers.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -1,7 +1,6 @@
 """Seals of signed months: the chain of sign-offs, the keys under it, and whose keys they are."""
 
 from auditlens.seals.chain import (
-    FINDINGS,
     FIX,
     FORMAT,
     Seal,
@@ -29,13 +28,11 @@ from auditlens.seals.signers import (
     folded,
     name_and_address,
     read_allowed,
-    same_person,
     signers_of,
 )
 
 __all__ = [
     "ENDINGS",
-    "FINDINGS",
     "FIX",
     "FORMAT",
     "Ed25519Key",
@@ -54,7 +51,6 @@ __all__ = [
     "public_line",
     "read_allowed",
     "read_sign_offs",
-    "same_person",
     "seal_faults",
     "seal_hash",
     "signed_folder",

@@ -33,18 +33,37 @@ MISSING = "is missing"
 
 
 def canonical(data: Mapping[str, Any]) -> bytes:
-    """A seal or its findings as the bytes of their file."""
+    """A seal or its findings as the bytes of their file.
+
+    Args:
+        data: Plain data.
+
+    Returns:
+        The form of ``json_document``, in UTF-8 without escapes.
+    """
     return json_document(data, ascii_only=False)
 
 
 def seal_hash(data: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) over all fields of a seal but its own hash."""
+    """The hash that a seal carries of itself.
+
+    Args:
+        data: The fields of a seal, with or without its hash.
+
+    Returns:
+        SHA-256 (hex) over the canonical form of all fields but ``seal``.
+    """
     return sha256_hex(canonical({k: v for k, v in data.items() if k != "seal"}))
 
 
 @dataclass(frozen=True)
 class Seal:
-    """One sign-off, as it stands in its file."""
+    """One sign-off, as it stands in its file.
+
+    Attributes:
+        path: The file, ``signed/2026-10.json``; its findings and signatures stand beside it.
+        data: Its fields.
+    """
 
     path: Path
     data: Mapping[str, Any]
@@ -91,7 +110,17 @@ class Seal:
 
 
 def parse_seal(path: Path) -> Seal:
-    """Read one seal. Raises IntegrityError when its bytes are not those that were sealed."""
+    """Read one seal.
+
+    Args:
+        path: Its file.
+
+    Returns:
+        The seal; its place in the chain, its findings and signatures are not checked.
+
+    Raises:
+        IntegrityError: The file is missing, or its bytes are not those that were sealed.
+    """
     try:
         raw = read(path)
         data = json.loads(raw)
@@ -116,7 +145,14 @@ def parse_seal(path: Path) -> Seal:
 
 
 def signed_folder(beside: Path) -> Path:
-    """The folder of the seals: ``signed/`` beside a journal or an archive."""
+    """The folder of the seals: ``signed/`` beside a journal or an archive.
+
+    Args:
+        beside: The journal's file or the archive's folder.
+
+    Returns:
+        Its sibling, absolute where ``beside`` is.
+    """
     return beside.parent / "signed"
 
 
@@ -130,7 +166,12 @@ class Fault:
 
 @dataclass(frozen=True)
 class SignOffChain:
-    """All sign-offs in a folder, in the order in which they were made."""
+    """All sign-offs in a folder.
+
+    Attributes:
+        folder: The folder ``signed/``.
+        seals: One entry a sign-off, in the order in which they were made.
+    """
 
     folder: Path
     seals: tuple[Seal, ...] = ()
@@ -171,7 +212,15 @@ def read_sign_offs(folder: Path) -> SignOffChain:
 
 
 def examine_sign_offs(folder: Path) -> tuple[SignOffChain, tuple[Fault, ...]]:
-    """Read the chain of sign-offs and everything that is wrong with it."""
+    """Read the chain of sign-offs and everything that is wrong with it.
+
+    Args:
+        folder: The folder ``signed/``; one that is not there is an empty chain.
+
+    Returns:
+        The seals that could be read, by number, and each fault with the name of its file. Findings
+        and signatures are not looked at: :func:`seal_faults` does.
+    """
     faults: list[Fault] = []
     seals: list[Seal] = []
     try:
@@ -199,9 +248,14 @@ def examine_sign_offs(folder: Path) -> tuple[SignOffChain, tuple[Fault, ...]]:
 
 
 def seal_faults(seal: Seal, unchecked: list[str]) -> Iterator[Fault]:
-    """What a seal binds beside itself: its findings, and the signatures under it.
+    """Check what a seal binds beside itself: its findings, and the signatures under it.
 
-    A signature that this installation cannot check is added to ``unchecked``.
+    Args:
+        seal: The sign-off.
+        unchecked: Gets a sentence for each signature that this installation cannot check.
+
+    Yields:
+        Each fault, with the name of its file.
     """
     findings, fault = bytes_or_fault(seal.findings_path)
     if fault or sha256_hex(findings or b"") != seal.digests["findings"]:

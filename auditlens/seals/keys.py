@@ -50,7 +50,18 @@ def fingerprint(kind: str, public: str) -> str:
 
 
 def ssh_line(kind: str, public: str) -> str:
-    """A public key as a line of an SSH file, without comment."""
+    """A public key as a line of an SSH file, without comment.
+
+    Args:
+        kind: ``ed25519`` or ``ssh``; a line of the latter is given back as it is.
+        public: The key as a seal names it.
+
+    Returns:
+        Kind and key in base64.
+
+    Raises:
+        ValueError: ``public`` is no base64.
+    """
     if kind == "ssh":
         return public
     name, raw = b"ssh-ed25519", base64.b64decode(public)
@@ -59,9 +70,16 @@ def ssh_line(kind: str, public: str) -> str:
 
 
 def public_line(path: Path) -> str:
-    """The Ed25519 key in a PEM file, private or public, as a line of an SSH file.
+    """The Ed25519 key in a PEM file as a line of an SSH file.
 
-    Raises UsageError when the file holds none.
+    Args:
+        path: The file, with a public or a private key.
+
+    Returns:
+        ``ssh-ed25519`` and the key in base64.
+
+    Raises:
+        UsageError: The file holds no such key, or cryptography is not installed.
     """
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -79,16 +97,37 @@ def public_line(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Ed25519Key:
-    """A private key in a PEM file of which only its owner may read a byte."""
+    """A private Ed25519 key in a PEM file that nobody but its owner may read.
+
+    Attributes:
+        path: The file, without a password.
+        kind: ``ed25519``.
+    """
 
     path: Path
     kind = "ed25519"
 
     def public(self) -> str:
-        """The public key in base64. Raises UsageError for a file that cannot be used."""
+        """The public key in base64.
+
+        Raises:
+            UsageError: Others may read the file, it holds no Ed25519 key, or cryptography is not
+                installed.
+        """
         return base64.b64encode(self.load().public_key().public_bytes_raw()).decode()
 
     def sign(self, data: bytes) -> bytes:
+        """Sign bytes.
+
+        Args:
+            data: The bytes of a seal's file.
+
+        Returns:
+            The signature in base64 and a line feed: the bytes of a file ``.ed25519``.
+
+        Raises:
+            UsageError: As :meth:`public`.
+        """
         return base64.b64encode(self.load().sign(data)) + b"\n"
 
     def load(self) -> Ed25519PrivateKey:
@@ -113,13 +152,23 @@ class Ed25519Key:
 
 @dataclass(frozen=True)
 class SshKey:
-    """A key that ``ssh-keygen`` signs with: a private key, or a public one held by an agent."""
+    """A key that ``ssh-keygen`` signs with.
+
+    Attributes:
+        path: The private key, with the public one beside it, or a public key whose private one an
+            agent holds.
+        kind: ``ssh``.
+    """
 
     path: Path
     kind = "ssh"
 
     def public(self) -> str:
-        """Kind and key as in an ``authorized_keys`` line, without the comment."""
+        """Kind and key as in an ``authorized_keys`` line, without the comment.
+
+        Raises:
+            UsageError: The public key is not beside the private one, or is none.
+        """
         beside = self.path if self.path.suffix == ".pub" else Path(f"{self.path}.pub")
         try:
             kind, key = read_text(beside, most=LARGEST_KEY).split()[:2]
@@ -132,6 +181,17 @@ class SshKey:
         return f"{kind} {key}"
 
     def sign(self, data: bytes) -> bytes:
+        """Sign bytes.
+
+        Args:
+            data: The bytes of a seal's file.
+
+        Returns:
+            An armoured SSH signature in the namespace ``auditlens``.
+
+        Raises:
+            UsageError: ``ssh-keygen`` is not installed, or did not sign.
+        """
         done = ssh_keygen(["-Y", "sign", "-n", NAMESPACE, "-f", str(self.path)], data)
         if done.returncode:
             told = done.stderr.decode(errors="replace").strip().splitlines()
@@ -169,9 +229,18 @@ def ssh_keygen(arguments: list[str], data: bytes) -> subprocess.CompletedProcess
 
 
 def check_signature(kind: str, public: str, data: bytes, signature: bytes, name: str) -> None:
-    """Raise IntegrityError unless ``signature`` is that of ``data`` by the key ``public``.
+    """Check that a signature was made with a key.
 
-    Raises UsageError when what it takes to check is not installed.
+    Args:
+        kind: ``ed25519`` or ``ssh``.
+        public: The key as a seal names it: base64, or kind and base64 of an SSH line.
+        data: The bytes that were signed.
+        signature: The bytes of the signature's file.
+        name: What messages call that file.
+
+    Raises:
+        IntegrityError: It is not the signature of ``data`` by this key.
+        UsageError: What it takes to check is not installed.
     """
     good = {"ed25519": ed25519_holds, "ssh": ssh_holds}[kind](public, data, signature)
     if not good:

@@ -31,10 +31,16 @@ TIMES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 @dataclass(frozen=True)
 class ListedKey:
-    """One line of a list: who (a name, or patterns) may sign with which key (its fingerprint).
+    """One line of a list: who may sign with which key.
 
-    ``where`` says where it stands. ``after`` and ``before`` bound the time of the signature
-    where the list does; ``ended`` is why it does not count any more, empty while it does.
+    Attributes:
+        who: A name, ``Name <address>``, or patterns between commas.
+        fingerprint: ``SHA256:…`` of the key.
+        where: Where the line stands, in words.
+        patterns: Whether ``who`` holds patterns, as a file of allowed signers does.
+        after: Signatures before this time (UTC) do not count; None where the list sets no bound.
+        before: Signatures from this time on (UTC) do not count; None where the list sets no bound.
+        ended: Why the line does not count any more; empty while it does.
     """
 
     who: str
@@ -72,11 +78,15 @@ class ListedKey:
 
 @dataclass(frozen=True)
 class Signer:
-    """What is known of one signature under a seal: ``text`` says it whole.
+    """What is known of one signature under a seal.
 
-    ``listed`` is true when a list has the key for the reviewer the seal names. ``refuted`` is
-    true when a list contradicts the seal: no key of it is listed for the reviewer, who is listed
-    with others, or whom the verifier's own list would have to name.
+    Attributes:
+        kind: ``ed25519`` or ``ssh``; empty for a sign-off without a key.
+        fingerprint: ``SHA256:…`` of the key; empty without one.
+        listed: Whether a list has the key for the reviewer the seal names.
+        refuted: Whether a list contradicts the seal: no key of it is listed for the reviewer, who
+            is listed with others, or whom the verifier's own list would have to name.
+        text: All of that in a sentence.
     """
 
     kind: str
@@ -134,8 +144,15 @@ def signature_sentence(
 def read_allowed(path: Path) -> tuple[ListedKey, ...]:
     """Read a file of allowed signers, as ``ssh-keygen -Y verify -f`` takes it.
 
-    Raises UsageError for a missing file and for a line that is none, IntegrityError for what
-    is no regular file.
+    Args:
+        path: The file.
+
+    Returns:
+        One entry a line with a key, in order.
+
+    Raises:
+        UsageError: There is no such file, or one of its lines is no entry.
+        IntegrityError: It is no regular file, or too large.
     """
     try:
         text = read_text(path, most=LARGEST_LIST)
@@ -221,12 +238,26 @@ def same_person(written: str, listed: str) -> bool:
 
 
 def name_and_address(written: str) -> tuple[str, str]:
-    """Name and address of ``Name <address>``; a bare address is no name."""
+    """Name and address of a reviewer, folded.
+
+    Args:
+        written: ``Name <address>``, a name, or an address.
+
+    Returns:
+        Both as :func:`folded` gives them; empty what was not written.
+    """
     found = ADDRESS.search(written)
     name, address = folded(ADDRESS.sub("", written)), folded(found[1]) if found else ""
     return ("", name) if "@" in name and not address else (name, address)
 
 
 def folded(text: str) -> str:
-    """A name without case, marks of width and needless blanks."""
+    """A name as it is compared with others.
+
+    Args:
+        text: The name.
+
+    Returns:
+        It without case, marks of width (NFKC) and needless blanks.
+    """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

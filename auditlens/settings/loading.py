@@ -221,7 +221,15 @@ def find_file(start: Path) -> Path | None:
 
 
 def has_table(folder: Path) -> bool:
-    """Whether the folder's ``pyproject.toml`` holds settings of ours."""
+    """Whether the ``pyproject.toml`` of a folder holds settings of AuditLens.
+
+    Args:
+        folder: The folder; without such a file it holds none.
+
+    Returns:
+        True also for a file that is no TOML and names ``[tool.auditlens]``: its fault is told when
+        it is read.
+    """
     path = folder / PROJECT
     try:
         raw = read(path, most=MAX_BYTES, follow=True)
@@ -238,7 +246,12 @@ def has_table(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """One file with settings; what is read from it knows the line it stands in."""
+    """One file with settings; what is read from it knows the line it stands in.
+
+    Attributes:
+        path: An ``auditlens.toml``, whose settings stand at its top, or a ``pyproject.toml``, whose
+            settings stand in ``[tool.auditlens]``.
+    """
 
     path: Path
 

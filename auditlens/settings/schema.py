@@ -255,7 +255,15 @@ class Settings:
 
 
 def beside(archive: Path, name: str) -> Path:
-    """The path of what stands beside an archive where the settings say nothing else."""
+    """The path of what stands beside an archive where the settings say nothing else.
+
+    Args:
+        archive: The archive's folder.
+        name: A file or folder.
+
+    Returns:
+        An absolute path.
+    """
     return archive.absolute().parent / name
 
 

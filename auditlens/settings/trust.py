@@ -61,7 +61,11 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class UntrustedError(UsageError):
-    """A settings file decides where a secret goes, and its user has not trusted it."""
+    """A settings file decides where a secret goes, and its user has not trusted it.
+
+    Attributes:
+        fix: The command that trusts the file as it is now.
+    """
 
     code = "AL-204"
 
@@ -114,7 +118,15 @@ def own_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def is_own(path: Path, environ: Mapping[str, str]) -> bool:
-    """Whether a settings file is the user's own: in its folder, no link, nobody else's."""
+    """Whether a settings file is the user's own: in its folder, no link, nobody else's.
+
+    Args:
+        path: The file.
+        environ: The environment; it says where the user's folder of settings is.
+
+    Returns:
+        False also where the user has no such folder.
+    """
     own = own_file(environ)
     if own is None:
         return False
@@ -215,7 +227,19 @@ def trust_file(path: Path, sha256: str, environ: Mapping[str, str]) -> TrustedFi
 
 
 def forget_file(path: Path, environ: Mapping[str, str]) -> bool:
-    """Take a file out of the list; say whether it was there. Raises as :func:`trust_file`."""
+    """Take a file out of the list of trusted files.
+
+    Args:
+        path: The file.
+        environ: The environment; it says where the user's folder of settings is.
+
+    Returns:
+        Whether it was in the list.
+
+    Raises:
+        UsageError: The list cannot be read or written.
+        LockHeld: Another run is writing it.
+    """
     place = settled(path)
     if place not in trusted_files(environ):
         return False
@@ -256,7 +280,14 @@ def trust_command(path: Path) -> str:
 
 
 def withheld_told(withheld: Mapping[str, Withheld]) -> list[str]:
-    """For each file that is not trusted one sentence: which of its settings do not count."""
+    """Which settings do not count, for a person to read.
+
+    Args:
+        withheld: The settings that do not count, by name.
+
+    Returns:
+        For each file that is not trusted one sentence, with the command that trusts it.
+    """
     return [
         f"{path} {told_why(held)}: {told_places(held)} does not count until you run: "
         f"{trust_command(path)}"

@@ -140,13 +140,18 @@ class Listing:
 
 @dataclass
 class Feed:
-    """Records of one generation, oldest first, of which the last ``hidden`` have yet to arrive.
+    """Records of one generation, oldest first, of which the last have yet to arrive.
 
-    They are rendered when first asked for.
+    The newest visible record's time is the listing's present: ``days`` counts back from it, so that
+    an old recording can be served.
 
-    The newest visible record's time is the listing's present: ``days`` counts back from it, so
-    that an old recording can be served. ``usual_days`` is what counts where a legacy request names
-    no days (None: everything).
+    Attributes:
+        load: Gives the exact records; called when they are first asked for.
+        hidden: How many of the newest have yet to arrive; default: none.
+        ceiling: The most records a listing counts and hands out; None: no limit.
+        usual_days: Days back that a legacy request sees where it names none; default: 90; None:
+            all.
+        lock: Held while records arrive.
     """
 
     load: Callable[[], Sequence[bytes]]

@@ -74,12 +74,21 @@ def markdown() -> pl.Expr:
 
 
 def to_current(records: Iterable[bytes]) -> list[bytes]:
-    """Say legacy records in the current generation, in order.
+    """Say legacy records in the current generation.
 
     Id, time, kind, sender, resource, other side, summary and metadata are the same in both. The
     tail of the real current record is not documented; ``metadata`` stands there, and so does any
     field a legacy record has beyond the documented ones. A record that names nobody gets the
     performer type SYSTEM. Values that are only passed on keep their exact text.
+
+    Args:
+        records: Exact bytes of legacy records.
+
+    Returns:
+        Exact bytes of current records, in the same order.
+
+    Raises:
+        msgspec.MsgspecError: A record is no JSON object.
     """
     people: dict[bytes, tuple[Raw, Raw, str]] = {}
     return [ENCODER.encode(current(FIELDS.decode(record), people)) for record in records]

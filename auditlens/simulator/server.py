@@ -140,8 +140,15 @@ class AnsweredRequest:
 class Server:
     """A running server; closing it, or leaving its ``with`` block, frees the port.
 
-    ``feeds`` holds one listing a generation, ``directory`` one a path; ``answered`` is what the
-    server was asked so far.
+    Attributes:
+        options: How it behaves; see :func:`serve`.
+        feeds: The audit log, by generation.
+        directory: The other listings, by path.
+        address: Host and port to listen on; ``url`` has the port that was taken.
+        answered: What the server was asked so far, in order.
+
+    Raises:
+        SourceError: The port is taken.
     """
 
     options: ServerOptions

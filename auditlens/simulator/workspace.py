@@ -91,9 +91,16 @@ class Workspace:
         return self.events.height
 
     def records(self, generation: str = "legacy") -> list[bytes]:
-        """The exact record bytes of every event, oldest first.
+        """The exact bytes of every record, oldest first.
 
-        ``generation`` is ``legacy`` or ``current``; raises UsageError for any other.
+        Args:
+            generation: ``legacy`` or ``current``.
+
+        Returns:
+            One entry an event.
+
+        Raises:
+            UsageError: Any other generation.
         """
         if generation not in GENERATIONS:
             raise UsageError(
@@ -103,7 +110,18 @@ class Workspace:
         return legacy if generation == "legacy" else to_current(legacy)
 
     def write_ndjson(self, path: Path | str, generation: str = "legacy") -> Path:
-        """Write one record a line, oldest first; a name ending in .gz or .zst is compressed."""
+        """Write one record a line, oldest first.
+
+        Args:
+            path: The file; a name ending in .gz or .zst is compressed.
+            generation: ``legacy`` or ``current``.
+
+        Returns:
+            The file.
+
+        Raises:
+            UsageError: The file cannot be written, or any other generation.
+        """
         target = Path(path)
         lines = b"".join(record + b"\n" for record in self.records(generation))
         if target.suffix == ".gz":
@@ -245,7 +263,13 @@ def check_sizes(
 def demo_workspace(seed: int = 0, *, today: date | None = None) -> Workspace:
     """A small workspace for a first look: four whole months and the days of this one so far.
 
-    Several incidents lie in the last whole month. ``today`` (default: now, UTC) sets the end.
+    Args:
+        seed: Decides everything; default: 0.
+        today: The day after the last; the log ends on the fifth of its month at the latest.
+            Default: now, UTC.
+
+    Returns:
+        40 people, 3 services and 600 resources; several incidents lie in the last whole month.
     """
     today = today or datetime.now(UTC).date()
     this_month = today.replace(day=1)

@@ -29,11 +29,15 @@ CONTENT = [name for name in EVENT_SCHEMA if name not in OURS]
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """Events read from files (EVENT_SCHEMA, classified, sorted), and their coverage.
+    """Events read from files, and what can be said of their completeness.
 
-    ``profile`` is the one they were read by, None where each file's was found by its content.
-    ``read_at`` is when they were read (UTC). Events that do not belong to their date (dated
-    before 1970 or more than a day after ``read_at``) are in ``events``, and in no period.
+    Attributes:
+        events: EVENT_SCHEMA, classified, sorted by ``created_at``, ``id`` and ``leaf``. Events that
+            do not belong to their date (dated before 1970 or more than a day after ``read_at``) are
+            in it, and in no period.
+        coverage: The completeness statement, always ``unprovable``.
+        read_at: When the files were read, in UTC.
+        profile: The profile they were read by; None where each file's was found by its content.
     """
 
     events: pl.DataFrame

@@ -201,7 +201,14 @@ CEILING = 10_000
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: its name, whether it is fine, what was found, and what to do."""
+    """One thing looked at.
+
+    Attributes:
+        name: ``server``, ``key``, ``endpoint``, ``records`` or ``clock``.
+        ok: Whether it is fine.
+        found: What was found.
+        fix: What to do; empty where nothing is wrong.
+    """
 
     name: str
     ok: bool
@@ -211,11 +218,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Probe:
-    """The findings of one request for the first page.
+    """What one request for the first page of a log shows.
 
-    ``endpoint`` is the generation that answered, ``skew_seconds`` the server's clock minus ours,
-    ``count`` the server's own total, ``page_size`` the records that came. All are None when
-    unknown. ``exit_code`` is that of the worst error met, 0 when there was none.
+    Attributes:
+        url: The address that was asked.
+        endpoint: The generation that answered, ``legacy`` or ``current``; None without an answer.
+        shape: How the answer wraps its records; None without an answer.
+        count: The server's own total; None when it gives none.
+        page_size: Records that came.
+        skew_seconds: The server's clock less ours, in seconds; None when it tells no time.
+        checks: What was looked at, in order.
+        exit_code: That of the error met; 0 when there was none.
     """
 
     url: str
@@ -234,7 +247,14 @@ class Probe:
 
 
 def probe_source(source: SecodaSource) -> Probe:
-    """Ask for page 1 without trying again, and lay out what it shows."""
+    """Ask for page 1 without trying again, and lay out what it shows.
+
+    Args:
+        source: The workspace.
+
+    Returns:
+        The checks. A failed request is one that is not ``ok``, never raised.
+    """
     patient = source.patience
     source.patience = dataclasses.replace(patient, tries=1, budget=0.0)
     url = source.url or ""
