@@ -713,7 +713,7 @@ FORMS: dict[str, dict[str, tuple[Reader, Any]]] = {
         "idle": (read_span, REQUIRED),
         "factor": (read_factor, 1.5),
         "min-history": (read_span, 0),
-        "active-days": (read_count, 10),
+        "active-days": (read_count, 7),
         "consequential-level": (one_of(*LEVELS), None),
         "new-resources": (read_count, 5),
     },
