@@ -14,6 +14,12 @@ from typing import Any
 
 import polars as pl
 
+from auditlens.accounts import (
+    ACCOUNT_COLUMNS,
+    ACCOUNT_SCHEMA,
+    accounts_on_record,
+    inactive_accounts,
+)
 from auditlens.anomalies import AnomalyOutcome, detect
 from auditlens.archive import Archive
 from auditlens.cases import CASE_SCHEMA, build_cases, is_to_decide
@@ -109,6 +115,8 @@ class Audit:
             if nothing.
         ledger: The cases that a person was shown before; ids of cases rest on it.
         scopes: For each log source its events in the period and the rules that judged them.
+        accounts: One row an account of a person, seen on record up to the end of the period or
+            listed in the directory, with its last activity (ACCOUNT_SCHEMA).
         source: What the events came from; :attr:`past` reads it again.
     """
 
@@ -131,6 +139,7 @@ class Audit:
     scopes: tuple[Scope, ...] = ()
     cases: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CASE_SCHEMA))
     ledger: CaseLedger = field(default_factory=CaseLedger)
+    accounts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACCOUNT_SCHEMA))
     source: EventSource | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -139,6 +148,15 @@ class Audit:
         if self.source is None:
             return self.events
         return load_events(self.source, self.period, self.settings, self.run_at)
+
+    @property
+    def inactive_accounts(self) -> pl.DataFrame:
+        """Accounts without activity for 45 days or more at the end of the period.
+
+        ACCOUNT_SCHEMA and ``over``: 45 or 90, the days of CIS 5.3 and PCI DSS 8.2.6 that are
+        reached; null for one without activity on record. Disabled accounts are left out.
+        """
+        return inactive_accounts(self.accounts)
 
     @property
     def unjudged(self) -> tuple[Scope, ...]:
@@ -223,7 +241,8 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
     known = directory_history(source, period, settings, directory)
     rules = rules_of(settings, events, source) if rules is None else rules
     marks = directory_fields(rules)
-    earlier_events = load_earlier(source, period, settings, run_at, columns_of_record(rules))
+    read = {*columns_of_record(rules), *ACCOUNT_COLUMNS}
+    earlier_events = load_earlier(source, period, settings, run_at, read)
     verdict = judge(
         rules,
         with_marks(events, known, marks),
@@ -250,6 +269,7 @@ def run_audit(  # noqa: PLR0913 - what a run may be given, each by its name
         model=unusual.model,
         provenance=provenance(coverage, rules, settings, period, last),
         directory=last,
+        accounts=accounts_on_record(earlier_events, events, min(period.end, run_at), last),
         source=source,
     )
     return apply_review(audit, journal, earlier, ledger_of(journal) if ledger is None else ledger)

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
+from auditlens.accounts import INACTIVE_DAYS, inactive_accounts
 from auditlens.canonical import sha256_hex
 from auditlens.report.inputs import ReportInputs
-from auditlens.report.model import Access, AccessRow, Activity, Profile, SenderMonth, Series, Share
+from auditlens.report.model import (
+    Access,
+    AccessRow,
+    Activity,
+    Inactive,
+    InactiveAccount,
+    Profile,
+    SenderMonth,
+    Series,
+    Share,
+)
 from auditlens.report.redact import GROUP_FLOOR
 from auditlens.report.text import figure, mixed_scripts, percent
 from auditlens.text import count
@@ -197,6 +208,30 @@ def build_access(inputs: ReportInputs) -> Access:
         seed=seed,
         method=METHOD,
         sample=draw_sample(found, seed) if inputs.named else (),
+    )
+
+
+INACTIVE_CONTROLS = ("CIS:5.3", "PCIDSS:8.2.6", "NIST80053:AC-2(3)")
+"""Controls that ask for inactive accounts to be found and disabled."""
+
+
+def build_inactive(inputs: ReportInputs) -> Inactive:
+    """Accounts without activity at the end of the period; named in the full edition alone."""
+    accounts = inputs.accounts
+    found = inactive_accounts(accounts)
+    since = accounts["first_at"].min()
+    rows = found.select("label", "last_at", "days", "role").iter_rows()
+    return Inactive(
+        seen=accounts["first_at"].count(),
+        since=since if isinstance(since, datetime) else None,
+        listed=inputs.directory is not None,
+        disabled=int(accounts["disabled"].fill_null(value=False).sum()),
+        over=tuple((days, found.filter(pl.col("days") >= days).height) for days in INACTIVE_DAYS),
+        never=found["days"].null_count(),
+        controls=INACTIVE_CONTROLS,
+        rows=tuple(InactiveAccount(who, at, days, role or "") for who, at, days, role in rows)
+        if inputs.identity == "full"
+        else (),
     )
 
 

@@ -16,6 +16,7 @@ from auditlens.findings import FOR_THE_RECORD
 from auditlens.report.activity import (
     build_access,
     build_activity,
+    build_inactive,
     build_profiles,
     sender_month_rows,
 )
@@ -129,6 +130,7 @@ def build_content(inputs: ReportInputs, *, limit: int, hashes: Mapping[str, str]
         profiles=build_profiles(inputs),
         sender_months=sender_month_rows(inputs),
         access=build_access(inputs),
+        inactive=build_inactive(inputs),
         rules=rules,
         rule_summary=rule_summary(inputs, rules),
         completeness=population,

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from auditlens.accounts import ACCOUNT_SCHEMA
 from auditlens.anomalies import sender_months
 from auditlens.audit import Audit
 from auditlens.canonical import sha256_hex
@@ -62,6 +63,7 @@ class ReportInputs:
     sender_months: pl.DataFrame
     samples: Mapping[str, Samples]
     directory: Directory | None
+    accounts: pl.DataFrame
     scopes: tuple[Scope, ...]
 
     @cached_property
@@ -154,6 +156,7 @@ def report_inputs(
         sender_months=redacted_months(audit.sender_days, identity, names),
         samples=samples_of(audit.rules.rules) if samples is None else samples,
         directory=getattr(audit, "directory", None),
+        accounts=getattr(audit, "accounts", pl.DataFrame(schema=ACCOUNT_SCHEMA)),
         scopes=tuple(getattr(audit, "scopes", ())),
     )
 

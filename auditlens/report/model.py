@@ -687,6 +687,34 @@ class Access:
 
 
 @dataclass(frozen=True)
+class InactiveAccount:
+    """An account without activity: its last one and the days since (none on record: null)."""
+
+    account: str
+    last_at: datetime | None
+    days: int | None
+    role: str
+
+
+@dataclass(frozen=True)
+class Inactive:
+    """Inactive accounts at the end of the period, and the population they are of.
+
+    ``over`` pairs days with the accounts inactive for so long or longer; ``never`` are those listed
+    in the directory (null: there is none) without activity on record, which begins at ``since``.
+    """
+
+    seen: int
+    since: datetime | None
+    listed: bool
+    disabled: int
+    over: tuple[tuple[int, int], ...]
+    never: int
+    controls: tuple[str, ...]
+    rows: tuple[InactiveAccount, ...]
+
+
+@dataclass(frozen=True)
 class Content:
     """The whole report. ``schema`` names the version of these shapes."""
 
@@ -702,6 +730,7 @@ class Content:
     profiles: tuple[Profile, ...]
     sender_months: tuple[SenderMonth, ...]
     access: Access
+    inactive: Inactive
     rules: tuple[RuleRow, ...]
     rule_summary: RuleSummary
     completeness: Completeness

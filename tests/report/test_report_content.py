@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
 
+from auditlens.accounts import ACCOUNT_SCHEMA
 from auditlens.report import (
     Disposition,
     ExceptionEntry,
@@ -332,3 +333,20 @@ def test_events_without_a_sender_add_no_sender_to_the_conclusion(make_audit):
     content = Report(audit).content()
     said = " ".join(content.conclusion.sentences)
     assert f"by {content.activity.senders} sender" in said
+
+
+def test_inactive_accounts_are_named_in_the_full_edition_alone(make_audit):
+    """The counts and what they rest on stand in every edition."""
+    audit = make_audit(0, 300)
+    end = audit.period.end
+    audit.accounts = pl.DataFrame(
+        {"sender_id": ["a", "b", "c"], "label": ["Ann", "Bob", "Cid"],
+         "first_at": [end - timedelta(days=200)] * 3, "last_at": [end] * 3,
+         "days": [100, 50, 3], "role": ["admin", None, None], "disabled": [None] * 3},
+        schema=ACCOUNT_SCHEMA,
+    )  # fmt: skip
+    full = Report(audit, identity="full").content().inactive
+    assert full.over == ((45, 2), (90, 1))
+    assert [row.account for row in full.rows] == ["Ann", "Bob"]
+    covered = Report(audit, identity="aggregate").content().inactive
+    assert replace(full, rows=()) == covered
