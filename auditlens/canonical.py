@@ -20,12 +20,26 @@ __all__ = ["json_compact", "json_document", "json_line", "sha256_hex"]
 
 
 def sha256_hex(data: str | bytes) -> str:
-    """SHA-256 of bytes, or of a text in UTF-8, as 64 lower-case hex digits."""
+    """SHA-256 of bytes or of a text.
+
+    Args:
+        data: A text counts by its bytes in UTF-8.
+
+    Returns:
+        64 lower-case hex digits.
+    """
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
 
 
 def json_compact(value: object) -> bytes:
-    """``value`` (what msgspec encodes: dataclasses, datetimes) as JSON without blanks."""
+    """A value as JSON without blanks, keys sorted.
+
+    Args:
+        value: What msgspec encodes, dataclasses and datetimes too.
+
+    Returns:
+        UTF-8 without escapes.
+    """
     import msgspec
 
     return msgspec.json.encode(value, order="sorted")
@@ -34,12 +48,17 @@ def json_compact(value: object) -> bytes:
 def json_line(
     value: object, *, ascii_only: bool = True, default: Callable[[Any], Any] | None = None
 ) -> bytes:
-    """``value`` as JSON on one line.
+    """A value as JSON on one line, keys sorted.
 
     Args:
         value: Plain data.
-        ascii_only: Whether other characters are escaped. A lone surrogate passes either way.
-        default: Turns what JSON does not know into what it does.
+        ascii_only: Whether other characters are escaped; default: True. A lone surrogate passes
+            either way.
+        default: Turns what JSON does not know into what it does; default: such a value is a
+            TypeError.
+
+    Returns:
+        UTF-8, without a line feed at its end.
     """
     text = json.dumps(value, sort_keys=True, ensure_ascii=ascii_only, default=default)
     return text.encode("utf-8", "surrogatepass")
@@ -48,6 +67,18 @@ def json_line(
 def json_document(
     value: object, *, ascii_only: bool = True, default: Callable[[Any], Any] | None = None
 ) -> bytes:
-    """``value`` as an indented JSON file; arguments as in :func:`json_line`."""
+    """A value as an indented JSON file, keys sorted.
+
+    Args:
+        value: Plain data.
+        ascii_only: Whether other characters are escaped; default: True.
+        default: As in :func:`json_line`.
+
+    Returns:
+        UTF-8 that ends with a line feed.
+
+    Raises:
+        UnicodeEncodeError: A lone surrogate, where ``ascii_only`` is False.
+    """
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=ascii_only, default=default)
     return f"{text}\n".encode()

@@ -31,10 +31,15 @@ MISDATED_SHOWN = 100
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A record that is no event: the file or pull it came in, its line, why, and its start.
+    """A record that could not be read.
 
-    ``id`` (``U-`` and 16 hexadecimal digits) is the same in every run: of the record's own hash
-    where it is known, else of its place and start. By it a person acknowledges the record.
+    Attributes:
+        source: The file it stands in, or that of the evidence.
+        line: Its place there, from 1.
+        reason: Why it could not be read.
+        excerpt: Its first characters.
+        id: ``U-`` and 16 hexadecimal digits, the same in every run; by it a person acknowledges the
+            record. Default: of place and start, where the record's own hash is not known.
     """
 
     source: str
@@ -50,15 +55,25 @@ class Quarantined:
 
 
 def unread_id(digest: str) -> str:
-    """The id of a record that could not be read, from a SHA-256 (hex)."""
+    """The id of a record that could not be read.
+
+    Args:
+        digest: SHA-256 (hex) of the record, or of its place and start.
+
+    Returns:
+        ``U-`` and its first 16 digits.
+    """
     return f"U-{digest[:16]}"
 
 
 @dataclass(frozen=True)
 class Misdated:
-    """An event that does not belong to its date: its id, the date it claims (UTC), its source.
+    """An event that does not belong to its date; it is kept, and in no period.
 
-    It is dated before 1970 or more than a day after it was pulled. It is kept, and in no period.
+    Attributes:
+        id: The event's id.
+        created_at: The date it bears, in UTC: before 1970, or more than a day after it was pulled.
+        source: Where it came from.
     """
 
     id: str
@@ -67,13 +82,28 @@ class Misdated:
 
 
 def misdated_of(events: pl.DataFrame, source: str) -> tuple[Misdated, ...]:
-    """The first MISDATED_SHOWN of these events (``id``, ``created_at``), by their date."""
+    """The events that a coverage lists as those of no believable date.
+
+    Args:
+        events: Those events, with ``id`` and ``created_at``.
+        source: Where they came from.
+
+    Returns:
+        The first 100, by ``created_at`` and ``id``.
+    """
     first = events.sort("created_at", "id").head(MISDATED_SHOWN).select("id", "created_at")
     return tuple(Misdated(name, at, source) for name, at in first.iter_rows())
 
 
 def misdated_note(misdated: int) -> str:
-    """The sentence of a statement on events that do not belong to their date; empty for none."""
+    """What a statement says of events that do not belong to their date.
+
+    Args:
+        misdated: How many there are.
+
+    Returns:
+        A sentence after a blank, to be added to others; empty for none.
+    """
     if not misdated:
         return ""
     events = count(misdated, "event")
@@ -82,7 +112,17 @@ def misdated_note(misdated: int) -> str:
 
 @dataclass(frozen=True)
 class Pull:
-    """One run of a sync: when (UTC), what it asked, what it brought and how it ended."""
+    """One run of a sync.
+
+    Attributes:
+        at: When its outcome was sealed, in UTC.
+        endpoint: Generation that was asked: ``legacy`` or ``current``.
+        new: Records it stored.
+        seen: Records it met that were held before.
+        server_count: The server's own total; None when it gave none.
+        outcome: One of OUTCOMES.
+        missing: Events known to be missing; None when not known.
+    """
 
     at: datetime
     endpoint: str

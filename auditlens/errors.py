@@ -66,7 +66,13 @@ class UsageError(AuditLensError):
 
 
 class DocumentError(AuditLensError):
-    """A fault in a document, with its place: ``path:line:column: message``."""
+    """A fault in a document, with its place: ``path:line:column: message``.
+
+    Attributes:
+        path: The document.
+        line: Its line, from 1; 0 where it is not known.
+        column: Its column, from 1; 0 where it is not known.
+    """
 
     code = "AL-202"
 
@@ -84,7 +90,11 @@ class DocumentError(AuditLensError):
 
 
 class DocumentErrors(AuditLensError):
-    """All faults found while loading a folder, one line each, in the order of the files."""
+    """All faults found while loading a folder, one line each.
+
+    Attributes:
+        errors: Each fault, in the order of the files.
+    """
 
     code = "AL-203"
 
@@ -138,7 +148,11 @@ class Crash(AuditLensError):
     def of(cls, error: BaseException) -> Crash:
         """Tell of an unexpected error by its type and the line of ours that it passed last.
 
-        Its own text is left out: it may hold values of a log or a secret.
+        Args:
+            error: The error. Its own text is left out: it may hold values of a log or a secret.
+
+        Returns:
+            The error to report instead.
         """
         package = Path(__file__).parent
         place = ""

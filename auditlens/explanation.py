@@ -142,7 +142,18 @@ class Explanation:
 
 
 def explain_finding(audit: Explained, finding_id: str) -> Explanation:
-    """Explain a finding of an audit. Raises UsageError when the audit has none of this id."""
+    """Explain a finding of an audit.
+
+    Args:
+        audit: The audit.
+        finding_id: Its id (``F-…``).
+
+    Returns:
+        The finding with the events, baselines, rule and decisions it rests on.
+
+    Raises:
+        UsageError: The audit has no such finding.
+    """
     finding = finding_of(audit, finding_id)
     zone, past = audit.period.timezone, audit.past
     events = past.filter(pl.col("id").is_in(finding["event_ids"])).sort("created_at", "id", "leaf")

@@ -61,7 +61,18 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an operating-system error while ``path`` is written into one that says what to do."""
+    """Turn an operating-system error of what is written inside into one that says what to do.
+
+    Args:
+        path: The file that messages name.
+
+    Yields:
+        Nothing; the file is written inside.
+
+    Raises:
+        SourceError: The disk is full, or the write failed in a way that trying again may help.
+        UsageError: The place is not writable.
+    """
     try:
         yield
     except OSError as error:
@@ -80,7 +91,14 @@ def fault(path: Path, error: OSError) -> AuditLensError:
 
 
 def refuse_link(path: Path) -> None:
-    """Raise UsageError when ``path`` is a symbolic link or is there and is no folder."""
+    """Refuse a folder of an archive that is a symbolic link or no folder.
+
+    Args:
+        path: The folder; it may be missing.
+
+    Raises:
+        UsageError: It is a symbolic link, or something else than a folder.
+    """
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -97,7 +115,15 @@ def refuse_link(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make ``path`` (0700) and its parents, durably; an existing folder is left as it is."""
+    """Make a folder (0700) and its parents, durably; an existing one is left as it is.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        UsageError: It is a symbolic link, no folder, or cannot be made by this user.
+        SourceError: The disk is full.
+    """
     refuse_link(path)
     if path.is_dir():
         return
@@ -110,7 +136,14 @@ def make_folder(path: Path) -> None:
 
 
 def flush_folder(path: Path) -> None:
-    """Flush the entries of a folder to the disk; Windows has no such call and needs none."""
+    """Flush the entries of a folder to the disk; Windows has no such call and needs none.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        OSError: It cannot be opened or flushed; :func:`writing` turns that into an error of ours.
+    """
     if os.name == "nt":
         return
     number = os.open(path, os.O_RDONLY)
@@ -121,10 +154,17 @@ def flush_folder(path: Path) -> None:
 
 
 def put(path: Path, data: bytes, *, exclusive: bool = False) -> None:
-    """Write a file whole and durably; ``exclusive`` refuses to replace one.
+    """Write a file whole and durably; on any error the former state stays.
 
-    Raises SourceError (full disk), UsageError (not writable) or IntegrityError (the file is
-    there already though it must not be). On any error the former state stays.
+    Args:
+        path: The file.
+        data: All of its bytes.
+        exclusive: Whether an existing file is refused in place of being replaced; default: False.
+
+    Raises:
+        SourceError: The disk is full.
+        UsageError: The folder is not writable.
+        IntegrityError: The file exists, where ``exclusive``.
     """
     beside = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     with writing(path):
@@ -146,6 +186,15 @@ def put(path: Path, data: bytes, *, exclusive: bool = False) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
+    """Write a new file (0600) in its place and flush it; :func:`put` writes beside it first.
+
+    Args:
+        path: The file, which must not exist.
+        data: All of its bytes.
+
+    Raises:
+        OSError: It exists or cannot be written; :func:`writing` turns that into an error of ours.
+    """
     number = os.open(path, WRITE, 0o600)
     try:
         rest = memoryview(data)
@@ -171,12 +220,15 @@ def link(beside: Path, path: Path) -> None:
 
 
 def open_regular(path: Path, *, follow: bool = False) -> int:
-    """Open a regular file for reading and return its descriptor.
+    """Open a regular file for reading.
 
     Args:
         path: The file.
-        follow: Whether a symbolic link in place of the file is followed. Files inside a folder
-            of ours are never links; a file that a person named may be one.
+        follow: Whether a symbolic link in place of the file is followed; default: False. Files
+            inside a folder of ours are never links; a file that a person named may be one.
+
+    Returns:
+        Its descriptor, which the caller closes.
 
     Raises:
         FileNotFoundError: There is none.
@@ -207,7 +259,15 @@ def not_regular(path: Path, what: str) -> IntegrityError:
 
 
 def odd(path: Path) -> str:
-    """What stands at ``path`` instead of a regular file; empty when that cannot be told."""
+    """What stands in the place of a regular file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A clause such as ``it is a pipe``; empty for a regular file, for none, and when it cannot be
+        told.
+    """
     try:
         mode = os.lstat(path).st_mode
     except (OSError, ValueError):
@@ -232,8 +292,11 @@ def read(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes:
 
     Args:
         path: The file.
-        most: Bytes it may have at most; a larger one is refused unread.
+        most: Bytes it may have at most; a larger one is refused unread. Default: LARGEST, 1 GiB.
         follow: As in :func:`open_regular`.
+
+    Returns:
+        Its bytes.
 
     Raises:
         FileNotFoundError: There is none.
@@ -256,19 +319,37 @@ def read(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes:
 
 
 def read_text(path: Path, *, most: int = LARGEST, follow: bool = True) -> str:
-    """Read a regular file as UTF-8 text, line ends as they are; links are followed.
+    """Read a regular file as UTF-8 text.
+
+    Args:
+        path: The file.
+        most: Bytes it may have at most; a larger one is refused unread. Default: as :func:`read`.
+        follow: As in :func:`open_regular`; default: True.
+
+    Returns:
+        The text, with the ends of lines as they are.
 
     Raises:
-        FileNotFoundError, UsageError, IntegrityError: As :func:`read`.
+        FileNotFoundError: There is none.
+        UsageError: This user may not read it.
+        IntegrityError: As :func:`read`.
         UnicodeDecodeError: It is no UTF-8 text.
     """
     return read(path, most=most, follow=follow).decode("utf-8")
 
 
 def names(folder: Path, *, follow: bool = False) -> tuple[str, ...]:
-    """Names in a folder, sorted, without what an unfinished write left; empty when missing.
+    """Names in a folder, without what an unfinished write left.
 
-    ``follow`` is as in :func:`open_regular`. Raises IntegrityError when it is no folder.
+    Args:
+        folder: The folder.
+        follow: Whether a symbolic link in place of the folder is followed; default: False.
+
+    Returns:
+        The names, sorted; empty when there is no such folder.
+
+    Raises:
+        IntegrityError: It is no folder, or cannot be read.
     """
     if folder.is_symlink() and not follow:
         raise IntegrityError(
@@ -285,13 +366,27 @@ def names(folder: Path, *, follow: bool = False) -> tuple[str, ...]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file that nothing refers to; one that is gone already is fine."""
+    """Remove a file that nothing refers to; one that is gone already is fine.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: The folder is not writable.
+    """
     with writing(path), suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108
 
 
 def sweep(folder: Path) -> None:
-    """Remove the unfinished files of runs that were killed. Only the lock's holder may."""
+    """Remove the unfinished files of runs that were killed. Only the lock's holder may.
+
+    Args:
+        folder: The folder; one that cannot be listed is left as it is.
+
+    Raises:
+        UsageError: The folder is not writable.
+    """
     try:
         left = [name for name in os.listdir(folder) if name.startswith(TEMPORARY)]  # noqa: PTH208
     except OSError:
@@ -302,7 +397,13 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold the one writer's lock of ``folder``; the kernel lets go of it with the process.
+    """Hold the one writer's lock of a folder; the kernel lets go of it with the process.
+
+    Args:
+        folder: The folder; its file ``lock`` is made where there is none, and stays.
+
+    Yields:
+        Nothing; the lock is held inside.
 
     Raises:
         LockHeld: Another run has it; there is no waiting.

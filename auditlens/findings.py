@@ -81,16 +81,23 @@ MODEL_CONTROLS = ["ISO27001:A.8.16", "NIST80053:AU-6", "NIST80053:SI-4", "SOC2:C
 
 
 def is_excepted() -> pl.Expr:
-    """Whether an exception covers a finding (a Boolean expression over FINDING_SCHEMA)."""
+    """Whether an exception covers a finding.
+
+    Returns:
+        A Boolean expression over FINDING_SCHEMA, never null.
+    """
     return pl.col("exception_id").is_not_null()
 
 
 def is_open() -> pl.Expr:
-    """Whether a finding waits for a person's decision (a Boolean expression over FINDING_SCHEMA).
+    """Whether a finding waits for a person's decision.
 
-    It does while nobody decided it or somebody said it needs work, and no exception covers it.
-    A finding of level informational is for the record and waits for nobody, unless a person
-    said that it needs work.
+    It does while nobody decided it or somebody said it needs work, and no exception covers it. A
+    finding of level informational is for the record and waits for nobody, unless a person said that
+    it needs work.
+
+    Returns:
+        A Boolean expression over FINDING_SCHEMA.
     """
     undecided = pl.col("disposition").is_null() & (pl.col("level") != FOR_THE_RECORD)
     unfinished = (pl.col("disposition") == UNFINISHED).fill_null(value=False)
@@ -98,12 +105,32 @@ def is_open() -> pl.Expr:
 
 
 def levels_from(level: str) -> tuple[str, ...]:
-    """``level`` and the levels above it, lowest first."""
+    """A level and the levels above it.
+
+    Args:
+        level: One of LEVELS.
+
+    Returns:
+        The levels, lowest first.
+
+    Raises:
+        ValueError: It is none of LEVELS.
+    """
     return LEVELS[LEVELS.index(level) :]
 
 
 def reaches(level: str) -> pl.Expr:
-    """Whether a finding that no exception covers is of ``level`` or above; empty: none is."""
+    """Whether a finding that no exception covers is of a level or above.
+
+    Args:
+        level: One of LEVELS; empty: no finding is.
+
+    Returns:
+        A Boolean expression over FINDING_SCHEMA.
+
+    Raises:
+        ValueError: It is none of LEVELS.
+    """
     if not level:
         return pl.lit(value=False)
     return pl.col("level").is_in(levels_from(level)) & ~is_excepted()
@@ -112,10 +139,21 @@ def reaches(level: str) -> pl.Expr:
 def build_findings(
     episodes: pl.DataFrame, flagged: pl.DataFrame, *, detected_at: datetime
 ) -> pl.DataFrame:
-    """Put rule episodes and model anomalies into one frame (FINDING_SCHEMA), strongest first.
+    """Put rule episodes and model anomalies into one frame.
 
-    ``detected_at`` is when this run found them, in UTC. Ids depend on kind, rule or model,
-    subject and first evidence alone, so they stay the same when a run is repeated.
+    Ids depend on kind, rule or model, subject and first evidence alone, so they stay the same when
+    a run is repeated.
+
+    Args:
+        episodes: One row a rule episode: the columns of FINDING_SCHEMA that a rule fills, with
+            ``reason`` and ``phrase`` in place of ``reasons``.
+        flagged: One row an anomaly: the columns that the model fills, with ``model`` in place of
+            ``rule_id``.
+        detected_at: When this run found them, in UTC.
+
+    Returns:
+        FINDING_SCHEMA, sorted by level (highest first), rules before anomalies, ``first_at`` and
+        id; all are new and undecided.
     """
     parts = [from_rules(episodes), from_model(flagged)]
     found = pl.concat(parts, how="diagonal_relaxed")

@@ -51,11 +51,11 @@ def open_source(source: object, settings: Settings, run_at: datetime) -> EventSo
     """The log behind whatever a caller hands over.
 
     Args:
-        source: an Archive or Log, the path of an archive, of a file or folder of logs (or several
+        source: An Archive or Log, the path of an archive, of a file or folder of logs (or several
             such paths), or a table with event columns: a frame of Polars (lazy too), pandas or
             PyArrow, a DuckDB relation, or another that Narwhals knows.
-        settings: their time zone is that in which a log's days without events are counted.
-        run_at: when files are read (UTC): no event of theirs can have happened much later.
+        settings: Their time zone is that in which a log's days without events are counted.
+        run_at: When files are read (UTC): no event of theirs can have happened much later.
 
     Returns:
         An Archive, a Log or a Polars frame; columns of a frame are checked when it is read.
@@ -104,13 +104,22 @@ def load_population(
     run_at: datetime,
     acknowledged: Collection[str] = (),
 ) -> tuple[pl.DataFrame, Coverage]:
-    """Return the events of the period and of the history before it, and their coverage.
+    """The events of a period and of the history before it, and how complete they are.
 
-    Events are classified, sorted by time, id and leaf, and end with the period; the history is
-    ``settings.history_days`` long. A frame was pulled at ``run_at`` (UTC). ``acknowledged``
-    are ids of records that could not be read and that a person looked at. Raises UsageError for
-    a frame without the needed columns. The digest of the input is that of the whole record up to
-    the end of the period: rules compare with all of it.
+    Args:
+        source: What the events come from.
+        period: The period audited.
+        settings: Their ``history_days`` say where the history begins.
+        run_at: When a frame was pulled, in UTC.
+        acknowledged: Ids of records that could not be read and that a person looked at.
+
+    Returns:
+        EVENT_SCHEMA, classified, sorted by ``created_at``, ``id`` and ``leaf``; and the coverage of
+        the period. Its ``input_digest`` is of the whole record up to the end of the period: rules
+        compare with all of it.
+
+    Raises:
+        UsageError: A frame lacks a column, or one is of a type that cannot be read.
     """
     if isinstance(source, pl.DataFrame):
         source = with_actions(conform(source))
@@ -163,7 +172,17 @@ def classification_counts(events: pl.DataFrame) -> dict[str, Any]:
 def load_events(
     source: EventSource, period: Period, settings: Settings, run_at: datetime
 ) -> pl.DataFrame:
-    """The events of the period and of the history before it, classified and sorted."""
+    """The events of a period and of the history before it.
+
+    Args:
+        source: What the events come from.
+        period: The period audited.
+        settings: Their ``history_days`` say where the history begins.
+        run_at: When a frame was pulled, in UTC.
+
+    Returns:
+        EVENT_SCHEMA, classified, sorted by ``created_at``, ``id`` and ``leaf``.
+    """
     window = history(period, settings)
     if isinstance(source, Archive):
         return cut_to(source.events(window), window)
@@ -202,7 +221,16 @@ def cut_to(events: pl.DataFrame, window: Period) -> pl.DataFrame:
 
 
 def dated_events(source: EventSource, run_at: datetime) -> pl.DataFrame:
-    """All events that belong to their date, classified; a frame was pulled at ``run_at``."""
+    """All events that belong to their date, of any period.
+
+    Args:
+        source: What the events come from.
+        run_at: When a frame was pulled, in UTC; an archive and a log know this themselves.
+
+    Returns:
+        EVENT_SCHEMA, classified; those of an archive are sorted by ``created_at``, ``id`` and
+        ``leaf``.
+    """
     if isinstance(source, Archive):
         return source.events(ALL)
     if isinstance(source, Log):
@@ -211,14 +239,30 @@ def dated_events(source: EventSource, run_at: datetime) -> pl.DataFrame:
 
 
 def history(period: Period, settings: Settings) -> Period:
-    """The period and the days before it that form its baselines."""
+    """The period and the days before it that form its baselines.
+
+    Args:
+        period: The period audited.
+        settings: Their ``history_days`` are added before it.
+
+    Returns:
+        One period with the label and the zone of the given one.
+    """
     reach = timedelta(days=settings.history_days)
     start = FIRST_TIME if period.start - FIRST_TIME < reach else period.start - reach
     return dataclasses.replace(period, start=start)
 
 
 def within(events: pl.DataFrame, period: Period) -> pl.DataFrame:
-    """The events that happened in ``[start, end)`` of the period."""
+    """The events that happened in ``[start, end)`` of a period.
+
+    Args:
+        events: Needs ``created_at`` (Datetime, UTC).
+        period: The period.
+
+    Returns:
+        Those rows, in the same order.
+    """
     moment = pl.col("created_at")
     return events.filter((moment >= period.start) & (moment < period.end))
 

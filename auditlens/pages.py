@@ -19,11 +19,15 @@ __all__ = ["DirectorySource", "Listing", "Page", "Source"]
 class Page:
     """One page of the audit log, as the server sent it.
 
-    ``records`` are the exact bytes of each record, in the server's order. ``count`` and
-    ``total_pages`` are the server's own totals, ``None`` when it gave none. ``last`` is true
-    when the server says no page follows. ``request`` holds the parameters sent (never the key),
-    ``endpoint`` the generation asked (``legacy`` or ``current``), ``server_time`` the HTTP
-    ``Date`` header in UTC.
+    Attributes:
+        number: Its number, from 1.
+        records: Exact bytes of each record, in the server's order.
+        count: The server's own total of records; None when it gave none.
+        total_pages: The server's own total of pages; None when it gave none.
+        last: Whether the server says that no page follows.
+        endpoint: Generation that was asked: ``legacy`` or ``current``.
+        request: Parameters that were sent, never the key.
+        server_time: The HTTP ``Date`` header, in UTC; None without one.
     """
 
     number: int
@@ -37,23 +41,41 @@ class Page:
 
 
 class Source(Protocol):
-    """A listing that can be read page by page, newest record first."""
+    """A log that can be read page by page, newest record first.
+
+    Attributes:
+        name: Stable identity of the workspace behind the log, without secrets.
+    """
 
     @property
-    def name(self) -> str:
-        """Stable identity of the workspace behind the listing, without secrets."""
+    def name(self) -> str: ...
 
     def page(self, number: int) -> Page:
-        """Fetch page ``number`` (from 1). Raises SourceError or KeyRefused."""
+        """Fetch one page.
+
+        Args:
+            number: Its number, from 1.
+
+        Returns:
+            The page; one past the end has no records.
+
+        Raises:
+            SourceError: The source failed.
+            KeyRefused: The server refused the key.
+        """
 
 
 @dataclass(frozen=True)
 class Listing:
     """All of one listing of the directory, or why it did not come.
 
-    ``name`` is users, groups, teams, tags or resources; ``records`` the exact bytes of each
-    record; ``count`` the server's own total, None when it gave none. With a ``problem`` there are
-    no records: part of a listing is never handed over.
+    Attributes:
+        name: ``users``, ``groups``, ``teams``, ``tags`` or ``resources``.
+        endpoint: Path that was asked.
+        records: Exact bytes of each record; none with a ``problem``: part of a listing is never
+            handed over.
+        count: The server's own total; None when it gave none.
+        problem: Why it did not come; empty when it came.
     """
 
     name: str
@@ -64,11 +86,21 @@ class Listing:
 
 
 class DirectorySource(Protocol):
-    """The listings of one workspace."""
+    """The listings of one workspace.
+
+    Attributes:
+        name: Stable identity of the workspace, without secrets.
+    """
 
     @property
-    def name(self) -> str:
-        """Stable identity of the workspace, without secrets."""
+    def name(self) -> str: ...
 
     def listings(self) -> tuple[Listing, ...]:
-        """Fetch every listing. Raises Interrupted when stopped; a failure is in the listing."""
+        """Fetch every listing.
+
+        Returns:
+            One entry a listing; what failed has a ``problem``.
+
+        Raises:
+            Interrupted: The source was stopped.
+        """

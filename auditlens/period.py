@@ -19,7 +19,17 @@ FORMS = "Use 2026-10, 2026-10-01..2026-10-31 (both days included) or last"
 
 
 def zone(name: str) -> ZoneInfo:
-    """Return the IANA time zone called ``name``; raise UsageError when there is none."""
+    """The time zone of a name.
+
+    Args:
+        name: An IANA name.
+
+    Returns:
+        The zone.
+
+    Raises:
+        UsageError: No zone is called so.
+    """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -29,9 +39,16 @@ def zone(name: str) -> ZoneInfo:
 
 
 def run_time(now: datetime | None = None) -> datetime:
-    """When this run happens, in UTC: ``now``, else SOURCE_DATE_EPOCH, else the clock.
+    """When this run happens.
 
-    Raises UsageError when SOURCE_DATE_EPOCH is no number of seconds.
+    Args:
+        now: A time given; default: the variable SOURCE_DATE_EPOCH, else the clock in whole seconds.
+
+    Returns:
+        The time, in UTC.
+
+    Raises:
+        UsageError: SOURCE_DATE_EPOCH is no number of seconds.
     """
     if now is not None:
         return now.astimezone(UTC)
@@ -103,7 +120,14 @@ class Period:
         return tuple(first + timedelta(days=n) for n in range(count))
 
     def whole_days(self, now: datetime) -> Period:
-        """The part whose local days are over at ``now`` (UTC); it may have none."""
+        """The part of a period whose local days are over.
+
+        Args:
+            now: The moment by which they are over, in UTC.
+
+        Returns:
+            A period that may have no days.
+        """
         if now >= self.end:
             return self
         local = zone(self.timezone)

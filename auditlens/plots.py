@@ -34,7 +34,16 @@ NO_TIMELINE = pl.DataFrame(
 
 
 class Audited(Protocol):
-    """An audit, as far as it is drawn or explained."""
+    """An audit, as far as it is drawn or explained.
+
+    Attributes:
+        period: The period audited.
+        events: Its events (EVENT_SCHEMA).
+        findings: FINDING_SCHEMA.
+        sender_days: One row an account and local day: ``day``, ``sender_id``, ``score`` and
+            ``percentile`` are drawn.
+        past: The events of the period and of the history before it (EVENT_SCHEMA).
+    """
 
     @property
     def period(self) -> Period: ...
@@ -45,12 +54,22 @@ class Audited(Protocol):
     @property
     def sender_days(self) -> pl.DataFrame: ...
     @property
-    def past(self) -> pl.DataFrame:
-        """The events of the period and of the history before it."""
+    def past(self) -> pl.DataFrame: ...
 
 
 def finding_of(audit: Audited, finding_id: str) -> dict[str, Any]:
-    """One finding as a mapping of its columns. Raises UsageError when the audit has none of it."""
+    """One finding of an audit.
+
+    Args:
+        audit: The audit.
+        finding_id: Its id (``F-…``).
+
+    Returns:
+        The columns of FINDING_SCHEMA by name.
+
+    Raises:
+        UsageError: The audit has no such finding.
+    """
     found = audit.findings.filter(pl.col("finding_id") == finding_id)
     if found.is_empty():
         raise UsageError(
@@ -63,9 +82,15 @@ def finding_of(audit: Audited, finding_id: str) -> dict[str, Any]:
 class Plots:
     """Charts of one audit.
 
-    A subject is the id of an account (sender) or the id of a finding, which stands for whom or
-    what it is about. Every method raises UsageError when Altair is not installed
-    (``pip install "auditlens[plot]"``) and for a subject that the audit does not know.
+    A subject is the id of an account (sender) or the id of a finding, which stands for whom or what
+    it is about.
+
+    Args:
+        audit: The audit.
+
+    Raises:
+        UsageError: By every method: Altair is not installed (``pip install "auditlens[plot]"``), or
+            the audit does not know the subject.
     """
 
     def __init__(self, audit: Audited) -> None:

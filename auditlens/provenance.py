@@ -30,7 +30,18 @@ def settings_digest(settings: Settings) -> str:
 def describe_run(
     coverage: Coverage, rules_digest: str, settings: Settings, period: Period
 ) -> dict[str, str]:
-    """Versions and digests of one run, by name."""
+    """Versions and digests of one run: what it takes to repeat it and compare.
+
+    Args:
+        coverage: Gives the digest of the events and the archive's head.
+        rules_digest: SHA-256 (hex) of the rules.
+        settings: Those that can change a finding are digested.
+        period: The period audited.
+
+    Returns:
+        By name the version of each library and of Python, ``input_digest``, ``archive_head`` (empty
+        without an archive), ``rules_digest``, ``settings_digest``, ``period`` and ``timezone``.
+    """
     found = {name: version(name) for name in LIBRARIES}
     found["python"] = platform.python_version()
     found["input_digest"] = coverage.input_digest

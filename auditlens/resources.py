@@ -27,10 +27,24 @@ def find(name: str) -> Path:
 
 
 def rules_folder() -> Path:
-    """Folder of the shipped rules, the classifier (``actions.yml``) and the profiles."""
+    """Folder of the shipped rules, the classifier (``actions.yml``) and the profiles.
+
+    Returns:
+        Its path.
+
+    Raises:
+        UsageError: The installation lacks it.
+    """
     return find("rules")
 
 
 def reports_folder() -> Path:
-    """Folder of the shipped report templates and framework files."""
+    """Folder of the shipped report templates and framework files.
+
+    Returns:
+        Its path.
+
+    Raises:
+        UsageError: The installation lacks it.
+    """
     return find("reports")

@@ -30,9 +30,12 @@ def count(number: int, noun: str, plural: str = "") -> str:
     """``1 event``, ``1,204 events``: a number and its noun, for every text a person reads.
 
     Args:
-        number: How many; thousands are told apart by commas.
+        number: How many.
         noun: The noun for one, with the words before it: ``late event``.
-        plural: The noun for any other number; by default ``noun`` and an s.
+        plural: The noun for any other number; default: ``noun`` and an s.
+
+    Returns:
+        The text; commas between thousands.
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
@@ -46,11 +49,18 @@ def escape(char: str) -> str:
 
 
 def visible(text: str, *, terminal: bool = False) -> str:
-    """Return ``text`` with every control, direction and invisible character escaped.
+    """Return a text with every control, direction and invisible character escaped.
 
-    A joiner between two characters that are not ASCII is kept: Persian, Hindi and emoji are
-    spelt with it. Anywhere else it is a disguise. For a ``terminal`` nothing stays that Python
-    calls unprintable: joiners, strange spaces and code points nobody has assigned.
+    A joiner between two characters that are not ASCII is kept: Persian, Hindi and emoji are spelt
+    with it. Anywhere else it is a disguise.
+
+    Args:
+        text: Text from outside.
+        terminal: Whether everything is escaped that Python calls unprintable: also joiners, strange
+            spaces and code points nobody has assigned. Default: False.
+
+    Returns:
+        The text; HTML in it is not escaped.
     """
     if terminal and not text.isprintable():
         text = "".join(char if char.isprintable() else escape(char) for char in text)
@@ -68,9 +78,15 @@ def visible(text: str, *, terminal: bool = False) -> str:
 
 
 def cut(text: str, cap: int = CAP) -> str:
-    """Return at most ``cap`` characters of ``text``, then how many more there were.
+    """Shorten a text, and say by how much.
 
-    The cut never separates a letter from its accents or an emoji from its parts.
+    Args:
+        text: The text.
+        cap: The most characters kept; default: CAP. A few fewer are kept where the cut would part a
+            letter from its accents or an emoji from its parts.
+
+    Returns:
+        The text, or its beginning and the number of characters left out.
     """
     if len(text) <= cap:
         return text
@@ -113,7 +129,15 @@ def cell_table(title: str, rows: Iterable[tuple[str, object]]) -> str:
 
 
 def cell_text(value: object) -> str:
-    """One value of a fact: numbers, times and None as in :func:`cell_table`."""
+    """One value of a fact, as :func:`cell_table` shows it.
+
+    Args:
+        value: Any value.
+
+    Returns:
+        A whole number with commas between thousands, a time in UTC to the minute, a dash for None,
+        else its ``str``.
+    """
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, datetime):

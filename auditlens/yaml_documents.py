@@ -54,8 +54,11 @@ Where = tuple[str | int, ...]
 class Document:
     """One YAML document: its plain data, and the place of every value.
 
-    ``marks`` maps the way to a value (keys and list positions) to its line and column, both
-    counted from 1; a mapping's entry carries the place of its key.
+    Attributes:
+        path: Its file.
+        data: Mappings, lists, texts, numbers, booleans and None.
+        marks: The way to a value (keys and list positions) to its line and column, both from 1; a
+            mapping's entry carries the place of its key.
     """
 
     path: Path
@@ -63,7 +66,16 @@ class Document:
     marks: Mapping[Where, Position]
 
     def error(self, message: str, *where: str | int, fix: str = "") -> DocumentError:
-        """Make a DocumentError at the value reached by ``where``, or at its nearest parent."""
+        """Make the error for a value of the document.
+
+        Args:
+            message: What was found.
+            *where: The way to the value; without a place of its own, the nearest parent's is used.
+            fix: What would be right.
+
+        Returns:
+            The error, to be raised.
+        """
         while where and where not in self.marks:
             where = where[:-1]
         line, column = self.marks.get(where, (1, 1))
@@ -76,9 +88,18 @@ def read_documents(
     date_keys: frozenset[str] = frozenset(),
     strict_keys: frozenset[str] | None = None,
 ) -> tuple[Document, ...]:
-    """Read every document of a YAML file. Raises DocumentError at the first fault.
+    """Read every document of a YAML file.
 
-    ``date_keys`` and ``strict_keys`` as in parse_documents.
+    Args:
+        path: The file.
+        date_keys: As in :func:`parse_documents`.
+        strict_keys: As in :func:`parse_documents`.
+
+    Returns:
+        The documents, in order.
+
+    Raises:
+        DocumentError: The first fault with its place, or why the file cannot be read.
     """
     try:
         raw = read(path, most=MAX_BYTES, follow=True)
@@ -102,11 +123,20 @@ def parse_documents(
     date_keys: frozenset[str] = frozenset(),
     strict_keys: frozenset[str] | None = None,
 ) -> tuple[Document, ...]:
-    """Parse every document of ``text``; ``path`` is used in messages only.
+    """Parse every YAML document of a text.
 
-    A bare date is a fault unless its key is in ``date_keys``, where it is read as text. A value
-    that readers of YAML take differently is a fault under the top-level keys ``strict_keys``
-    (None = everywhere), and text elsewhere: in prose it does no harm.
+    Args:
+        text: One or more documents.
+        path: Named in messages only.
+        date_keys: Keys whose bare dates are read as text; elsewhere one is a fault. Default: none.
+        strict_keys: Top-level keys under which a value that readers of YAML take differently is a
+            fault; elsewhere it is text, as in prose it does no harm. Default: everywhere.
+
+    Returns:
+        The documents, in order.
+
+    Raises:
+        DocumentError: The first fault, with its place.
     """
     if len(text) > MAX_BYTES:
         raise DocumentError(f"is larger than {MAX_BYTES:,} bytes", path=path, fix="Split the file")

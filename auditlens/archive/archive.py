@@ -122,7 +122,7 @@ class Archive:
             now: The clock, in UTC.
 
         Returns:
-            What was done. An archive that is not complete is told by ``outcome``, not raised.
+            What was done. An archive that is not complete is reported in ``outcome``, not raised.
 
         Raises:
             LockHeld: Another run is writing.
@@ -170,7 +170,7 @@ class Archive:
         Raises:
             LockHeld: Another run is writing.
             UsageError: The archive belongs to another workspace.
-            Interrupted: The source was told to stop; nothing is sealed.
+            Interrupted: The source was stopped; nothing is sealed.
         """
         refuse_link(self.path)
         at = now()

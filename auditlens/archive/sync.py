@@ -50,8 +50,7 @@ def stop_on_signal(*also: Callable[[], object]) -> Iterator[threading.Event]:
     """Give a flag that Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt.
 
     Args:
-        *also: Called when the flag is set: what else must hear of it, such as a source that waits
-            for its server.
+        *also: Called when the flag is set, to stop what waits elsewhere, such as a source.
 
     Yields:
         The flag. The handlers that stood before are put back at the end. Outside the main thread,
@@ -92,12 +91,12 @@ class Flag(Protocol):
 
 @dataclass(frozen=True)
 class SyncOutcome:
-    """What a sync did, and what it can vouch for.
+    """What a sync did, and how complete the archive is after it.
 
     Attributes:
         outcome: ``complete``; ``incomplete`` (short of the source's count); ``unprovable`` (the
             source gives no count); or ``saturated`` (its count stopped at a ceiling).
-        missing: Events known to be missing; None where that cannot be told.
+        missing: Events known to be missing; None when not known.
         new: Records stored.
         seen: Records met that were held before.
         changed: Of the new ones, those whose id was held with other content.

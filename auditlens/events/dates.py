@@ -86,7 +86,7 @@ def bounded(at: datetime | None, pulled: datetime) -> datetime | None:
     """A time that an event of a pull can have, else None.
 
     Args:
-        at: The time claimed; None stays None.
+        at: The time the event bears; None stays None.
         pulled: When the event was pulled, in UTC.
 
     Returns:

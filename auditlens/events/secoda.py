@@ -79,13 +79,35 @@ class Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     Every field may be absent. Raw ones keep their exact bytes and are read further when needed.
 
     Attributes:
+        id: Id of the event.
+        created_at: When it happened; of a current record ``logged_at`` stands before it.
+        resource_id: What was acted on.
+        resource_title: Its title.
+        resource_type: Its kind.
+        event: Kind of the event in a legacy record.
+        content: Text of the event in a legacy record, the person's own words where there are any.
         sender: The actor of a legacy record: an object, or an id alone.
-        performer: The actor where a record says it so.
-        metadata: Raw JSON of a legacy record.
+        performer: The actor, where a record names it so.
+        metadata: Raw JSON.
+        short_summary: The source's own phrase for what was done.
+        short_summary_markdown: The same with markup; not read.
+        subject: Further part of the kind.
+        entity_type: Kind of the other side of the act.
+        entity_id: Id of the other side of the act.
+        entity_snapshot_key: Key of a stored version of the resource.
+        parent_id: What the resource is part of.
+        activity_type: Kind of the event in a current record.
+        performer_id: Id of the actor of a current record.
+        performer_type: Kind of the actor of a current record.
         performer_metadata: Raw JSON of a current record: its actor.
         resource_metadata: Raw JSON of a current record: what was acted on.
-        related_resource_ids: Ids of what else an act was about.
+        related_resource_ids: Ids of the other side of the act in a current record.
+        related_resource_type: Their kind.
         event_blocks: The sentence of a current record, in pieces.
+        logged_at: When a current record was logged.
+        updated_at: When a record was last changed; not read.
+        is_legacy: As the source sends it; not read.
+        version_history_id: Stands for ``entity_snapshot_key`` in a current record.
     """
 
     id: Scalar = None

@@ -107,18 +107,24 @@ class Job:
 
 
 def run_job(job: Job) -> LastRun:
-    """Sync, verify, write the report of every month that is due and has none, and tell of it.
+    """Sync, verify, write the report of every month that is due and has none, and send notices.
 
     Holds a lock on the folder of reports throughout, and leaves ``last-run.json`` there whatever
-    happens. A sync that fails for now (SourceError, KeyRefused) is told by the exit code; the
-    archive is verified all the same, and reports wait for the next run.
+    happens. A sync that fails for now (SourceError, KeyRefused) sets the exit code; the archive is
+    verified all the same, and reports wait for the next run.
+
+    Args:
+        job: Settings, folders and source of the run.
 
     Returns:
         What was done, with the exit code.
 
     Raises:
         LockHeld: Another run has the folder; raised at once, and nothing was touched.
-        UsageError, IntegrityError, DocumentErrors, Interrupted: As the steps of the run.
+        UsageError: A setting, a rule or a folder cannot be used.
+        IntegrityError: The archive, the sign-offs or a report are not as they were written.
+        DocumentErrors: The rules have faults.
+        Interrupted: ``job.stop`` was set.
     """
     require_trusted(job.settings.withheld, ("notify",))
     job.store.prepare(job.settings.archive)
@@ -496,7 +502,7 @@ def pull_directory(
         whole.
 
     Raises:
-        Interrupted: The source was told to stop.
+        Interrupted: The source was stopped.
         IntegrityError: The archive is damaged.
     """
     pulled: dict[str, Any] = {"at": None, "hash": None, "rows": {}, "problems": {}}
@@ -561,7 +567,7 @@ def first_whole_month(first_at: datetime, timezone: str) -> str:
     """The first month that a log can hold whole.
 
     Args:
-        first_at: Its first event. One on the first day of a month is taken to begin that month.
+        first_at: Its first event. A log that begins on the first day of a month counts as whole.
         timezone: IANA name of the zone of the months.
 
     Returns:

@@ -41,7 +41,7 @@ class LastRun:
         months: Names of the folders of reports that were written.
         waiting: Months that have no report yet, each with the reason.
         alerts: Ids of the cases that messages were queued for.
-        delivered: Messages that were taken, as ``REPORT to TARGET``.
+        delivered: Messages that were delivered, as ``REPORT to TARGET``.
         undelivered: Messages that were not, as ``REPORT to TARGET``, each with the reason.
         compared: By month the digest of the events that its report was last compared with.
     """
@@ -124,7 +124,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def check_heartbeat(url: str) -> str:
-    """Check an address that is asked to tell that a run ended.
+    """Check the address of a heartbeat.
 
     Args:
         url: The address.

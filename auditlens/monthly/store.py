@@ -76,7 +76,14 @@ class ReportStore:
     folder: Path
 
     def prepare(self, archive: Path) -> None:
-        """Make the folder. Raises UsageError when it is the archive's or inside it."""
+        """Make the folder.
+
+        Args:
+            archive: The folder of the archive.
+
+        Raises:
+            UsageError: The folder is the archive's or inside it, or cannot be made.
+        """
         place, held = self.folder.resolve(), archive.resolve()
         if place == held or held in place.parents:
             raise UsageError(

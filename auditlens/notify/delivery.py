@@ -33,7 +33,7 @@ class Sent:
 
     Attributes:
         message: The message.
-        problem: Why it was not sent, or not taken; empty when it was taken.
+        problem: Why it was not sent or not accepted; empty when it was delivered.
     """
 
     message: Waiting

@@ -34,7 +34,7 @@ def idempotency_id(report: str, target: str, content: Mapping[str, Any]) -> str:
     Args:
         report: What the message is about.
         target: Name of the receiver.
-        content: What is told of a report, or the key of what is told of a case.
+        content: The notice of a report, or the key of the notice of a case.
 
     Returns:
         ``N-`` and 26 characters (base32) of a SHA-256.
@@ -48,10 +48,10 @@ class Waiting:
     """One message to one target; times are in UTC.
 
     Attributes:
-        id: As :func:`idempotency_id` gives it; a receiver can tell a second delivery by it.
+        id: As :func:`idempotency_id` gives it; a receiver recognises a second delivery by it.
         report: What it is about: the name of a report, of a case's message or of a digest.
         target: Name of the receiver in the settings.
-        content: What is told, as plain data without a secret.
+        content: The notice, as plain data without a secret.
         queued_at: When it was queued.
         tries: Runs that tried to send it and failed.
         not_before: When the next try may be; None for at once.
@@ -92,7 +92,7 @@ class Outbox:
     """The folder of messages and receipts.
 
     Attributes:
-        folder: Its path; ``waiting`` in it holds messages, ``sent`` the receipts of those taken.
+        folder: Its path; ``waiting`` in it holds messages, ``sent`` the receipts of delivered ones.
     """
 
     folder: Path
@@ -111,7 +111,14 @@ class Outbox:
             make_folder(folder)
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the outbox: one sender at a time. Raises LockHeld."""
+        """Hold the outbox, so that one run at a time sends.
+
+        Returns:
+            A context that holds the lock.
+
+        Raises:
+            LockHeld: On entering it: another run sends.
+        """
         self.prepare()
         return lock(self.folder)
 
@@ -128,14 +135,14 @@ class Outbox:
         now: datetime,
         key: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Queue a message unless the very same one waits or was taken.
+        """Queue a message unless the very same one waits or was delivered.
 
-        Another message of the same report and target that nobody has taken yet is replaced.
+        Another message of the same report and target that is not delivered yet is replaced.
 
         Args:
             report: What it is about, as a file's name can hold it: ``2026-10``, ``C-….1``.
             target: Name of the receiver in the settings.
-            content: What is told, as plain data.
+            content: The notice, as plain data.
             now: When, in UTC.
             key: What the id rests on in place of ``content``: what is told of a case may grow
                 between two tries. Default: ``content``.
@@ -155,7 +162,7 @@ class Outbox:
         return True
 
     def waiting(self) -> list[Waiting]:
-        """What nobody has taken yet.
+        """Messages that are not delivered yet.
 
         Returns:
             One entry a message, by the name of its file.

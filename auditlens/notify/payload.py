@@ -140,12 +140,15 @@ def nameless(audit: Audit, case: Mapping[str, Any]) -> str:
 
 
 def digest_notice(audit: Audit, name: str, target: Target) -> dict[str, Any] | None:
-    """The cases that wait for a decision, once a week; None when there is none.
+    """What a receiver is told once a week of the cases that wait for a decision.
 
     Args:
         audit: A run over the period.
         name: The name of the message, ``digest-2026-W48``.
         target: The receiver.
+
+    Returns:
+        The notice as plain data; None when no case waits, or none of the level the target asks for.
     """
     waiting = audit.cases.filter(is_to_decide())
     if target.level:

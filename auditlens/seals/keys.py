@@ -35,11 +35,15 @@ INSTALL = "Install the extra: pip install 'auditlens[sign]'"
 
 
 def fingerprint(kind: str, public: str) -> str:
-    """``SHA256:…`` of a public key, as ``ssh-keygen -lf`` shows it; the same key has one.
+    """The fingerprint of a public key, as ``ssh-keygen -lf`` shows it.
 
     Args:
         kind: ``ed25519`` or ``ssh``.
         public: The key as a seal names it: base64, or kind and base64 of an SSH line.
+
+    Returns:
+        ``SHA256:…``, the same for one key in either form; ``that cannot be read`` for what is no
+        key.
     """
     try:
         blob = base64.b64decode(ssh_line(kind, public).split()[1])

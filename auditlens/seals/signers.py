@@ -99,12 +99,16 @@ class Signer:
 def signers_of(
     seal: Seal, archive: Sequence[ListedKey] = (), allowed: Sequence[ListedKey] | None = None
 ) -> tuple[Signer, ...]:
-    """Who signed, as far as the lists show it; one entry for each key, or one for none.
+    """Who signed, as far as lists of keys show it.
 
     Args:
         seal: The sign-off.
         archive: The list in the archive's log, as it stood for this sign-off.
-        allowed: The verifier's own list; a key that is not in it refutes the signature.
+        allowed: The verifier's own list; a key that is not in it refutes the signature. Default:
+            the verifier has none.
+
+    Returns:
+        One entry a key of the seal, or one for a seal without a key.
     """
     at = datetime.fromisoformat(seal.data["signed_at"])
     name = seal.reviewer

@@ -89,14 +89,18 @@ def load_settings(
 ) -> Settings:
     """Read the settings that hold in a folder.
 
-    A guarded setting (``trust.GUARDED``) of a file that is neither the user's own nor trusted
-    keeps its default and is told in ``withheld``.
+    A guarded setting (``trust.GUARDED``) of a file that is neither the user's own nor trusted keeps
+    its default and is listed in ``withheld``.
 
     Args:
-        start: The folder (default: the working folder).
-        environ: The environment (default: that of the process).
-        trust: SHA-256 (hex) of files that count as trusted, beside those of ``AUDITLENS_TRUST``
-            and of the user's list.
+        start: The folder; default: the working folder.
+        environ: The environment; default: that of the process.
+        trust: SHA-256 (hex) of files that count as trusted, beside those of ``AUDITLENS_TRUST`` and
+            of the user's list.
+
+    Returns:
+        Every setting. A variable of the environment overrides the nearest file, which overrides the
+        user's own file.
 
     Raises:
         DocumentError: A fault in a file.
@@ -227,8 +231,8 @@ def has_table(folder: Path) -> bool:
         folder: The folder; without such a file it holds none.
 
     Returns:
-        True also for a file that is no TOML and names ``[tool.auditlens]``: its fault is told when
-        it is read.
+        True also for a file that is no TOML and names ``[tool.auditlens]``: its fault is raised
+        when it is read.
     """
     path = folder / PROJECT
     try:
@@ -277,7 +281,14 @@ class SettingsFile:
         return sha256_hex(self.raw)
 
     def parsed(self) -> Mapping[str, Any]:
-        """The settings as TOML has them. Raises DocumentError for what is no TOML."""
+        """The settings as TOML has them, unchecked.
+
+        Returns:
+            Values by name.
+
+        Raises:
+            DocumentError: The file is no TOML, or its settings are no table.
+        """
         held: Any = parse_toml(self.raw, self.path)
         for name in self.table.split(".") if self.table else ():
             held = held.get(name) if isinstance(held, dict) else None
@@ -286,7 +297,15 @@ class SettingsFile:
         return held
 
     def values(self) -> dict[str, Any]:
-        """Every setting of the file, each known and of its type. Raises DocumentError."""
+        """Every setting of the file, checked.
+
+        Returns:
+            Values by name, each of the type of the field of ``Settings``; paths are relative to the
+            file.
+
+        Raises:
+            DocumentError: A setting is unknown or of another type, with its line.
+        """
         found: dict[str, Any] = {}
         data = self.parsed()
         for name in data:

@@ -146,10 +146,13 @@ def foreign(found: os.stat_result) -> bool:
 
 
 def trusted_files(environ: Mapping[str, str]) -> dict[Path, TrustedFile]:
-    """Every file the user has trusted, by path.
+    """Every file the user has trusted.
 
     Args:
         environ: The environment; it says where the user's folder of settings is.
+
+    Returns:
+        One entry a file, by path; empty without a list.
 
     Raises:
         UsageError: A list that cannot be read, is not one, or that others may write.
@@ -210,12 +213,15 @@ def given_hashes(environ: Mapping[str, str], more: Iterable[str] = ()) -> frozen
 
 
 def trust_file(path: Path, sha256: str, environ: Mapping[str, str]) -> TrustedFile:
-    """Add a file to the list, or its new bytes in place of the former.
+    """Add a file to the list of trusted files, or its new bytes in place of the former.
 
     Args:
         path: The file.
         sha256: SHA-256 (hex) of its bytes.
         environ: The environment; it says where the user's folder of settings is.
+
+    Returns:
+        The entry, with the present time (UTC, whole seconds).
 
     Raises:
         UsageError: The list cannot be read or written.

@@ -144,7 +144,7 @@ class Server:
         options: How it behaves; see :func:`serve`.
         feeds: The audit log, by generation.
         directory: The other listings, by path.
-        address: Host and port to listen on; ``url`` has the port that was taken.
+        address: Host and port to listen on; ``url`` has the port in use.
         answered: What the server was asked so far, in order.
 
     Raises:

@@ -237,10 +237,19 @@ class SecodaSource:
         return SecodaDirectory(self)
 
     def page(self, number: int) -> Page:
-        """Fetch page ``number`` (from 1).
+        """Fetch one page.
 
-        Raises KeyRefused (401, 403), SourceError when no whole page came, Interrupted when
-        stopped while waiting, and UsageError for a number below 1.
+        Args:
+            number: Its number, from 1.
+
+        Returns:
+            The page; where it is too large, put together from smaller ones.
+
+        Raises:
+            KeyRefused: The server answered 401 or 403.
+            SourceError: No whole page came.
+            Interrupted: The source was stopped while it waited.
+            UsageError: ``number`` is below 1.
         """
         if number < 1:
             raise UsageError(f"There is no page {number}", fix="Pages count from 1")
