@@ -54,7 +54,12 @@ class Directory:
 
     @property
     def circles(self) -> pl.DataFrame:
-        """Who belongs together: ``sender_id``, ``circle`` (a role or group), sorted, each once."""
+        """Who belongs together, by role or group.
+
+        Returns:
+            One row an account and circle, sorted: ``sender_id``, ``circle`` (``role …`` or ``group
+            …``, with the id of the group).
+        """
         by_group = self.groups.select(circle=pl.lit("group ") + pl.col("id"), sender_id="users")
         by_user = self.users.select(sender_id="id", circle="groups").explode("circle")
         by_role = self.users.select(sender_id="id", circle=pl.lit("role ") + pl.col("role"))
@@ -103,9 +108,23 @@ class DirectoryHistory:
         return DirectoryHistory((*self.pulls, Directory(at, digest, came=came, **frames)))
 
     def at(self, moment: datetime) -> Directory | None:
-        """The last pull not later than ``moment`` (aware); None when there is none."""
+        """The state of the directory at a moment.
+
+        Args:
+            moment: An aware time.
+
+        Returns:
+            The last pull not later than it; None when there is none.
+        """
         return next((one for one in reversed(self.pulls) if one.at <= moment), None)
 
     def before(self, moment: datetime) -> DirectoryHistory:
-        """The pulls before ``moment``: what an audit of a period that ends then may know."""
+        """What an audit of a period may know that ends at a moment.
+
+        Args:
+            moment: An aware time.
+
+        Returns:
+            The pulls before it.
+        """
         return DirectoryHistory(tuple(one for one in self.pulls if one.at < moment))

@@ -70,6 +70,7 @@ class Seal:
 
     @property
     def hash(self) -> str:
+        """The seal's own hash (hex), to which the next sign-off is bound."""
         return str(self.data["seal"])
 
     @property
@@ -84,6 +85,7 @@ class Seal:
 
     @property
     def label(self) -> str:
+        """The period that was signed, as ``2026-10``."""
         return str(self.data["period"]["label"])
 
     @property
@@ -98,6 +100,7 @@ class Seal:
 
     @property
     def digests(self) -> Mapping[str, str]:
+        """SHA-256 (hex) of what was signed: ``findings``, ``manifest`` and ``record``."""
         return dict(self.data["digests"])
 
     @cached_property
@@ -106,6 +109,7 @@ class Seal:
 
     @property
     def findings_path(self) -> Path:
+        """The file beside the seal that holds the findings it seals."""
         return self.path.with_suffix(FINDINGS)
 
 

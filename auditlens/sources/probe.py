@@ -225,7 +225,7 @@ class Probe:
         endpoint: The generation that answered, ``legacy`` or ``current``; None without an answer.
         shape: How the answer wraps its records; None without an answer.
         count: The server's own total; None when it gives none.
-        page_size: Records that came.
+        page_size: Records that came; None without an answer.
         skew_seconds: The server's clock less ours, in seconds; None when it sends no time.
         checks: What was looked at, in order.
         exit_code: That of the error met; 0 when there was none.
