@@ -10,7 +10,7 @@ import base64
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,10 @@ POINTS = {"informational": 2.0, "low": 10.0, "medium": 25.0, "high": 50.0, "crit
 Weak findings add up, and never to more than one strong finding: after Splunk's risk-based alerting.
 """
 
+SCATTERED = ("identity",)
+"""Model channels whose evidence is single days of a month: such a finding joins another of its
+account when both have events on one day, not when the other lies anywhere in the month."""
+
 CASE_SCHEMA: dict[str, pl.DataType] = {
     "case_id": pl.String(),
     "headline": pl.String(),
@@ -98,7 +102,8 @@ CASE_SCHEMA: dict[str, pl.DataType] = {
 
 ``level_from`` is the level before findings of rules and model, or three kinds, raised it.
 ``joined_by`` holds ``shared_events``, ``same_actor``, ``same_resource`` and ``same_silence``.
-``decide`` is False for an observation: one low or informational kind alone. ``hidden`` counts the
+``decide`` is False for an observation: low and informational findings no two kinds of which are
+within a day of each other. ``hidden`` counts the
 findings that an exception covers. ``state`` is ``new``, ``in progress``, ``decided``, ``reopened``
 or ``excepted``; ``joined_after`` counts findings that joined a decided case without reopening it;
 ``continues`` says that the case was shown in an earlier period already.
@@ -216,6 +221,52 @@ def join_adjacent(joined: Joined, members: Iterable[int], reason: str) -> None:
             reach, before = last, at
 
 
+def days_of(findings: pl.DataFrame, evidence: pl.DataFrame) -> list[set[date]]:
+    """The days (UTC) on which the events of each finding lie, or its first and last."""
+    found: dict[int, set[date]] = {}
+    seen = evidence.drop_nulls("created_at").select("at", pl.col("created_at").dt.date()).unique()
+    for at, day in seen.iter_rows():
+        found.setdefault(at, set()).add(day)
+    spans = findings.select(pl.col("first_at", "last_at").dt.date()).iter_rows()
+    return [found.get(at, set(span)) for at, span in enumerate(spans)]
+
+
+def agree_on_a_day(days: Sequence[tuple[str, set[date]]]) -> bool:
+    """Whether findings of two kinds have events on the same day, or on two that adjoin."""
+    near = timedelta(days=1)
+    return any(
+        one[0] != other[0] and any(abs(a - b) <= near for a in one[1] for b in other[1])
+        for at, one in enumerate(days)
+        for other in days[at + 1 :]
+    )
+
+
+def alike(
+    findings: pl.DataFrame, actors: Sequence[str | None], silences: Collection[str]
+) -> dict[str, dict[str, list[int]]]:
+    """Places of findings by what may join them: reason, then account, resource or rule and day.
+
+    ``scattered`` holds those of SCATTERED by account.
+    """
+    found: dict[str, dict[str, list[int]]] = {
+        "same_actor": {}, "same_resource": {}, "same_silence": {}, "scattered": {}
+    }  # fmt: skip
+    columns = ("rule_id", "subject_kind", "subject_id", "last_at")
+    for at, (rule, kind, subject, last) in enumerate(findings.select(columns).iter_rows()):
+        keys: dict[str, str | None]
+        if rule in silences:
+            keys = {"same_silence": f"{rule} {last.date()}"}
+        elif rule in SCATTERED:
+            keys = {"scattered": subject}
+        else:
+            about = subject if kind == "resource" else None
+            keys = {"same_actor": actors[at], "same_resource": about}
+        for reason, key in keys.items():
+            if key is not None:
+                found[reason].setdefault(key, []).append(at)
+    return found
+
+
 def partition(
     findings: pl.DataFrame, evidence: pl.DataFrame, silences: Collection[str]
 ) -> list[tuple[list[int], set[str]]]:
@@ -223,22 +274,17 @@ def partition(
     joined = Joined(findings["first_at"].to_list(), findings["last_at"].to_list())
     for one, other in overlapping(evidence, findings.height):
         joined.join(one, other, "shared_events")
-    actors = main_actors(findings, evidence)
-    columns = ("rule_id", "subject_kind", "subject_id", "last_at")
-    groups: dict[str, dict[str, list[int]]] = {
-        "same_actor": {}, "same_resource": {}, "same_silence": {}
-    }  # fmt: skip
-    for at, (rule, kind, subject, last) in enumerate(findings.select(columns).iter_rows()):
-        if rule in silences:
-            groups["same_silence"].setdefault(f"{rule} {last.date()}", []).append(at)
-            continue
-        keys = {"same_actor": actors[at], "same_resource": subject if kind == "resource" else None}
-        for reason, key in keys.items():
-            if key is not None:
-                groups[reason].setdefault(key, []).append(at)
+    groups = alike(findings, main_actors(findings, evidence), silences)
+    scattered = groups.pop("scattered")
     for reason, found in groups.items():
         for _, members in sorted(found.items()):
             join_adjacent(joined, members, reason)
+    days = days_of(findings, evidence)
+    for account, places in sorted(scattered.items()):
+        for at in places:
+            for other in groups["same_actor"].get(account, ()):
+                if days[at] & days[other]:
+                    joined.join(at, other, "same_actor")
     parts: dict[int, list[int]] = {}
     for at in range(findings.height):
         parts.setdefault(joined.root(at), []).append(at)
@@ -279,7 +325,7 @@ def build_cases(
     ]
     parts = kept_together(parts, known)
     rows = ordered.to_dicts()
-    actors = main_actors(ordered, evidence)
+    actors, days = main_actors(ordered, evidence), days_of(ordered, evidence)
     held = evidence.partition_by("at", as_dict=True, include_key=True)
     labels = labels_of(events, evidence)
     drafts = []
@@ -288,7 +334,8 @@ def build_cases(
         proof = pl.concat(mine) if mine else evidence.clear()
         members = [rows[at] for at in part.places]
         acted = [actors[at] for at in part.places]
-        drafts.append(case_row(part, members, acted, proof, labels, silences))
+        on = [days[at] for at in part.places]
+        drafts.append(case_row(part, members, acted, on, proof, labels, silences))
     named = with_ids(drafts, known)
     frame = pl.DataFrame(named, schema=CASE_SCHEMA)
     frame = frame.with_columns(related_of(frame, ordered, evidence))
@@ -375,6 +422,7 @@ def case_row(
     part: Part,
     members: Sequence[Mapping[str, Any]],
     actors: Sequence[str | None],
+    days: Sequence[set[date]],
     proof: pl.DataFrame,
     labels: Mapping[str, Mapping[str, str]],
     silences: Collection[str],
@@ -386,7 +434,11 @@ def case_row(
     level_from = max(highest.values(), key=LEVELS.index)
     subject = subject_of(part, members, actors, proof, labels)
     busiest = {name: by_count(proof, name) for name in ("sender_id", "resource_id")}
-    judged = [kind for kind, level in highest.items() if LEVELS.index(level) > 0]
+    judged = [
+        (one["rule_id"], on)
+        for one, on in zip(members, days, strict=True)
+        if one["exception_id"] is None and LEVELS.index(one["level"]) > 0
+    ]
     tags = [tag for one in members for tag in one["tags"] or ()]
     return {
         **subject,
@@ -407,7 +459,7 @@ def case_row(
         "tactics": [one for one in dict.fromkeys(t.removeprefix("attack.") for t in tags)
                     if one in TACTICS],
         "decide": bool(visible)
-        and (LEVELS.index(level_from) >= LEVELS.index("medium") or len(judged) > 1),
+        and (LEVELS.index(level_from) >= LEVELS.index("medium") or agree_on_a_day(judged)),
         "hidden": len(members) - len(visible),
         "state": "new" if visible else "excepted",
         "disposition": None,

@@ -14,18 +14,21 @@ FIRST = 20
 """So many cases, in the order of the report, are what a reviewer surely looks at."""
 
 
+PART, HALF = 0.1, 0.5
+
+
 @dataclass(frozen=True)
 class CaseQuality:
     """Cases of one or several workspaces against what was planted; counts, so that they add up.
 
     Attributes:
         to_decide: Cases that ask for a decision.
-        planted: Of those, the cases that hold an event of a planted incident.
+        planted: Of those, the cases with a finding about a planted incident.
         first: Cases to decide among the first FIRST of each workspace.
-        first_planted: Of those, the cases that hold an event of a planted incident.
-        mixed: Cases that hold events of incidents of different accounts.
-        incidents: Planted incidents that a case to decide holds.
-        split: Of those, the incidents that more than one case to decide holds.
+        first_planted: Of those, the cases with a finding about a planted incident.
+        mixed: Cases with findings about incidents of different accounts.
+        incidents: Planted incidents that a finding in a case to decide is about.
+        split: Of those, the incidents about which more than one case to decide has a finding.
         look_alikes: Cases to decide that rest on a harmless look-alike and on no incident.
         near, near_joined: Pairs of incidents of one account at most 7 days apart that were found,
             and those of them that are one case.
@@ -55,6 +58,9 @@ def judge_cases(
 ) -> CaseQuality:
     """Compare the cases of an audit with what was planted.
 
+    A finding is about an incident when at least a tenth of its events, or half of the incident's,
+    are the incident's: one visit of a crowd among a month's events is none.
+
     Args:
         cases: The cases (CASE_SCHEMA), in their order.
         findings: The findings of the audit, with ``case_id``.
@@ -66,9 +72,7 @@ def judge_cases(
         The counts of this audit.
     """
     asked = cases.filter(is_to_decide())
-    evidence = findings.select("case_id", pl.col("event_ids").alias("event")).explode("event")
-    planted = labels.select("incident_id", "sender_id", pl.col("event_ids").alias("event"))
-    held = evidence.join(planted.explode("event"), on="event").unique(["case_id", "incident_id"])
+    held = about(findings, labels)
     asked_held = held.filter(pl.col("case_id").is_in(asked["case_id"].implode()))
     true = set(asked_held["case_id"])
     accounts = asked_held.drop_nulls("sender_id").group_by("case_id").agg(
@@ -93,6 +97,23 @@ def judge_cases(
         look_alikes=len(lured),
         **pairs,
     )
+
+
+def about(findings: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of case and incident (``case_id``, ``incident_id``, ``sender_id``) by its findings."""
+    listed = findings.select(
+        "case_id", "finding_id", pl.col("event_ids").alias("event"),
+        mine=pl.col("event_ids").list.len(),
+    )  # fmt: skip
+    planted = labels.select(
+        "incident_id", "sender_id", pl.col("event_ids").alias("event"),
+        theirs=pl.col("event_ids").list.len(),
+    )  # fmt: skip
+    shared = listed.explode("event").join(planted.explode("event"), on="event")
+    keys = ("case_id", "finding_id", "incident_id", "sender_id", "mine", "theirs")
+    counted = shared.group_by(keys).len("both")
+    share = (pl.col("both") >= PART * pl.col("mine")) | (pl.col("both") >= HALF * pl.col("theirs"))
+    return counted.filter(share).select("case_id", "incident_id", "sender_id").unique()
 
 
 def account_pairs(labels: pl.DataFrame, held: pl.DataFrame) -> dict[str, int]:

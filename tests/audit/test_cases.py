@@ -113,11 +113,12 @@ def test_what_stopped_on_one_day_is_one_case_of_the_workspace():
 
 
 def test_weak_findings_ask_for_a_decision_when_two_kinds_agree():
-    """One low kind alone, however often, is an observation; two kinds are to decide."""
+    """One low kind alone, however often, is an observation; two within a day are to decide."""
     low = {"level": "low"}
     again = finding("B", 1, rule_id="r-A", **low)
     assert [row["decide"] for row in cases(finding("A", **low), again)] == [False]
     assert [row["decide"] for row in cases(finding("A", **low), finding("B", 1, **low))] == [True]
+    assert [row["decide"] for row in cases(finding("A", **low), finding("B", 2, **low))] == [False]
     assert [row["decide"] for row in cases(finding("A"))] == [True]
     record = finding("B", 1, level="informational")
     assert [row["decide"] for row in cases(finding("A", **low), record)] == [False]
@@ -150,7 +151,18 @@ def test_no_level_is_above_critical_and_identity_needs_a_second_kind():
     assert row["level"] == "critical"
     alone = finding("A", kind="anomaly", rule_id="identity", level="low")
     assert [row["level"] for row in cases(alone)] == ["low"]
-    assert [row["level"] for row in cases(alone, finding("B", 1, level="low"))] == ["medium"]
+    assert [row["level"] for row in cases(alone, finding("B", level="low"))] == ["medium"]
+
+
+def test_a_finding_whose_days_are_scattered_joins_what_lies_on_one_of_them():
+    """Days of a month that match another account join the same day's finding, not any other."""
+    held = events(("A", "u-1", "t-1")), events(("B", "u-1", "t-1"), at=START + timedelta(days=20))
+    month = finding("C", events="AB", kind="anomaly", rule_id="identity", level="low",
+                    last_at=START + timedelta(days=20))  # fmt: skip
+    apart = finding("D", 10, level="low")
+    assert groups(month, apart, held=pl.concat(held)) == {"C", "D"}
+    same = finding("D", 20, level="low")
+    assert groups(month, same, held=pl.concat(held)) == {"CD"}
 
 
 def test_the_score_counts_each_kind_once_and_less_with_its_place():

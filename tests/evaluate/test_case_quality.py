@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 
 from auditlens.evaluate import CaseQuality, judge_cases
 from auditlens.simulator import simulate
@@ -29,9 +30,9 @@ CASES = pl.DataFrame(
     orient="row",
 )
 FINDINGS = pl.DataFrame(
-    [("C-1", ["a", "b"]), ("C-2", ["c", "d"]), ("C-3", ["x"]), ("C-4", ["e"]), ("C-5", ["f"]),
-     ("C-6", ["b", "g"])],
-    schema=["case_id", "event_ids"], orient="row",
+    [("C-1", "F-1", ["a", "b"]), ("C-2", "F-2", ["c", "d"]), ("C-3", "F-3", ["x"]),
+     ("C-4", "F-4", ["e"]), ("C-5", "F-5", ["f"]), ("C-6", "F-6", ["b", "g"])],
+    schema=["case_id", "finding_id", "event_ids"], orient="row",
 )  # fmt: skip
 LABELS = pl.DataFrame(
     [
@@ -56,6 +57,15 @@ def test_cases_are_counted_against_what_was_planted():
         to_decide=4, planted=3, first=4, first_planted=3, mixed=1, incidents=5, split=2,
         look_alikes=1, near=2, near_joined=2, far=1, far_joined=1,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "planted"), [(10, 1), (11, 0)])
+def test_a_visit_among_many_events_is_not_about_the_incident(events, planted):
+    """A tenth of a finding's events are the incident's, or half of the incident's are in it."""
+    crowd = LABELS.head(1).with_columns(event_ids=pl.lit(["a", "p", "q"]))
+    ids = ["a", *(f"x{n}" for n in range(events - 1))]
+    findings = pl.DataFrame({"case_id": ["C-1"], "finding_id": ["F-1"], "event_ids": [ids]})
+    assert judge_cases(CASES.head(1), findings, crowd, TRAPS).planted == planted
 
 
 def test_counts_of_workspaces_add_up():
