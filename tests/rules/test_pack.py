@@ -106,8 +106,7 @@ def test_sidecars_have_the_cases_their_kind_asks_for(product):
             wanted = {"just inside", "just outside", "other group"}
             wanted |= {"wrong order"} if rule.body.type == "temporal_ordered" else set()
             outside = {case.expect for case in cases if case.kind == "just outside"}
-            one_sided = rule.name == "correlation_secoda_sensitive_resources_published"
-            return wanted <= kinds and (outside == {"no_match"} or one_sided)
+            return wanted <= kinds and outside == {"no_match"}
         if rule.kind == "behaviour":
             learning = "learning" in {case.expect for case in cases}
             return learning and {"cold start", "just inside", "just outside"} <= kinds
