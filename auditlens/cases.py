@@ -22,12 +22,15 @@ from auditlens.findings import LEVELS
 
 __all__ = [
     "CASE_SCHEMA",
+    "JOINED_BY",
     "KnownCase",
     "TimelineLine",
     "build_cases",
     "case_reaches",
     "case_timeline",
+    "cut_to",
     "is_to_decide",
+    "why_raised",
 ]
 
 WINDOW = timedelta(days=7)
@@ -108,6 +111,21 @@ findings that an exception covers. ``state`` is ``new``, ``in progress``, ``deci
 or ``excepted``; ``joined_after`` counts findings that joined a decided case without reopening it;
 ``continues`` says that the case was shown in an earlier period already.
 """
+
+JOINED_BY = {
+    "shared_events": "the same events",
+    "same_actor": "the same account within 7 days",
+    "same_resource": "the same resource within 7 days",
+    "same_silence": "what stopped on the same day",
+}
+"""What ``joined_by`` means in words."""
+
+RAISED_BY = {
+    "rules_and_model": "rules and the anomaly model agree",
+    "three_kinds": "three kinds of finding agree",
+    "second_kind": "a finding of another kind agrees with the match with another account",
+}
+"""Why a case is of a higher level than its findings, in words."""
 
 TACTICS = (
     "reconnaissance", "resource-development", "initial-access", "execution", "persistence",
@@ -443,7 +461,7 @@ def case_row(
     return {
         **subject,
         "headline": headline(subject["subject_label"], counted, silences),
-        "level": escalated(level_from, highest, counted),
+        "level": escalated(level_from, counted),
         "level_from": level_from,
         "score": risk_score(highest),
         "actors": busiest["sender_id"][:LISTED],
@@ -486,19 +504,40 @@ def risk_score(highest: Mapping[str, str]) -> float:
     return round(sum(value / at for at, value in enumerate(points, 1)), 2)
 
 
-def escalated(level: str, highest: Mapping[str, str], members: Sequence[Mapping[str, Any]]) -> str:
-    """One level up where rules and model agree, or three kinds do, each with medium or above.
+def agreement(members: Sequence[Mapping[str, Any]]) -> str:
+    """What agrees in the findings of a case (a key of RAISED_BY); empty where nothing does.
 
     Days that match another account are low alone, and medium with a second kind.
     """
     medium = LEVELS.index("medium")
     serious = [one for one in members if LEVELS.index(one["level"]) >= medium]
-    both = {one["kind"] for one in serious} >= {"rule", "anomaly"}
-    if both or len({one["rule_id"] for one in serious}) >= 3:
+    if {one["kind"] for one in serious} >= {"rule", "anomaly"}:
+        return "rules_and_model"
+    if len({one["rule_id"] for one in serious}) >= 3:
+        return "three_kinds"
+    kinds = {one["rule_id"] for one in members}
+    return "second_kind" if "identity" in kinds and len(kinds) > 1 else ""
+
+
+def escalated(level: str, members: Sequence[Mapping[str, Any]]) -> str:
+    """One level up where rules and model agree, or three kinds do, each with medium or above."""
+    agrees = agreement(members)
+    if agrees in ("rules_and_model", "three_kinds"):
         return LEVELS[min(LEVELS.index(level) + 1, len(LEVELS) - 1)]
-    if "identity" in highest and len(highest) > 1 and LEVELS.index(level) < medium:
-        return "medium"
-    return level
+    return max(level, "medium", key=LEVELS.index) if agrees else level
+
+
+def why_raised(case: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> str:
+    """Why a case is of a higher level than its findings, in words; empty where it is not.
+
+    Args:
+        case: A row of cases (CASE_SCHEMA).
+        members: Its findings (rows of FINDING_SCHEMA).
+    """
+    if case["level"] == case["level_from"]:
+        return ""
+    visible = [one for one in members if one["exception_id"] is None]
+    return RAISED_BY.get(agreement(visible or members), "")
 
 
 def by_count(proof: pl.DataFrame, column: str) -> list[str]:
@@ -605,6 +644,7 @@ def within(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def cut_to(text: str) -> str:
+    """A headline of at most HEADLINE characters."""
     return text if len(text) <= HEADLINE else f"{text[: HEADLINE - 1].rstrip()}…"
 
 

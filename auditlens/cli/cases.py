@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from auditlens.audit import Audit
 
 __all__ = [
-    "WHY",
     "case_lines",
     "case_of",
     "cases_counted",
@@ -30,13 +29,6 @@ TSV = ("case_id", "level", "decide", "state", "first_at", "last_at", "event_coun
 """The fields of a case's line where standard output is no terminal."""
 
 INDENT = "  "
-WHY = {
-    "shared_events": "the same events",
-    "same_actor": "the same account within 7 days",
-    "same_resource": "the same resource within 7 days",
-    "same_silence": "what stopped on the same day",
-}
-"""What ``joined_by`` means in words."""
 
 
 def print_cases(shown: DataFrame) -> None:

@@ -107,26 +107,24 @@ def case_document(audit: Audit, case: dict[str, Any]) -> dict[str, Any]:
 
 def tell_case(audit: Audit, case: dict[str, Any], shown: int = 0) -> None:
     """A case as its reader needs it: what, who, when, its findings, its events, what to do."""
-    from auditlens.cases import case_timeline
-    from auditlens.cli.cases import WHY, case_lines
+    from auditlens.cases import JOINED_BY, case_timeline, why_raised
+    from auditlens.cli.cases import case_lines
     from auditlens.cli.terminal import moment, visible
     from auditlens.text import count
 
     for line in case_lines(case):
         click.echo(line)
-    joined = ", ".join(WHY[one] for one in case["joined_by"] if one in WHY)
+    joined = ", ".join(JOINED_BY[one] for one in case["joined_by"])
     if joined:
         click.echo(f"  joined by {joined}")
-    if case["level"] != case["level_from"]:
-        click.echo(
-            f"  {case['level']}, one above its strongest finding: rules and model, or three kinds "
-            "of finding, agree"
-        )
+    timeline = case_timeline(case, audit.findings)
+    if raised := why_raised(case, [line.finding for line in timeline]):
+        click.echo(f"  raised from {case['level_from']} because {raised}")
     others = [one for one in case["no_longer_joined"] if one in case["finding_ids"]]
     if others:
         click.echo(f"  no longer joined: {', '.join(others)}")
     click.echo("\ntimeline")
-    for each in case_timeline(case, audit.findings):
+    for each in timeline:
         row = each.finding
         inside = "  " if each.within else ""
         click.echo(

@@ -44,7 +44,7 @@ def report(
     ctx: click.Context, /, out: Path, templates: Path | None, replace: bool, allow_gaps: bool,
     as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Write the report of a period: report.html, findings as JSON, CSV and Parquet, manifest."""
+    """Write the report of a period: page, cases and findings as JSON, CSV and Parquet, manifest."""
     from auditlens.cli.terminal import print_json
     from auditlens.report import read_templates
     from auditlens.review import write_report
@@ -57,7 +57,11 @@ def report(
     written = write_report(audit, out, wanted, roots, own, replace_other=replace)
     paths = [out / path.name for path in written]
     if as_json:
-        told = {"findings": audit.findings.height, "outcome": audit.coverage.outcome}
+        told = {
+            "cases": audit.cases.height,
+            "findings": audit.findings.height,
+            "outcome": audit.coverage.outcome,
+        }
         print_json({"period": audit.period.label, "files": paths, **told})
     for path in () if as_json else paths:
         click.echo(path)

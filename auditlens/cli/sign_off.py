@@ -45,13 +45,13 @@ __all__ = ["sign_off"]
     type=click.Choice(LEVELS),
     default="medium",
     show_default=True,
-    help="Findings of this level or above need a disposition.",
+    help="Cases of this level or above need a disposition.",
 )
 @click.option(
     "--despite",
     default="",
     metavar="REASON",
-    help="Sign with open findings or an incomplete log; the reason is recorded.",
+    help="Sign with cases to decide or an incomplete log; the reason is recorded.",
 )
 @click.option(
     "--amend",
@@ -81,7 +81,7 @@ def sign_off(
     """Sign a month: record reviewer, statement, time and hashes of all evidence.
 
     Writes the report with its seal, and the seal beside the archive in signed/. Refused while
-    findings are open or the log is incomplete, unless --despite gives a reason; and always if the
+    cases are to decide or the log is incomplete, unless --despite gives a reason; and always if the
     reviewer is the subject of an open finding.
     """
     from auditlens.archive import Archive

@@ -43,7 +43,7 @@ from auditlens.notify import (
 from auditlens.pages import DirectorySource, Listing, Source
 from auditlens.period import Period, run_time, zone
 from auditlens.report import write_folder
-from auditlens.review import ReportOptions, make_record, report_files
+from auditlens.review import ReportOptions, make_record, note_shown, report_files
 from auditlens.rules import roots_read
 from auditlens.seals import signed_folder
 from auditlens.settings import Settings, require_trusted
@@ -433,6 +433,7 @@ def write(
         if notice is not None:
             job.outbox.add(folder.name, target.name, notice, job.now())
     write_folder(folder, files)
+    note_shown(audit)
     run.months.append(folder.name)
     job.tell(
         f"{folder.name}: {count(audit.findings.height, 'finding')}, "

@@ -10,9 +10,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
-
-from auditlens.findings import FOR_THE_RECORD
 from auditlens.report.activity import (
     build_access,
     build_activity,
@@ -20,13 +17,13 @@ from auditlens.report.activity import (
     build_profiles,
     sender_month_rows,
 )
+from auditlens.report.cases import case_counts, case_rows, cases_to_decide
 from auditlens.report.completeness import build_completeness, evidence_states, field_fill
 from auditlens.report.exports import table_hashes
 from auditlens.report.findings import (
     PARQUET,
     RAN,
     finding_rows,
-    rule_groups,
     rule_rows,
     rule_summary,
     shown_findings,
@@ -36,16 +33,19 @@ from auditlens.report.inputs import STRONGEST_FIRST, ReportInputs
 from auditlens.report.model import (
     SCHEMA_VERSION,
     Appendix,
+    CaseCounts,
+    CaseRow,
     Change,
     Completeness,
     Conclusion,
     Content,
     Cover,
-    Decision,
     ExceptionRow,
     FindingRow,
+    LevelChange,
     LevelCount,
     Method,
+    PreviousPeriod,
     Resolved,
     ResolvedRow,
     RuleRow,
@@ -57,7 +57,6 @@ from auditlens.report.model import (
 from auditlens.report.text import capital, local, percent
 from auditlens.text import count
 
-TO_DECIDE = 5
 RESOLVED_SHOWN = 25
 URGENT = ("critical", "high")
 TRUST = {
@@ -80,7 +79,7 @@ LIMITS = (
     "How far back the source keeps its log is not known; what was never pulled is not here.",
     "One bulk act may be recorded once or once a resource: counts of acts are a lower bound.",
     "Rank and percentile say how unusual a day is among the days compared, not how likely harm is.",
-    "A sender or resource without a history has no baseline; peers stand in for it.",
+    "An account or resource without a history has no baseline; peers stand in for it.",
 )
 INTERNAL = ("usual_leaps",)
 """Settings that a run works out anew and that say nothing to a reader."""
@@ -89,16 +88,18 @@ LISTED = 3
 ROLES = ("preparer", "reviewer", "approver")
 STATEMENTS = {
     "preparer": "Drawn up by the tool from the inputs named in the appendix.",
-    "reviewer": "I examined the findings and the completeness page and decided each finding.",
+    "reviewer": "I examined the cases and the completeness page and decided each case that asks.",
     "approver": "I accept the review and the exceptions it lists.",
 }
 GLOSSARY = (
-    ("sender", "Who acted: a person, a key's owner, the system, an automation."),
+    ("account", "Who acted: a person, a key's owner, the system, an automation."),
     ("finding", "What a rule or the model flagged: one episode, with its reasons and events."),
+    ("case", "Findings that are one story: what a reviewer decides. Each finding is in one."),
+    ("observation", "A case of one low or informational kind alone. It asks for no decision."),
     ("rule", "A written condition over events; every rule is listed, hit or not."),
-    ("baseline", "What is usual for a sender or resource, or for its peers."),
+    ("baseline", "What is usual for an account or resource, or for its peers."),
     ("exception", "A finding accepted until a date; it stays listed."),
-    ("disposition", "What a reviewer decided about a finding."),
+    ("disposition", "What a reviewer decided about a case or a finding."),
     ("coverage", "What was pulled, what is missing, and how that is known."),
 )
 
@@ -108,8 +109,9 @@ def build_content(inputs: ReportInputs, *, limit: int, hashes: Mapping[str, str]
 
     ``hashes`` has the SHA-256 of each data file that the report cites.
     """
-    rows = finding_rows(inputs)
-    page_rows, shown = shown_findings(rows, limit, hashes[PARQUET])
+    cases = case_rows(inputs)
+    rows = finding_rows(inputs, cases)
+    _, shown = shown_findings(rows, limit, hashes[PARQUET])
     rules = rule_rows(inputs)
     signed = build_sign_off(inputs)
     fields = field_fill(inputs)
@@ -120,10 +122,10 @@ def build_content(inputs: ReportInputs, *, limit: int, hashes: Mapping[str, str]
     return Content(
         schema=SCHEMA_VERSION,
         cover=build_cover(inputs),
-        conclusion=build_conclusion(inputs, rows, population, rules, signed),
+        conclusion=build_conclusion(inputs, cases, rows, population, rules, signed),
         change=build_change(inputs, rows, population.events_in_period),
         frameworks=frameworks,
-        groups=rule_groups(inputs, rows, page_rows),
+        cases=cases,
         findings=rows,
         shown=shown,
         activity=build_activity(inputs),
@@ -175,20 +177,20 @@ def build_cover(inputs: ReportInputs) -> Cover:
 
 def build_conclusion(
     inputs: ReportInputs,
+    cases: tuple[CaseRow, ...],
     rows: tuple[FindingRow, ...],
     completeness: Completeness,
     rules: tuple[RuleRow, ...],
     sign_off: SignOff,
 ) -> Conclusion:
-    """Three sentences, findings by level, five things to decide, three numbers on trust."""
-    open_ids = set(inputs.undecided["finding_id"].to_list())
-    pending = [row for row in rows if row.finding_id in open_ids]
-    levels = level_counts(inputs, rows, open_ids)
+    """Three sentences, cases by level, five cases to decide, three numbers on trust."""
+    counts = case_counts(cases)
+    levels = level_counts(cases)
     figures = trust_figures(completeness, rules, sign_off)
     trust, trust_headline = TRUST.get(completeness.outcome, ("warn", "Not known"))
     if trust == "good" and any(figure.state == "bad" for figure in figures[:2]):
         trust, trust_headline = "warn", "Complete, with reservations"
-    verdict, headline = verdict_of(levels, len(rows), trust, completeness.events_in_period)
+    verdict, headline = verdict_of(counts, levels, trust, completeness.events_in_period)
     if inputs.unjudged and verdict != "urgent":
         verdict = "attention"
         part = "Not judged by rules" if inputs.wholly_unjudged else "Judged by rules in part"
@@ -200,26 +202,30 @@ def build_conclusion(
         headline=headline,
         trust=trust,
         trust_headline=trust_headline,
-        sentences=sentences(inputs, len(rows), len(pending), completeness, rules),
+        sentences=sentences(inputs, counts, completeness, rules),
+        cases=counts,
         levels=levels,
-        decide=to_decide(pending),
-        undecided=len(pending),
+        decide=cases_to_decide(cases, rows),
         figures=figures,
     )
 
 
 def verdict_of(
-    levels: tuple[LevelCount, ...], total: int, trust: str, events: int
+    counts: CaseCounts, levels: tuple[LevelCount, ...], trust: str, events: int
 ) -> tuple[str, str]:
     """The verdict and its headline. Nothing found in half a log, or in none, is not "clear"."""
-    pending = {entry.level: entry.undecided for entry in levels}
-    urgent = [f"{pending[level]:,} {level}" for level in URGENT if pending[level]]
-    if urgent:
-        return "urgent", " and ".join(urgent) + " to decide"
-    if open_count := sum(pending.values()):
-        return "attention", f"{count(open_count, 'finding')} to decide, none high or critical"
-    if total:
+    if counts.to_decide:
+        held = count(counts.findings_to_decide, "finding")
+        headline = f"{count(counts.to_decide, 'case')} to decide ({held})"
+        if any(one.to_decide for one in levels if one.level in URGENT):
+            return "urgent", headline
+        return "attention", f"{headline}, none high or critical"
+    if counts.decided or counts.excepted:
         return "clear", "Nothing left to decide"
+    if counts.total:
+        if trust == "bad":
+            return "attention", "Nothing to decide in what was pulled"
+        return "clear", "Nothing to decide"
     if not events:
         return "attention", "No event in this period"
     if trust == "bad":
@@ -229,8 +235,7 @@ def verdict_of(
 
 def sentences(
     inputs: ReportInputs,
-    total: int,
-    pending: int,
+    counts: CaseCounts,
     completeness: Completeness,
     rules: tuple[RuleRow, ...],
 ) -> tuple[str, ...]:
@@ -238,55 +243,48 @@ def sentences(
     senders = inputs.events["sender_number"].drop_nulls().n_unique()
     ran = sum(rule.health in RAN for rule in rules)
     first = (
-        f"{count(events, 'event')} by {count(senders, 'sender')} were examined with "
+        f"{count(events, 'event')} by {count(senders, 'account')} were examined with "
         f"{count(ran, 'rule') if ran else 'no rule'} and the anomaly model."
     )
-    if total:
-        record = inputs.findings.filter(pl.col("level") == FOR_THE_RECORD).height
-        second = f"{count(total, 'finding')}: {pending:,} to decide"
-        second += f", {record:,} for the record." if record else "."
+    if counts.total:
+        second = cases_told(counts)
     elif inputs.wholly_unjudged:
         second = ""
     elif inputs.unjudged:
-        second = "Where rules looked, none was broken; no sender or resource stood out."
+        second = "Where rules looked, none was broken; no account or resource stood out."
     elif events:
-        second = "No rule was broken and no sender or resource stood out."
+        second = "No rule was broken and no account or resource stood out."
     else:
         second = "There was nothing for a rule or the model to examine."
     unjudged = " ".join(capital(one.statement) for one in inputs.unjudged)
     return first, f"{unjudged} {second}".strip(), completeness.statement
 
 
-def level_counts(
-    inputs: ReportInputs, rows: tuple[FindingRow, ...], open_ids: set[str]
-) -> tuple[LevelCount, ...]:
-    now = Counter(row.level for row in rows)
-    undecided = Counter(row.level for row in rows if row.finding_id in open_ids)
-    previous = inputs.review.previous
-    last = None if previous is None else Counter(previous.findings.values())
+def cases_told(counts: CaseCounts) -> str:
+    """All cases by what is to be done with them, each number with the findings inside."""
+    told = [f"{counts.to_decide:,} to decide", f"{counts.decided:,} decided"]
+    if counts.excepted:
+        told.append(f"{counts.excepted:,} under an exception")
+    whole = f"{count(counts.total, 'case')} ({count(counts.findings, 'finding')}): "
+    whole += ", ".join(told)
+    if counts.observations:
+        asks = "asks" if counts.observations == 1 else "ask"
+        whole += f"; {count(counts.observations, 'observation')}, which {asks} for no decision"
+    return whole + "."
+
+
+def level_counts(cases: tuple[CaseRow, ...]) -> tuple[LevelCount, ...]:
+    """Cases to decide and decided by level, the highest first."""
+    waiting = [row for row in cases if row.group == "to decide"]
     return tuple(
         LevelCount(
             level=level,
-            count=now[level],
-            last=None if last is None else last[level],
-            difference=None if last is None else now[level] - last[level],
-            undecided=undecided[level],
+            to_decide=sum(row.level == level for row in waiting),
+            findings=sum(len(row.finding_ids) for row in waiting if row.level == level),
+            decided=sum(row.level == level for row in cases if row.group == "decided"),
         )
         for level in STRONGEST_FIRST
     )
-
-
-def to_decide(pending: list[FindingRow]) -> tuple[Decision, ...]:
-    """The first of each rule and subject, most severe first, with how many are alike."""
-    alike: dict[tuple[str, str, str], list[FindingRow]] = {}
-    for row in pending:
-        alike.setdefault((row.level, row.rule_id, row.subject_id), []).append(row)
-    return tuple(decision_row(rows[0], len(rows) - 1) for rows in list(alike.values())[:TO_DECIDE])
-
-
-def decision_row(row: FindingRow, alike: int) -> Decision:
-    why = row.reasons[0].text if row.reasons else ""
-    return Decision(row.finding_id, row.level, row.title, row.subject_label, why, alike)
 
 
 def trust_figures(
@@ -349,6 +347,7 @@ def build_change(inputs: ReportInputs, rows: tuple[FindingRow, ...], events: int
             recorded=False,
             note="No earlier period was given, so nothing can be compared.",
             previous="",
+            levels=(),
             new=None,
             persisting=None,
             reopened=None,
@@ -366,6 +365,7 @@ def build_change(inputs: ReportInputs, rows: tuple[FindingRow, ...], events: int
         recorded=True,
         note=f"Compared with {previous.label}.",
         previous=previous.label,
+        levels=level_changes(rows, previous),
         new=states["new"],
         persisting=states["persisting"],
         reopened=states["reopened"],
@@ -384,6 +384,16 @@ def build_change(inputs: ReportInputs, rows: tuple[FindingRow, ...], events: int
                 if digests.get(one) != previous.rules.get(one)
             )
         ),
+    )
+
+
+def level_changes(
+    rows: tuple[FindingRow, ...], previous: PreviousPeriod
+) -> tuple[LevelChange, ...]:
+    now, last = Counter(row.level for row in rows), Counter(previous.findings.values())
+    return tuple(
+        LevelChange(level, now[level], last[level], now[level] - last[level])
+        for level in STRONGEST_FIRST
     )
 
 
@@ -485,7 +495,7 @@ def build_sign_off(inputs: ReportInputs) -> SignOff:
 def conflict(inputs: ReportInputs) -> str:
     """A sentence when the reviewer is the subject of an undecided finding."""
     names = {entry.name for entry in inputs.review.signatures if entry.role == "reviewer"}
-    subjects = inputs.undecided.select("subject_id", "subject_label").iter_rows()
+    subjects = inputs.open_findings.select("subject_id", "subject_label").iter_rows()
     about = sum(bool(names & set(row)) for row in subjects)
     return f"The reviewer is the subject of {count(about, 'undecided finding')}." if about else ""
 

@@ -12,7 +12,6 @@ from datetime import date
 import polars as pl
 
 from auditlens.coverage import Pull
-from auditlens.findings import FOR_THE_RECORD
 from auditlens.report.activity import local_day
 from auditlens.report.findings import RAN
 from auditlens.report.inputs import ReportInputs, file_name
@@ -334,11 +333,12 @@ def detection_state(inputs: ReportInputs, rules: tuple[RuleRow, ...]) -> State:
 
 
 def disposition_state(inputs: ReportInputs) -> State:
-    asking = inputs.findings.filter(inputs.findings["level"] != FOR_THE_RECORD)
-    total, pending = asking.height, inputs.undecided.height
+    groups = inputs.cases["group"].to_list()
+    pending = groups.count("to decide")
+    total = pending + groups.count("decided")
     if not total:
         return "present", "There was nothing to decide."
-    said = f"{total - pending:,} of {count(total, 'finding')} decided."
+    said = f"{total - pending:,} of {count(total, 'case')} decided."
     return ("present" if not pending else "partial"), said
 
 

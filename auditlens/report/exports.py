@@ -20,11 +20,22 @@ from auditlens.errors import UsageError
 from auditlens.report.completeness import Collection
 from auditlens.report.findings import RULES_FILE
 from auditlens.report.frameworks import NOT_ASSESSED
-from auditlens.report.model import Clause, Content, Evidence, FindingRow, Framework, Reason, RuleRow
+from auditlens.report.model import (
+    CaseRow,
+    Clause,
+    Content,
+    Evidence,
+    FindingRow,
+    Framework,
+    Reason,
+    RuleRow,
+)
 from auditlens.report.text import json_text, spreadsheet_cell
+from auditlens.text import count
 
 CONTROLS_FILE = "controls.csv"
 """The file that has every clause whole."""
+CASES_VERSION = "auditlens.cases/1"
 FAMILY = uuid.UUID("6f9c1f58-6a0b-5a5e-9c5f-3f1d6f0f6a11")
 OCSF_VERSION = "1.8.0"
 SEVERITY = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
@@ -44,6 +55,7 @@ CLAUSE_STATUS = {
     "not assessable from this log": (0, 1),
 }
 """Status to OCSF ``compliance.status_id`` (0 unknown, 1 pass, 2 warning, 3 fail), severity."""
+NAMESPACE = "https://auditlens.invalid/ns"
 OSCAL_VERSION = "1.2.3"
 CATALOG = "nist-800-53-r5"
 NO_PLAN = "No assessment plan exists. The report states what was examined and how."
@@ -54,13 +66,19 @@ def as_json(content: Content | Collection) -> bytes:
     return (json_text(content, indent=2) + "\n").encode()
 
 
+def cases_json(cases: pl.DataFrame) -> bytes:
+    """Every case with the frame's own fields, sorted keys, two spaces."""
+    document = {"schema": CASES_VERSION, "cases": cases.to_dicts()}
+    return (json_text(document, indent=2) + "\n").encode()
+
+
 def as_ndjson(findings: pl.DataFrame) -> bytes:
     """One finding a line, the frame's own fields, nothing shortened."""
     return "".join(json_text(row) + "\n" for row in findings.iter_rows(named=True)).encode()
 
 
 def as_ocsf(content: Content) -> bytes:
-    """One OCSF event a line: a finding each, then a clause each."""
+    """One OCSF event a line: a finding each, then a case each, then a clause each."""
     return "".join(json_text(event) + "\n" for event in ocsf_events(content)).encode()
 
 
@@ -69,9 +87,9 @@ def as_oscal(content: Content) -> bytes:
     return (json_text(oscal_results(content), indent=2) + "\n").encode()
 
 
-def as_csv(findings: pl.DataFrame) -> bytes:
+def as_csv(table: pl.DataFrame) -> bytes:
     """The copy for spreadsheets: text cannot run as a formula, lists are joined by spaces."""
-    flat = findings.select(flat_column(findings.schema, name) for name in findings.columns)
+    flat = table.select(flat_column(table.schema, name) for name in table.columns)
     safe = flat.with_columns(
         pl.col(name).map_elements(spreadsheet_cell, return_dtype=pl.String)
         for name, dtype in flat.schema.items()
@@ -94,10 +112,10 @@ def flat_column(schema: pl.Schema, name: str) -> pl.Expr:
     return pl.col(name)
 
 
-def as_parquet(findings: pl.DataFrame) -> bytes:
+def as_parquet(table: pl.DataFrame) -> bytes:
     """The faithful copy, typed."""
     buffer = io.BytesIO()
-    findings.write_parquet(buffer, compression="zstd", statistics=False)
+    table.write_parquet(buffer, compression="zstd", statistics=False)
     return buffer.getvalue()
 
 
@@ -160,9 +178,12 @@ def stable_id(content: Content, *parts: str) -> str:
 
 
 def ocsf_events(content: Content) -> Iterator[dict[str, Any]]:
-    """Every finding and every clause as an OCSF event, in the order of the report."""
+    """Every finding, case and clause as an OCSF event, in the order of the report."""
     for row in content.findings:
         yield ocsf_detection(content, row)
+    members = {row.finding_id: row for row in content.findings}
+    for case in content.cases:
+        yield ocsf_incident(content, case, [members[one] for one in case.finding_ids])
     for table in content.frameworks:
         for clause in table.clauses:
             yield ocsf_compliance(content, table, clause)
@@ -277,6 +298,62 @@ def anomaly_analysis(row: FindingRow, reasons: list[Reason]) -> dict[str, Any]:
     return analysis
 
 
+def ocsf_incident(content: Content, case: CaseRow, members: Sequence[FindingRow]) -> dict[str, Any]:
+    """A case as an Incident Finding; its members stay Detection Findings of their own."""
+    event: dict[str, Any] = {
+        "activity_id": 3 if case.group in ("decided", "excepted") else 1,
+        "category_uid": 2,
+        "class_uid": 2005,
+        "severity_id": SEVERITY.get(case.level, 0),
+        "severity": case.level.capitalize(),
+        "time": milliseconds(content.cover.run_at),
+        "count": case.event_count,
+        "desc": case.headline,
+        "metadata": ocsf_metadata(content, case.case_id),
+        "finding_info_list": [ocsf_finding_info(content, row) for row in members],
+        "unmapped": ocsf_case(case),
+        **ocsf_case_status(case),
+    }
+    event["type_uid"] = event["class_uid"] * 100 + event["activity_id"]
+    # OCSF asks for one of the two; a case that nobody took is the reviewers'.
+    if person := case.owner or case.reviewer:
+        event["assignee"] = {"name": person}
+    else:
+        event["assignee_group"] = {"name": "Reviewers"}
+    if case.decision_reason:
+        event["comment"] = case.decision_reason
+    for name, at in (("start_time", case.first_at), ("end_time", case.last_at)):
+        if at is not None:
+            event[name] = milliseconds(at)
+    return event
+
+
+def ocsf_case_status(case: CaseRow) -> dict[str, Any]:
+    """Closed by an exception, resolved by a decision, in progress, else new."""
+    if case.group == "excepted":
+        return {"status_id": 5, "status": "Closed"}
+    if case.group == "decided":
+        return RESOLVED
+    return IN_PROGRESS if case.state == "in progress" else NEW
+
+
+def ocsf_case(case: CaseRow) -> dict[str, Any]:
+    extra = {
+        "case_id": case.case_id,
+        "group": case.group,
+        "state": case.state,
+        "disposition": case.disposition,
+        "score": case.score,
+        "level_from": case.level_from,
+        "joined_by": list(case.joined_by),
+        "tactics": list(case.tactics),
+        "controls": list(case.controls),
+        "related": list(case.related),
+        "subject": {"kind": case.subject_kind, "uid": case.subject_id, "name": case.subject_label},
+    }
+    return {key: value for key, value in extra.items() if value not in ("", [])}
+
+
 def ocsf_unmapped(row: FindingRow) -> dict[str, Any]:
     extra = {
         "tags": list(row.tags),
@@ -318,6 +395,10 @@ def ocsf_compliance(content: Content, table: Framework, clause: Clause) -> dict[
     }
 
 
+NO_FRAMEWORK = Framework("evidence", "Evidence of the run", "", (), ())
+"""What the evidence is told under where no framework was chosen."""
+
+
 def oscal_results(content: Content) -> dict[str, Any]:
     """The whole document, ready to be written as JSON."""
     plan = stable_id(content, "oscal", "plan")
@@ -331,8 +412,13 @@ def oscal_results(content: Content) -> dict[str, Any]:
                 "oscal-version": OSCAL_VERSION,
             },
             "import-ap": {"href": f"#{plan}"},
-            "results": [oscal_result(content, table) for table in content.frameworks]
-            or [oscal_result(content, Framework("evidence", "Evidence of the run", "", (), ()))],
+            "results": [
+                *(
+                    [oscal_result(content, table) for table in content.frameworks]
+                    or [oscal_result(content, NO_FRAMEWORK)]
+                ),
+                *([oscal_cases(content)] if content.cases else []),
+            ],
             "back-matter": {
                 "resources": [
                     {
@@ -382,8 +468,59 @@ def oscal_observation(content: Content, framework: str, one: Evidence) -> dict[s
         "description": one_line(one.statement),
         "methods": ["EXAMINE"],
         "collected": oscal_time(content.cover.run_at),
+        "props": [{"name": "evidence-state", "ns": NAMESPACE, "value": one.state}],
+    }
+
+
+def oscal_cases(content: Content) -> dict[str, Any]:
+    """The cases as risks, which rest on their findings as observations."""
+    span = content.cover.period
+    return {
+        "uuid": stable_id(content, "oscal", "cases"),
+        "title": "Cases",
+        "description": one_line(f"{content.cover.title}: {content.conclusion.sentences[1]}"),
+        "start": oscal_time(span.start),
+        "end": oscal_time(span.end),
+        "reviewed-controls": {"control-selections": [{"include-all": {}}]},
+        "observations": [oscal_seen(content, row) for row in content.findings],
+        "risks": [oscal_risk(content, case) for case in content.cases],
+    }
+
+
+def oscal_seen(content: Content, row: FindingRow) -> dict[str, Any]:
+    """A finding as an observation."""
+    why = "; ".join(reason.text for reason in row.reasons)
+    return {
+        "uuid": stable_id(content, "oscal", "cases", row.finding_id),
+        "title": one_line(f"{row.finding_id} {row.title}"),
+        "description": one_line(why or row.title),
+        "methods": ["EXAMINE"],
+        "types": ["finding"],
+        "collected": oscal_time(row.detected_at or content.cover.run_at),
         "props": [
-            {"name": "evidence-state", "ns": "https://auditlens.invalid/ns", "value": one.state}
+            {"name": "level", "ns": NAMESPACE, "value": row.level},
+            {"name": "events", "ns": NAMESPACE, "value": str(row.event_count)},
+        ],
+    }
+
+
+def oscal_risk(content: Content, case: CaseRow) -> dict[str, Any]:
+    """A case as a risk: closed once decided or under an exception."""
+    closed = case.group in ("decided", "excepted")
+    said = f"{case.state}: {case.disposition}" if case.disposition else case.state
+    return {
+        "uuid": stable_id(content, "oscal", "cases", case.case_id),
+        "title": one_line(f"{case.case_id} {case.headline}"),
+        "description": one_line(f"{case.headline}. {case.group.capitalize()}, {said}."),
+        "statement": one_line(f"Level {case.level}, {count(case.event_count, 'event')}."),
+        "props": [
+            {"name": "level", "ns": NAMESPACE, "value": case.level},
+            {"name": "score", "ns": NAMESPACE, "value": f"{case.score:g}"},
+        ],
+        "status": "closed" if closed else "open",
+        "related-observations": [
+            {"observation-uuid": stable_id(content, "oscal", "cases", one)}
+            for one in case.finding_ids
         ],
     }
 

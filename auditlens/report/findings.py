@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +11,11 @@ import polars as pl
 
 from auditlens.report.inputs import STRONGEST_FIRST, ReportInputs
 from auditlens.report.model import (
+    CaseRow,
     Disposition,
     EvidenceRow,
     FindingRow,
     Reason,
-    RuleGroup,
     RuleRow,
     RuleSummary,
     Shown,
@@ -38,16 +38,11 @@ IDS_LISTED = 50
 REASONS_LISTED = 1
 """How many reasons the page gives for the findings after those: the weightiest."""
 
-MODEL_TITLES = {
-    "sender-day": "Unusual account activity",
-    "resource-day": "Unusual resource activity",
-    "identity": "Activity matching another account",
-}
-"""The group of each model; its findings carry titles of their own."""
-
 CONFIDENCE = {"rule": "condition met", "anomaly": "ranked by the model"}
 PLAIN_TEXT = (
     "finding_id",
+    "case_id",
+    "within",
     "kind",
     "rule_id",
     "title",
@@ -65,18 +60,21 @@ RAN = ("partial", "hit", "quiet", "idle")
 """The health of rules that ran; ``idle`` had no event of their kind to examine."""
 
 
-def finding_rows(inputs: ReportInputs) -> tuple[FindingRow, ...]:
-    """Every finding of the run, in the order of the page."""
+def finding_rows(inputs: ReportInputs, cases: Sequence[CaseRow]) -> tuple[FindingRow, ...]:
+    """Every finding of the run, in the order of the page: by case, then by its timeline."""
     decided = {entry.finding_id: entry for entry in inputs.review.dispositions}
-    evidence = evidence_rows(inputs)
+    held = {row["finding_id"]: row for row in inputs.findings.iter_rows(named=True)}
+    order = [(name, case.case_id) for case in cases for name in case.finding_ids]
+    within = {one: holder for case in cases for one, holder in inputs.timelines[case.case_id]}
+    evidence = evidence_rows(inputs, [held[name] for name, _ in order[:DETAILED]])
     return tuple(
         finding_row(
-            row,
-            decided.get(row["finding_id"]),
+            held[name] | {"case_id": case, "within": within[name]},
+            decided.get(name),
             evidence if n < DETAILED else {},
-            inputs.past.get(row["finding_id"], ()),
+            inputs.past.get(name, ()),
         )
-        for n, row in enumerate(inputs.findings.iter_rows(named=True))
+        for n, (name, case) in enumerate(order)
     )
 
 
@@ -137,11 +135,12 @@ def comparison(family: str, value: float | None, own: float | None, peers: float
     return ", ".join(parts)
 
 
-def evidence_rows(inputs: ReportInputs) -> dict[str, EvidenceRow]:
-    """The events that the most severe findings list, by id."""
-    listed = inputs.findings.head(DETAILED)["event_ids"].list.head(EVIDENCE_SHOWN)
-    wanted = listed.explode().drop_nulls().unique().to_list()
-    found = inputs.events.filter(pl.col("id").is_in(wanted)).unique("id", keep="first")
+def evidence_rows(
+    inputs: ReportInputs, first: Sequence[Mapping[str, Any]]
+) -> dict[str, EvidenceRow]:
+    """The events that the ``first`` findings list, by id."""
+    wanted = {one for row in first for one in (row["event_ids"] or ())[:EVIDENCE_SHOWN]}
+    found = inputs.events.filter(pl.col("id").is_in(sorted(wanted))).unique("id", keep="first")
     columns = ("id", "created_at", "event", "sender_label", "resource_label")
     return {
         row[0]: EvidenceRow(row[0], row[1], row[2] or "", row[3], row[4])
@@ -149,43 +148,10 @@ def evidence_rows(inputs: ReportInputs) -> dict[str, EvidenceRow]:
     }
 
 
-def rule_groups(
-    inputs: ReportInputs, rows: Iterable[FindingRow], shown: Iterable[FindingRow]
-) -> tuple[RuleGroup, ...]:
-    """Findings by rule (or model) and level, in the order of the page."""
-    members: dict[tuple[str, str], list[FindingRow]] = defaultdict(list)
-    for row in rows:
-        members[row.level, row.rule_id].append(row)
-    on_page: dict[tuple[str, str], int] = defaultdict(int)
-    for row in shown:
-        on_page[row.level, row.rule_id] += 1
-    why = {rule.id: getattr(rule, "description", "") or "" for rule in inputs.rules}
-    return tuple(
-        rule_group(key, found, on_page[key], why.get(key[1], "")) for key, found in members.items()
-    )
-
-
-def rule_group(key: tuple[str, str], found: list[FindingRow], shown: int, why: str) -> RuleGroup:
-    first = found[0]
-    return RuleGroup(
-        rule_id=key[1],
-        title=MODEL_TITLES.get(key[1], first.title),
-        kind=first.kind,
-        level=key[0],
-        why=" ".join(why.split()),
-        count=len(found),
-        shown=shown,
-        subjects=len({(row.subject_kind, row.subject_id) for row in found}),
-        controls=tuple(sorted({one for row in found for one in row.controls})),
-        tags=tuple(sorted({one for row in found for one in row.tags})),
-        finding_ids=tuple(row.finding_id for row in found),
-    )
-
-
 def shown_findings(
     rows: tuple[FindingRow, ...], limit: int, sha256: str
 ) -> tuple[tuple[FindingRow, ...], Shown]:
-    """The most severe ``limit`` findings, and the note that says how many there are."""
+    """The first ``limit`` findings of the page, and the note that says how many there are."""
     kept = rows[:limit]
     return kept, Shown(len(rows), len(kept), PARQUET, sha256)
 

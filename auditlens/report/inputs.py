@@ -17,6 +17,7 @@ from auditlens.accounts import ACCOUNT_SCHEMA
 from auditlens.anomalies import sender_months
 from auditlens.audit import Audit
 from auditlens.canonical import sha256_hex
+from auditlens.cases import case_timeline, is_to_decide, why_raised
 from auditlens.directory import Directory
 from auditlens.events import shipped_profiles
 from auditlens.findings import LEVELS, is_open
@@ -29,7 +30,14 @@ from auditlens.report.model import (
     Review,
     Signature,
 )
-from auditlens.report.redact import WITHHELD, check_mode, labels, redact_events, redact_findings
+from auditlens.report.redact import (
+    WITHHELD,
+    check_mode,
+    labels,
+    redact_cases,
+    redact_events,
+    redact_findings,
+)
 from auditlens.report.text import percent
 from auditlens.rules import Samples, Scope, samples_of
 from auditlens.triage import SAME, SignedMonth, decision_words, resolved
@@ -40,11 +48,18 @@ CATALOG = frozenset({"legacy", "current"})
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """One audit as the report reads it: identities redacted, findings in the order of the page."""
+    """One audit as the report reads it: identities redacted, most severe first.
+
+    ``timelines`` has for each case its findings in order of time, each with the finding of the
+    case that holds it whole, or "". ``raised`` says why a case is above its findings' level.
+    """
 
     period: Period
     events: pl.DataFrame
     findings: pl.DataFrame
+    shown_cases: pl.DataFrame
+    timelines: Mapping[str, tuple[tuple[str, str], ...]]
+    raised: Mapping[str, str]
     health: pl.DataFrame
     coverage: Any
     rules: tuple[Any, ...]
@@ -107,14 +122,52 @@ class ReportInputs:
         return "R-" + sha256_hex("\n".join(map(str, parts)))[:12]
 
     @cached_property
-    def undecided(self) -> pl.DataFrame:
-        """Findings that wait for a decision, by the findings and what the review adds to them."""
+    def open_findings(self) -> pl.DataFrame:
+        """Findings that nobody decided, by the findings and what the review adds to them."""
         added = {entry.finding_id: entry.decision for entry in self.review.dispositions}
         later = pl.col("finding_id").replace_strict(added, default=None, return_dtype=pl.String)
         decided = pl.coalesce(later, "disposition").replace(["", "open"], None)
         return self.findings.filter(
             self.findings.with_columns(decided.alias("disposition")).select(is_open()).to_series()
         )
+
+    @cached_property
+    def cases(self) -> pl.DataFrame:
+        """The cases in order, with their ``group``: to decide, decided, observation, excepted.
+
+        A case whose findings the review decides is decided, whatever the audit knew of it.
+        """
+        undone = set(self.open_findings["finding_id"])
+        waits = pl.lit(
+            pl.Series(
+                [not undone.isdisjoint(one) for one in self.shown_cases["finding_ids"]],
+                dtype=pl.Boolean,
+            )
+        )
+        late = is_to_decide() & ~waits
+        group = (
+            pl.when(pl.col("state") == "excepted")
+            .then(pl.lit("excepted"))
+            .when(~pl.col("decide"))
+            .then(pl.lit("observation"))
+            .when(is_to_decide() & waits)
+            .then(pl.lit("to decide"))
+            .otherwise(pl.lit("decided"))
+        )
+        state = pl.when(late).then(pl.lit("decided")).otherwise("state")
+        return self.shown_cases.with_columns(group.alias("group"), state.alias("state"))
+
+    @cached_property
+    def told_cases(self) -> pl.DataFrame:
+        """The cases for other programs, in order (CASE_SCHEMA), with the state they have here."""
+        return self.cases.select(self.shown_cases.columns)
+
+    @cached_property
+    def undecided(self) -> pl.DataFrame:
+        """Findings of cases to decide that nobody decided: a reviewer is asked about these."""
+        asked = self.cases.filter(pl.col("group") == "to decide")["finding_ids"]
+        names = asked.explode().drop_nulls().implode()
+        return self.open_findings.filter(pl.col("finding_id").is_in(names))
 
 
 def report_inputs(
@@ -131,10 +184,23 @@ def report_inputs(
     names = labels(audit.events, audit.findings, key) if identity == "pseudonymous" and key else {}
     titles = dict(audit.rule_health.select("rule_id", "title").iter_rows())
     findings = redact_findings(audit.findings, identity, names, titles)
+    lines = {
+        case["case_id"]: case_timeline(case, audit.findings)
+        for case in audit.cases.iter_rows(named=True)
+    }
     return ReportInputs(
         period=audit.period,
         events=redact_events(audit.events, identity, names),
         findings=ordered(findings),
+        shown_cases=redact_cases(audit.cases, findings, identity, names),
+        timelines={
+            name: tuple((one.finding["finding_id"], one.within or "") for one in timeline)
+            for name, timeline in lines.items()
+        },
+        raised={
+            case["case_id"]: why_raised(case, [one.finding for one in lines[case["case_id"]]])
+            for case in audit.cases.iter_rows(named=True)
+        },
         health=audit.rule_health,
         coverage=audit.coverage,
         rules=tuple(audit.rules.rules),

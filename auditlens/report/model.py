@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-SCHEMA_VERSION = "auditlens.report/4"
+SCHEMA_VERSION = "auditlens.report/5"
 
 
 @dataclass(frozen=True)
@@ -494,26 +494,46 @@ class Cover:
 
 
 @dataclass(frozen=True)
+class CaseCounts:
+    """Cases by what is to be done with them, each with the findings inside.
+
+    ``decided`` asked for a decision and has one. ``observations`` ask for none: one low or
+    informational kind alone. ``excepted`` are those whose findings exceptions cover. ``continuing``
+    counts the cases that an earlier period showed already, whatever they ask for.
+    """
+
+    total: int
+    findings: int
+    to_decide: int
+    findings_to_decide: int
+    decided: int
+    findings_decided: int
+    observations: int
+    findings_observed: int
+    excepted: int
+    findings_excepted: int
+    continuing: int
+
+
+@dataclass(frozen=True)
 class LevelCount:
-    """Findings of one level: now, last period, the difference, and how many await a decision."""
+    """Cases to decide of one level, the findings inside, and how many of the level are decided."""
 
     level: str
-    count: int
-    last: int | None
-    difference: int | None
-    undecided: int
+    to_decide: int
+    findings: int
+    decided: int
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One of the findings to decide first; ``alike`` more have its rule, level and subject."""
+    """One of the cases to decide first; ``why`` is what its strongest finding rests on."""
 
-    finding_id: str
+    case_id: str
     level: str
-    title: str
-    subject: str
+    headline: str
     why: str
-    alike: int
+    findings: int
 
 
 @dataclass(frozen=True)
@@ -535,9 +555,9 @@ class Conclusion:
     trust: str
     trust_headline: str
     sentences: tuple[str, ...]
+    cases: CaseCounts
     levels: tuple[LevelCount, ...]
     decide: tuple[Decision, ...]
-    undecided: int
     figures: tuple[TrustFigure, ...]
 
 
@@ -552,12 +572,23 @@ class ResolvedRow:
 
 
 @dataclass(frozen=True)
+class LevelChange:
+    """Findings of one level: now, in the period before, and the difference."""
+
+    level: str
+    count: int
+    last: int
+    difference: int
+
+
+@dataclass(frozen=True)
 class Change:
-    """Against the period before; ``recorded`` is false when none was given."""
+    """Against the period before; ``recorded`` is false when none was given. It counts findings."""
 
     recorded: bool
     note: str
     previous: str
+    levels: tuple[LevelChange, ...]
     new: int | None
     persisting: int | None
     reopened: int | None
@@ -597,10 +628,13 @@ class EvidenceRow:
 class FindingRow:
     """One finding with everything a reviewer needs to decide it.
 
+    ``within`` is the finding of the same case that holds all its events, or empty.
     ``seen_before`` names the signed months that had a finding about the same thing, latest first.
     """
 
     finding_id: str
+    case_id: str
+    within: str
     kind: str
     rule_id: str
     title: str
@@ -635,20 +669,50 @@ class FindingRow:
 
 
 @dataclass(frozen=True)
-class RuleGroup:
-    """The findings of one rule or one model, in the order of the page."""
+class CaseRow:
+    """One case: findings that are one story, which is what a reviewer decides.
 
-    rule_id: str
-    title: str
-    kind: str
+    ``group`` is ``to decide``, ``decided``, ``observation`` or ``excepted``. ``raised_because``
+    says why ``level`` is above ``level_from``. ``finding_ids`` are in the order of the timeline,
+    those inside another below it. ``joined_by`` says in words what made them one case. ``hidden``
+    findings are covered by an exception, ``joined_after`` came after the decision.
+    """
+
+    case_id: str
+    group: str
+    headline: str
     level: str
-    why: str
-    count: int
-    shown: int
-    subjects: int
-    controls: tuple[str, ...]
-    tags: tuple[str, ...]
+    level_from: str
+    raised_because: str
+    score: float
+    subject_kind: str
+    subject_id: str
+    subject_label: str
+    lookalike: bool
+    actors: tuple[str, ...]
+    actor_count: int
+    resources: tuple[str, ...]
+    resource_count: int
+    first_at: datetime | None
+    last_at: datetime | None
+    event_count: int
     finding_ids: tuple[str, ...]
+    joined_by: tuple[str, ...]
+    no_longer_joined: tuple[str, ...]
+    kinds: tuple[str, ...]
+    tactics: tuple[str, ...]
+    controls: tuple[str, ...]
+    hidden: int
+    state: str
+    continues: bool
+    joined_after: int
+    disposition: str
+    reviewer: str
+    owner: str
+    ticket: str
+    decided_at: datetime | None
+    decision_reason: str
+    related: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -723,7 +787,7 @@ class Content:
     conclusion: Conclusion
     change: Change
     frameworks: tuple[Framework, ...]
-    groups: tuple[RuleGroup, ...]
+    cases: tuple[CaseRow, ...]
     findings: tuple[FindingRow, ...]
     shown: Shown
     activity: Activity

@@ -32,7 +32,7 @@ SORTED_FROM = 8
 FEW = 5
 """Rows of activity, profiles and samples on a page without findings."""
 OPEN_UP_TO = 25
-"""Groups of findings stand open on the page while there are no more findings than this."""
+"""Cases stand open on the page while there are no more findings than this."""
 TONES = {
     "good": ("present", "supported", "active", "complete", "hit", "quiet", "idle"),
     "warn": (
@@ -87,6 +87,7 @@ def context_of(
 
     full = content.cover.edition == "full"
     shown = content.findings[: content.shown.shown]
+    cases_shown = {row.case_id for row in shown}
     sorts = full and sum(row.told for row in content.rules) >= SORTED_FROM
     script = script_of(shipped, filters=bool(shown), sorts=sorts)
     return {
@@ -95,7 +96,9 @@ def context_of(
         "by_id": {row.finding_id: row for row in shown},
         "listed": frozenset(row.finding_id for row in shown[:IDS_LISTED]),
         "reasons_listed": REASONS_LISTED,
-        "shown_ids": frozenset(row.finding_id for row in shown),
+        "shown_ids": frozenset([row.finding_id for row in shown] + [row.case_id for row in shown]),
+        "cases": [row for row in content.cases if row.case_id in cases_shown],
+        "case_levels": frozenset(row.level for row in content.cases if row.case_id in cases_shown),
         "open_groups": content.shown.total <= OPEN_UP_TO,
         "on_paper": on_paper,
         "full": full,

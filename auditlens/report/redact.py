@@ -12,16 +12,21 @@ import base64
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
+from auditlens.cases import cut_to
 from auditlens.errors import UsageError
+from auditlens.findings import LEVELS
 
 MODES = ("full", "pseudonymous", "aggregate")
 GROUP_FLOOR = 5
 """In aggregate mode, a count over fewer senders than this is withheld."""
 WITHHELD = "withheld"
+UNNAMED = {"sender": "An account", "resource": "A resource"}
+"""Whom a case is about where nobody may be told apart."""
 KEY_BYTES = 16
 FREE_TEXT = ("content", "summary", "subject", "metadata", "parent_id", "snapshot_key")
 
@@ -170,3 +175,48 @@ def redact_findings(
             *(pl.col(at).dt.truncate("1d").alias(at) for at in ("first_at", "last_at")),
         )
     return redacted.select(findings.columns)
+
+
+def redact_cases(
+    cases: pl.DataFrame, findings: pl.DataFrame, mode: str, names: dict[str, str]
+) -> pl.DataFrame:
+    """Cases frame, same schema, without a name in it unless ``mode`` is ``full``.
+
+    ``findings`` are redacted already: a headline is made anew from the subject's pseudonym and
+    the titles of the findings, since its phrases may hold a name. In aggregate mode nobody is
+    listed, and times are days.
+    """
+    if mode == "full":
+        return cases
+    named = pl.col("subject_kind") != "workspace"
+    subject = pl.when(named).then(replacer(mode, names)("subject_id"))
+    listed = [
+        pl.col(column).list.eval(pl.element().replace_strict(
+            list(names), list(names.values()), default=WITHHELD, return_dtype=pl.String))
+        if mode == "pseudonymous"
+        else pl.lit([], pl.List(pl.String)).alias(column)
+        for column in ("actors", "resources")
+    ]  # fmt: skip
+    redacted = cases.with_columns(
+        subject.otherwise(pl.lit("workspace")).fill_null(WITHHELD).alias("subject_id"),
+        subject.otherwise(pl.lit("the workspace")).fill_null(WITHHELD).alias("subject_label"),
+        *listed,
+    )
+    if mode == "aggregate":
+        redacted = redacted.with_columns(
+            pl.col(at).dt.truncate("1d").alias(at) for at in ("first_at", "last_at")
+        )
+    about = {row["finding_id"]: row for row in findings.iter_rows(named=True)}
+    headlines = [
+        redacted_headline(row, [about[one] for one in row["finding_ids"]])
+        for row in redacted.iter_rows(named=True)
+    ]
+    return redacted.with_columns(pl.Series("headline", headlines, dtype=pl.String))
+
+
+def redacted_headline(case: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> str:
+    """``S-7K2Q9D: Mass Deletion; Unusual day of a sender``: titles of the strongest first."""
+    label = case["subject_label"]
+    subject = UNNAMED.get(case["subject_kind"], label) if label == WITHHELD else label
+    strongest = sorted(members, key=lambda one: -LEVELS.index(one["level"]))
+    return cut_to(f"{subject}: {'; '.join(dict.fromkeys(one['title'] for one in strongest))}")

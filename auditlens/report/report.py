@@ -29,6 +29,7 @@ from auditlens.report.exports import (
     as_oscal,
     as_parquet,
     as_pdf,
+    cases_json,
     table_files,
 )
 from auditlens.report.folder import MANIFEST, manifest_bytes, write_folder
@@ -98,6 +99,7 @@ class Report:
     def __repr__(self) -> str:
         return (
             f"Report({self.audit.period.label}, {self.edition} edition, "
+            f"{count(self.audit.cases.height, 'case')}, "
             f"{count(self.audit.findings.height, 'finding')})"
         )
 
@@ -124,7 +126,12 @@ class Report:
     @cached_property
     def hashes(self) -> Mapping[str, str]:
         """SHA-256 of the data files that the page cites."""
-        files = {"findings.csv": self.csv, "findings.parquet": self.parquet}
+        files = {
+            "cases.csv": self.cases_csv,
+            "cases.parquet": self.cases_parquet,
+            "findings.csv": self.csv,
+            "findings.parquet": self.parquet,
+        }
         return {name: sha256_hex(data) for name, data in files.items()}
 
     @cached_property
@@ -134,6 +141,14 @@ class Report:
     @cached_property
     def parquet(self) -> bytes:
         return as_parquet(self.inputs.findings)
+
+    @cached_property
+    def cases_csv(self) -> bytes:
+        return as_csv(self.inputs.told_cases)
+
+    @cached_property
+    def cases_parquet(self) -> bytes:
+        return as_parquet(self.inputs.told_cases)
 
     def identities(self) -> pl.DataFrame:
         """Who stands behind each pseudonym: ``label``, ``id``, ``name``, ``email``.
@@ -188,6 +203,9 @@ class Report:
             raise UsageError(f"No form is called {unknown[0]!r}", fix=f"Use {', '.join(FORMS)}")
         files = {
             "report.html": self.html().encode(),
+            "cases.json": cases_json(self.inputs.told_cases),
+            "cases.csv": self.cases_csv,
+            "cases.parquet": self.cases_parquet,
             "findings.json": as_json(self.built),
             "findings.csv": self.csv,
             "findings.parquet": self.parquet,

@@ -1,8 +1,8 @@
 """A report with its record: what a third party needs to do the whole run again.
 
-``record.json`` holds settings, rules, journal, the signed months before and the options of the
-report, as they were, each with its hash. A report that hides identities carries hashes alone:
-then the originals must stand beside the archive.
+``record.json`` holds settings, rules, journal, the cases shown before, the signed months before
+and the options of the report, as they were, each with its hash. A report that hides identities
+carries hashes alone: then the originals must stand beside the archive.
 """
 
 from __future__ import annotations
@@ -37,7 +37,16 @@ from auditlens.resources import rules_folder
 from auditlens.rules import Samples, rule_files, samples_of
 from auditlens.seals import canonical
 from auditlens.settings import Settings
-from auditlens.triage import MONTH_SCHEMA, Journal, SignedMonth, parse_journal
+from auditlens.triage import (
+    MONTH_SCHEMA,
+    CaseLedger,
+    Journal,
+    SignedMonth,
+    ledger_path,
+    parse_journal,
+    parse_ledger,
+    record_cases,
+)
 from auditlens.yaml_documents import MAX_BYTES
 
 RECORD = "record.json"
@@ -161,7 +170,7 @@ def write_report(
     *,
     replace_other: bool = False,
 ) -> tuple[Path, ...]:
-    """Write a draft of the report of ``audit``.
+    """Write a draft of the report of ``audit``, and note the cases it shows.
 
     Args:
         audit: The run to report.
@@ -179,12 +188,31 @@ def write_report(
     """
     options = replace(options, templates=template_digests(templates or {}))
     record = make_record(audit, options, roots)
-    return write_folder(
+    written = write_folder(
         out,
         report_files(audit, options, record, templates),
         replace=replace_other,
         heads=lambda: archive_heads(audit),
     )
+    note_shown(audit)
+    return written
+
+
+def note_shown(audit: Audit) -> None:
+    """Note beside the journal that a report shows the cases of ``audit``: their ids then stay.
+
+    Called when the report is on disk. An audit without a journal notes nothing, and neither does
+    a report that shows each case as one before it did.
+    """
+    if audit.journal.path is not None:
+        record_cases(
+            ledger_path(audit.journal.path),
+            audit.cases,
+            audit.findings,
+            period=audit.period.label,
+            at=audit.run_at,
+            by="report",
+        )
 
 
 @dataclass(frozen=True)
@@ -221,6 +249,17 @@ class Record:
     def journal(self) -> Journal | None:
         text = self.data["journal"]["text"]
         return None if text is None else parse_journal(text, Path("triage.yml"))
+
+    @property
+    def ledger(self) -> CaseLedger | None:
+        """The cases shown before, as they were; None where they were left out.
+
+        A record of a version without cases rests on none.
+        """
+        held = self.data.get("cases")
+        if held is None:
+            return CaseLedger()
+        return None if held["text"] is None else parse_ledger(held["text"], None)
 
     @property
     def earlier(self) -> tuple[SignedMonth, ...] | None:
@@ -276,6 +315,11 @@ def make_record(audit: Audit, options: ReportOptions, roots: Sequence[Path]) -> 
             "sha256": sha256_hex(journal.text),
             "text": journal.text if open_ else None,
         },
+        "cases": {
+            "digest": audit.ledger.digest,
+            "bytes": len(audit.ledger.text.encode()),
+            "text": audit.ledger.text if open_ else None,
+        },
         "earlier": json_data(audit.earlier) if open_ else None,
         "earlier_seals": [month.seal for month in audit.earlier],
     }
@@ -314,6 +358,7 @@ def parse_record(raw: bytes, path: Path) -> Record:
         )
         # Each is read now, so that a fault shows here and not in the middle of a run.
         assert record.settings is None or record.settings.timezone
+        assert record.ledger is None or record.ledger.text is not None
         assert record.earlier is None or isinstance(data["journal"]["lines"], list)
         assert not record.shipped_rules or is_shipped(record.shipped_rules)
     except FAULTS:

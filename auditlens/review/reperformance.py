@@ -31,12 +31,15 @@ from auditlens.settings import Settings
 from auditlens.sources import Log
 from auditlens.text import count
 from auditlens.triage import (
+    CaseLedger,
     Journal,
     SignedMonth,
     canonical_text,
     findings_bytes,
+    ledger_path,
     months_before,
     read_journal,
+    read_ledger,
 )
 
 VERSIONS = (*LIBRARIES, "python")
@@ -107,7 +110,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 class LocalInputs:
-    """What a redacted record leaves out: settings, journal and signed months of this machine."""
+    """What a redacted record leaves out: settings, journal, cases shown and signed months here."""
 
     def __init__(self, settings: Settings, journal: Path, rules: Path | None) -> None:
         self.settings = settings
@@ -134,6 +137,18 @@ class LocalInputs:
             ),
         )
 
+    def ledger(self, record: Record) -> CaseLedger:
+        """The cases shown, as they stood: what was added since is left aside."""
+        held = record.data["cases"]
+        path = ledger_path(self.journal_path)
+        ledger = read_ledger(path).until(held["bytes"])
+        if ledger.digest != held["digest"]:
+            raise UsageError(
+                f"{path} does not begin as it did when the report was made",
+                fix="A report that hides identities is checked where it was made",
+            )
+        return ledger
+
     def earlier(self, record: Record) -> tuple[SignedMonth, ...]:
         wanted = record.data["earlier_seals"]
         months = months_before(read_sign_offs(signed_folder(self.journal_path)), record.period)
@@ -150,11 +165,13 @@ def reperform(
 ) -> tuple[Audit, dict[str, bytes]]:
     """Do the run again as the record has it; return the audit and the report's files.
 
-    Rules, settings and journal are those of the record, and the archive is read as it stood.
+    Rules, settings, journal and the cases shown before are those of the record, and the archive
+    is read as it stood.
     """
     record = folder.record
     settings = record.settings or originals.settings
     journal = record.journal
+    ledger = record.ledger
     earlier = record.earlier
     with ExitStack() as stack:
         root = stack.enter_context(tempfile.TemporaryDirectory(prefix="auditlens-"))
@@ -172,6 +189,7 @@ def reperform(
             now=record.run_at,
             journal=journal if journal is not None else originals.journal(record),
             earlier=earlier if earlier is not None else originals.earlier(record),
+            ledger=ledger if ledger is not None else originals.ledger(record),
             directory=directory,
         )
         audit = replace(audit, provenance=with_recorded_versions(audit.provenance, record))
@@ -230,6 +248,8 @@ def record_again(audit: Audit, record: Record, roots: Sequence[Path]) -> bytes:
     """
     again = json.loads(make_record(audit, record.options, roots))
     kept = ("shipped_rules", "rules", "tests", "journal")
+    if "cases" not in record.data:  # It is of a version without cases.
+        del again["cases"]
     return canonical(again | {name: record.data[name] for name in kept if name in record.data})
 
 
@@ -259,6 +279,8 @@ def compare_digests(seal: Seal, audit: Audit) -> Iterator[Difference]:
         "journal": audit.journal.digest,
         "findings": sha256_hex(findings_bytes(audit.findings)),
     }
+    if "cases" in seal.digests:  # Seals of versions without cases rest on none.
+        again["cases"] = audit.ledger.digest
     for name, digest in again.items():
         if seal.digests.get(name) != digest:
             yield Difference(name.replace("_", " "), "is not what was signed")

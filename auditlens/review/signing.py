@@ -1,7 +1,7 @@
 """Signing a month: read :func:`sign_off` from top to bottom.
 
 The report folder is written first and the seal last, under its final name in one step: a month
-is signed when its seal is there, and not a moment before. Open findings and a log known to be
+is signed when its seal is there, and not a moment before. Cases to decide and a log known to be
 incomplete stand in the way unless a reason is given, which is recorded; nobody may sign over an
 open finding about themselves.
 """
@@ -21,12 +21,20 @@ import polars as pl
 from auditlens.archive import Archive
 from auditlens.audit import Audit
 from auditlens.canonical import sha256_hex
+from auditlens.cases import is_to_decide
 from auditlens.errors import UsageError
 from auditlens.files import lock, make_folder, put
 from auditlens.findings import is_excepted, is_open, levels_from
 from auditlens.report import MANIFEST, archive_heads, write_folder
 from auditlens.review.folder import SEAL, open_folder
-from auditlens.review.record import RECORD, ReportOptions, json_data, make_record, report_files
+from auditlens.review.record import (
+    RECORD,
+    ReportOptions,
+    json_data,
+    make_record,
+    note_shown,
+    report_files,
+)
 from auditlens.seals import (
     ENDINGS,
     FORMAT,
@@ -43,18 +51,19 @@ from auditlens.seals import (
     seal_hash,
     signed_folder,
 )
+from auditlens.text import count
 from auditlens.triage import findings_bytes, read_journal
 
 SIGN_LEVEL = "medium"
-"""Findings of this level and above must be decided before a month is signed."""
+"""Cases of this level and above must be decided before a month is signed."""
 
 NAMED = 5
-STATEMENT = "I examined the findings and the completeness page and decided each finding."
+STATEMENT = "I examined the cases and the completeness page and decided each case that asks."
 
 
 @dataclass(frozen=True)
 class Obstacles:
-    """Why a month cannot be signed as it is: ``open`` finding ids, and sentences.
+    """Why a month cannot be signed as it is: ``open`` case ids, and sentences.
 
     ``incomplete`` is empty or says what the log lacks; ``interest`` is empty or says which
     findings are about the reviewer.
@@ -72,8 +81,8 @@ class Obstacles:
         if self.open:
             shown = ", ".join(self.open[:NAMED])
             more = f" and {len(self.open) - NAMED} more" if len(self.open) > NAMED else ""
-            verb = "finding is" if len(self.open) == 1 else "findings are"
-            found.append(f"{len(self.open)} {verb} open at {self.level} or above: {shown}{more}")
+            number = count(len(self.open), "case")
+            found.append(f"{number} to decide at {self.level} or above: {shown}{more}")
         if self.incomplete:
             found.append(f"coverage is incomplete: {self.incomplete}")
         return tuple(found)
@@ -82,7 +91,8 @@ class Obstacles:
 def obstacles(audit: Audit, reviewer: str, level: str = SIGN_LEVEL) -> Obstacles:
     """What stands between ``reviewer`` and a signature under this audit.
 
-    A decision that somebody made about their own act is no decision: the finding is open.
+    A decision that somebody made about their own act is no decision: the finding is open, and its
+    case to decide.
     """
     own = self_decided(audit)
     waiting = is_open() | (pl.col("finding_id").is_in(own) & ~is_excepted())
@@ -93,8 +103,13 @@ def obstacles(audit: Audit, reviewer: str, level: str = SIGN_LEVEL) -> Obstacles
         if row["subject_kind"] == "sender" and is_named(reviewer, subject_names(audit, row))
     ]
     lacking = audit.coverage.outcome == "incomplete"
+    again = audit.findings.filter(pl.col("finding_id").is_in(own) & ~is_excepted())["case_id"]
+    asked = audit.cases.filter(
+        pl.col("level").is_in(levels_from(level)),
+        is_to_decide() | (pl.col("decide") & pl.col("case_id").is_in(again.to_list())),
+    )
     return Obstacles(
-        open=tuple(undecided.filter(pl.col("level").is_in(levels_from(level)))["finding_id"]),
+        open=tuple(asked["case_id"]),
         level=level,
         incomplete=audit.coverage.statement if lacking else "",
         interest=f"{reviewer} is the subject of {', '.join(about)}, which nobody else decided"
@@ -136,8 +151,8 @@ class SignOffOptions:
     Attributes:
         reviewer: Who signs, ``Name <address>``.
         statement: What the reviewer declares.
-        level: Findings of this level and above must be decided.
-        despite: Why it is signed although findings are open or the log is incomplete.
+        level: Cases of this level and above must be decided.
+        despite: Why it is signed although cases are to be decided or the log is incomplete.
         amend: Why a signed month is signed anew.
         report: What the report is like; who signed is filled in.
         keys: The keys that sign the seal.
@@ -209,6 +224,7 @@ def sign_off(audit: Audit, roots: Sequence[Path], out: Path, options: SignOffOpt
         seal = publish(out, folder, files, findings, data, options, lambda: archive_heads(audit))
         if store is not None:
             store.cover(audit.run_at)
+        note_shown(audit)
         return seal
 
 
@@ -309,6 +325,7 @@ def seal_data(
             "rules": audit.rules.digest,
             "settings": audit.provenance["settings_digest"],
             "journal": audit.journal.digest,
+            "cases": audit.ledger.digest,
             "findings": sha256_hex(files["findings"]),
             "record": sha256_hex(files[RECORD]),
             "manifest": sha256_hex(files[MANIFEST]),
@@ -318,6 +335,7 @@ def seal_data(
             "open": findings.filter(is_open()).height,
             "hidden": findings["exception_id"].count(),
             "levels": dict(sorted(Counter(findings["level"]).items())),
+            "cases": case_counts(audit.cases),
         },
         "coverage": audit.coverage.outcome,
         "events": audit.events.height,
@@ -325,6 +343,16 @@ def seal_data(
         "keys": {key.kind: key.public() for key in options.keys},
     }
     return {**data, "seal": seal_hash(data)}
+
+
+def case_counts(cases: pl.DataFrame) -> dict[str, int]:
+    """All cases, those to decide, those decided, and those that ask for no decision."""
+    return {
+        "total": cases.height,
+        "to_decide": cases.filter(is_to_decide()).height,
+        "decided": cases.filter(pl.col("decide"), pl.col("state") == "decided").height,
+        "observations": cases.filter(~pl.col("decide"), pl.col("state") != "excepted").height,
+    }
 
 
 def publish(

@@ -36,7 +36,9 @@ from auditlens.triage import (
     Disposition,
     FindingException,
     canonical_text,
+    ledger_path,
     parse_journal,
+    read_ledger,
     signed_findings,
 )
 from auditlens.yaml_documents import MAX_BYTES
@@ -153,6 +155,7 @@ def compare_beside(
     else:
         told = "no journal beside the archive: the one in the report was used"
         found, notes = [], [told] if held["lines"] else []
+    found = [*found, *compare_ledger(folder.record, ledger_path(path))]
     if folder.seal is None:
         notes = [] if SEAL in folder.files else ["this report is not signed"]
         return [], [*notes, f"since this draft was made: {found[0]}"] if found else notes
@@ -339,6 +342,27 @@ def compare_journal(
         else []
     )
     return found, notes
+
+
+def compare_ledger(record: Record, path: Path) -> list[Difference]:
+    """Whether the cases that were shown when it was signed are still noted beside the journal.
+
+    A ledger that is not there is no difference, as with a journal: the report has its own.
+    """
+    held = record.data.get("cases")
+    if held is None or not path.exists():
+        return []
+    try:
+        ledger = read_ledger(path)
+    except AuditLensError as error:
+        return [Difference(str(path), f"cannot be read: {error}")]
+    if ledger.until(held["bytes"]).digest == held["digest"]:
+        return []
+    # Where git joined two branches the lines lie apart: then each must be there.
+    signed = Counter((held["text"] or "").splitlines())
+    if signed and signed <= Counter(ledger.text.splitlines()):
+        return []
+    return [Difference(str(path), "signed lines were changed or removed")]
 
 
 def signed_text_kept(held: Mapping[str, Any], text: str) -> bool:

@@ -1,4 +1,4 @@
-/* Narrows the findings by words and level. The page is whole without it. */
+/* Narrows the cases by words and level. The page is whole without it. */
 (() => {
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const form = document.getElementById("filter");
@@ -13,7 +13,7 @@ groups.forEach(([group, lines, open], index) => {
 let kept = 0;
 const title = group.firstElementChild.textContent.toLowerCase().includes(words);
 lines.forEach((line, at) => {
-line.hidden = !(title || rows[index][at].includes(words)) || !!level && group.dataset.level !== level;
+line.hidden = !(title || rows[index][at].includes(words)) || !!level && (line.dataset.level || group.dataset.level) !== level;
 kept += !line.hidden;
 });
 group.hidden = !kept;

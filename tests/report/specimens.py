@@ -9,11 +9,13 @@ from types import SimpleNamespace
 
 import polars as pl
 
+from auditlens.cases import build_cases
 from auditlens.coverage import Coverage, Pull, Quarantined
 from auditlens.events import EVENT_SCHEMA
 from auditlens.findings import FINDING_SCHEMA, LEVELS
 from auditlens.period import Period
 from auditlens.settings import Settings
+from auditlens.triage import CaseLedger, Journal, case_states
 
 NAMES = ("Ada Birch", "Kai Juniper", "Bo Larch", "Ines Rowan", "Tom Alder", "Mia Hazel")
 GROUPS = (
@@ -27,6 +29,16 @@ HEALTH = {
     "hits": pl.Int64, "findings": pl.Int64, "examined": pl.Int64,
     "fields_missing": pl.List(pl.String), "seconds": pl.Float64,
 }  # fmt: skip
+
+
+class Specimen(SimpleNamespace):
+    """An audit with the fields of the real one; its cases follow its findings as they stand."""
+
+    @property
+    def cases(self) -> pl.DataFrame:
+        cases, found = build_cases(self.findings, self.events)
+        found = found.with_columns(disposition=pl.lit(None, pl.String))  # no journal has them
+        return case_states(cases, found, Journal(), CaseLedger(), self.period.label)
 
 
 def uid(text: str) -> str:
@@ -136,7 +148,7 @@ def make_audit(
     timezone: str = "UTC",
     outcome: str = "complete",
     workspace: str = "Simulated workspace",
-) -> SimpleNamespace:
+) -> Specimen:
     """An audit of October 2026 in a made-up workspace, with the fields of the real one."""
     period = Period.parse("2026-10", timezone=timezone)
     log = make_events(period, events, text)
@@ -147,7 +159,7 @@ def make_audit(
         "incomplete": "34 events that the server counted are not held.",
     }.get(outcome, "Nothing can say what the server held.")
     pull = Pull(period.end, text or "/notification/workspace/", 20, 5, events, outcome, None)
-    return SimpleNamespace(
+    return Specimen(
         period=period,
         events=log,
         findings=found,

@@ -41,24 +41,26 @@ def test_nothing_recorded_is_said(make_audit):
 
 
 def test_decided_findings_need_no_decision(make_audit):
-    """The verdict counts what is undecided; decided findings stay listed."""
+    """The verdict counts cases that are undecided; decided ones stay listed after them."""
     audit = make_audit(10)
     decided = tuple(Disposition(one, "benign", "R") for one in audit.findings["finding_id"])
     said = content(audit, dispositions=decided)
     assert said.conclusion.verdict == "clear"
     assert said.conclusion.headline == "Nothing left to decide"
+    assert said.conclusion.cases.to_decide == 0
+    assert {row.disposition for row in said.cases if row.group == "decided"} == {"benign"}
     assert len(said.findings) == 10
     assert said.conclusion.decide == ()
 
 
 def test_needs_work_is_still_open(make_audit):
-    """A finding that needs work is not decided."""
+    """A case whose finding needs work is not decided."""
     audit = make_audit(1)
-    audit.findings = audit.findings.with_columns(level=pl.lit("low"))
+    audit.findings = audit.findings.with_columns(level=pl.lit("medium"))
     one = Disposition(audit.findings["finding_id"][0], "needs work", "R", "ask the owner")
-    assert content(audit, dispositions=(one,)).conclusion.undecided == 1
+    assert content(audit, dispositions=(one,)).conclusion.cases.to_decide == 1
     audit.findings = audit.findings.with_columns(disposition=pl.lit("needs work"))
-    assert content(audit).conclusion.undecided == 1
+    assert content(audit).conclusion.cases.to_decide == 1
 
 
 def test_decision_shows_with_who_and_why(make_audit):
@@ -86,7 +88,7 @@ def test_change_against_the_last_period(make_audit):
     assert change.resolved_count == 2
     assert change.events_percent == 50.0
     assert change.rules_changed == (audit.rules.rules[0].id,)
-    assert {one.level: one.difference for one in said.conclusion.levels}["high"] == 0
+    assert {one.level: one.difference for one in change.levels}["high"] == 0
 
 
 def test_exceptions_are_listed_with_what_they_hid(make_audit):
@@ -105,8 +107,8 @@ def test_excepted_findings_stay_in_the_report(make_audit):
     audit = make_audit(3)
     audit.findings = audit.findings.with_columns(exception_id=pl.lit("X-1"))
     said = content(audit)
-    assert said.conclusion.undecided == 0
-    assert len(said.findings) == 3
+    assert {row.group for row in said.cases} == {"excepted"}
+    assert said.conclusion.cases.findings_excepted == len(said.findings) == 3
 
 
 def test_status_comes_from_the_signatures(make_audit):
@@ -185,22 +187,67 @@ def test_rule_without_events_of_its_kind_is_idle(make_audit):
     assert {row.health for row in content(audit).rules} == {"idle", "quiet", "off"}
 
 
-def test_informational_findings_are_for_the_record(make_audit):
-    """Findings of the lowest level ask for no decision and are still listed."""
+def test_observations_ask_for_no_decision(make_audit):
+    """One low kind alone is an observation: counted apart, listed, and nothing to decide."""
     audit = make_audit(6)
-    audit.findings = audit.findings.with_columns(level=pl.lit("informational"))
+    audit.findings = audit.findings.with_columns(level=pl.lit("low"), rule_id=pl.lit("one"))
     said = content(audit)
-    assert said.conclusion.verdict == "clear"
-    assert said.conclusion.sentences[1] == "6 findings: 0 to decide, 6 for the record."
-    assert len(said.findings) == 6
+    counts = said.conclusion.cases
+    assert (said.conclusion.verdict, said.conclusion.headline) == ("clear", "Nothing to decide")
+    assert (counts.to_decide, counts.observations) == (0, len(said.cases))
+    assert counts.findings_observed == len(said.findings) == 6
+    assert said.conclusion.sentences[1] == (
+        f"{counts.total} cases (6 findings): 0 to decide, 0 decided; "
+        f"{counts.total} observations, which ask for no decision."
+    )
 
 
-def test_findings_alike_are_one_thing_to_decide(make_audit):
-    """Many findings of one rule about one subject take one line of the first screen."""
+def test_findings_of_one_account_are_one_thing_to_decide(make_audit):
+    """Many findings about one account within the window take one line of the first screen."""
     audit = make_audit(12)
-    same = {"rule_id": "one", "subject_id": "ada", "level": "high"}
+    same = {"subject_kind": "sender", "subject_id": "ada", "subject_label": "Ada", "level": "high"}
     audit.findings = audit.findings.with_columns(**{k: pl.lit(v) for k, v in same.items()})
-    assert [one.alike for one in content(audit).conclusion.decide] == [11]
+    said = content(audit).conclusion
+    assert [one.findings for one in said.decide] == [12]
+    assert said.headline == "1 case to decide (12 findings)"
+    assert said.verdict == "urgent"
+
+
+def test_cases_hold_every_finding_once(make_audit):
+    """The cases are a partition of the findings, and the page's order follows theirs."""
+    said = content(make_audit(60, 300))
+    held = [one for case in said.cases for one in case.finding_ids]
+    assert held == [row.finding_id for row in said.findings]
+    assert len(held) == len(set(held)) == 60
+    assert {row.case_id for row in said.findings} == {case.case_id for case in said.cases}
+    groups = [case.group for case in said.cases]
+    assert groups == sorted(groups, key=["to decide", "decided", "observation"].index)
+
+
+def test_raised_case_says_why(make_audit):
+    """A case above the level of its findings says from where, and what agreed."""
+    audit = make_audit(4)
+    same = {"subject_kind": "sender", "subject_id": "ada", "subject_label": "Ada",
+            "level": "medium"}  # fmt: skip
+    audit.findings = audit.findings.with_columns(**{k: pl.lit(v) for k, v in same.items()})
+    (case,) = content(audit).cases
+    assert (case.level_from, case.level) == ("medium", "high")
+    assert case.raised_because == "rules and the anomaly model agree"
+    html = Report(audit).html()
+    assert "high, raised from medium because rules and the anomaly model agree" in html
+
+
+def test_finding_inside_another_stands_below_it(make_audit):
+    """A finding whose events another of the case holds comes right after it, and says so."""
+    audit = make_audit(2)
+    ids = audit.events["id"].to_list()
+    audit.findings = audit.findings.with_columns(
+        subject_kind=pl.lit("sender"), subject_id=pl.lit("ada"), subject_label=pl.lit("Ada"),
+        event_ids=pl.Series([ids[:2], ids[:6]]), event_count=pl.Series([2, 6]),
+    )  # fmt: skip
+    whole, part = content(audit).findings
+    assert (whole.event_count, whole.within) == (6, "")
+    assert (part.event_count, part.within) == (2, whole.finding_id)
 
 
 def test_every_rule_is_listed_with_its_reason_off(make_audit):
@@ -332,7 +379,7 @@ def test_events_without_a_sender_add_no_sender_to_the_conclusion(make_audit):
     )
     content = Report(audit).content()
     said = " ".join(content.conclusion.sentences)
-    assert f"by {content.activity.senders} sender" in said
+    assert f"by {content.activity.senders} account" in said
 
 
 def test_inactive_accounts_are_named_in_the_full_edition_alone(make_audit):

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from auditlens.errors import UsageError
-from auditlens.report import Report, as_ndjson, pack_names, schema_text
+from auditlens.report import Disposition, Report, Review, as_ndjson, pack_names, schema_text
 from auditlens.resources import reports_folder
 
 FORMS = ("ndjson", "ocsf", "oscal")
@@ -57,7 +57,7 @@ def test_published_schema_is_current():
 
 @pytest.fixture(scope="module")
 def ocsf():
-    """The schemas of OCSF's classes 2003 and 2004, by number."""
+    """The schemas of OCSF's classes 2003 to 2005, by number."""
     raw = (Path(__file__).parent / "data" / "ocsf_findings_schema.json").read_text(encoding="utf-8")
     held = json.loads(raw)
     return {
@@ -67,25 +67,33 @@ def ocsf():
 
 
 def test_ocsf_follows_the_official_schema(files, ocsf):
-    """Every finding and clause has what OCSF requires, nothing it does not know, and its types."""
+    """Every finding, case and clause has what OCSF requires, its types, and nothing unknown."""
     for event in lines(files["findings.ocsf.ndjson"]):
         assert [str(error) for error in ocsf[event["class_uid"]].iter_errors(event)] == []
         assert event["metadata"]["version"] == "1.8.0"
 
 
-@pytest.mark.parametrize("number", [2003, 2004])
-def test_ocsf_schema_finds_faults(files, ocsf, number):
+@pytest.mark.parametrize(
+    ("number", "part"),
+    [
+        (2003, "finding_info"),
+        (2004, "finding_info"),
+        (2005, "finding_info_list"),
+        (2005, "status_id"),
+    ],
+)
+def test_ocsf_schema_finds_faults(files, ocsf, number, part):
     """The schema would object to a part left out, and to a time as text."""
     event = next(one for one in lines(files["findings.ocsf.ndjson"]) if one["class_uid"] == number)
-    without = {name: part for name, part in event.items() if name != "finding_info"}
+    without = {name: held for name, held in event.items() if name != part}
     assert not ocsf[number].is_valid(without)
     assert not ocsf[number].is_valid(event | {"time": "2026-11-02"})
 
 
 def test_ocsf_has_every_required_field(files):
-    """Findings and clauses carry what classes 2004 and 2003 require, times in milliseconds."""
+    """Findings, cases and clauses carry what their classes require, times in milliseconds."""
     common = {"activity_id", "category_uid", "class_uid", "type_uid", "severity_id", "time",
-              "metadata", "finding_info"}  # fmt: skip
+              "metadata"}  # fmt: skip
     seen = set()
     for event in lines(files["findings.ocsf.ndjson"]):
         seen.add(event["class_uid"])
@@ -94,6 +102,9 @@ def test_ocsf_has_every_required_field(files):
         assert 1_600_000_000_000 < event["time"] < 2_000_000_000_000
         assert event["metadata"].keys() >= {"product", "version"}
         assert event["metadata"]["product"]["name"]
+        if event["class_uid"] == 2005:
+            assert all(one["uid"] for one in event["finding_info_list"])
+            continue
         assert event["finding_info"]["uid"]
         if event["class_uid"] == 2003:
             assert event["compliance"]["standards"]
@@ -102,7 +113,7 @@ def test_ocsf_has_every_required_field(files):
             assert event["finding_info"]["analytic"]["type_id"] in (1, 4)
             assert event["status_id"] in (1, 2, 3, 4)
             assert all(one["data"] for one in event["evidences"])
-    assert seen == {2003, 2004}
+    assert seen == {2003, 2004, 2005}
 
 
 def test_ocsf_anomalies_are_well_formed(files):
@@ -118,6 +129,42 @@ def test_ocsf_anomalies_are_well_formed(files):
         for part in [*one["anomalies"], *one.get("baselines", [])]:
             assert part["observation_parameter"]
             assert all(isinstance(seen["value"], str) for seen in part["observations"])
+
+
+def test_cases_are_the_same_in_every_form(specimens, files):
+    """Each form has the audit's cases, and their members are all of its findings."""
+    ids = specimens.make_audit(120).cases["case_id"].to_list()
+    assert pl.read_parquet(io.BytesIO(files["cases.parquet"]))["case_id"].to_list() == ids
+    assert [row["case_id"] for row in json.loads(files["cases.json"])["cases"]] == ids
+    listed = list(csv.DictReader(io.StringIO(files["cases.csv"].decode())))
+    assert [row["case_id"] for row in listed] == ids
+    incidents = [one for one in lines(files["findings.ocsf.ndjson"]) if one["class_uid"] == 2005]
+    assert {one["unmapped"]["case_id"] for one in incidents} == set(ids)
+    assert sum(len(one["finding_info_list"]) for one in incidents) == 120
+    results = json.loads(files["assessment-results.oscal.json"])["assessment-results"]["results"]
+    assert len(results[-1]["risks"]) == len(ids)
+    assert sum(len(one["related-observations"]) for one in results[-1]["risks"]) == 120
+
+
+def test_decided_case_is_resolved_elsewhere(make_audit):
+    """A decided case is a resolved incident and a closed risk; one to decide is new and open."""
+    audit = make_audit(2)
+    audit.findings = audit.findings.with_columns(
+        level=pl.lit("high"), subject_kind=pl.lit("sender"), subject_id=pl.Series(["ada", "kai"])
+    )
+    one = Disposition(audit.findings["finding_id"][0], "true positive", "Rita Quill")
+    files = Report(audit, review=Review(dispositions=(one,))).files(also=("ocsf", "oscal"))
+    told = {
+        event["finding_info_list"][0]["uid"]: (event["status"], event.get("assignee"))
+        for event in lines(files["findings.ocsf.ndjson"])
+        if event["class_uid"] == 2005
+    }
+    assert told == {
+        audit.findings["finding_id"][0]: ("Resolved", {"name": "Rita Quill"}),
+        audit.findings["finding_id"][1]: ("New", None),
+    }
+    results = json.loads(files["assessment-results.oscal.json"])["assessment-results"]["results"]
+    assert sorted(one["status"] for one in results[-1]["risks"]) == ["closed", "open"]
 
 
 @pytest.fixture(scope="module")
@@ -151,14 +198,14 @@ def test_official_schema_finds_faults(files, official):
 
 
 def test_oscal_observations_are_all_there(files):
-    """Each finding's related observations exist, and no UUID is used twice."""
+    """The observations that each finding and risk names exist, and no UUID is used twice."""
     results = json.loads(files["assessment-results.oscal.json"])["assessment-results"]["results"]
     observed = [one["uuid"] for result in results for one in result["observations"]]
     related = {
         one["observation-uuid"]
         for result in results
-        for finding in result["findings"]
-        for one in finding["related-observations"]
+        for found in [*result.get("findings", []), *result.get("risks", [])]
+        for one in found["related-observations"]
     }
     assert len(observed) == len(set(observed))
     assert related <= set(observed)
@@ -190,10 +237,10 @@ def test_any_text_leaves_the_forms_valid(make_audit, hostile, official, ocsf, st
         out = Report(make_audit(2, 5, text=text)).files(also=FORMS)
         assert official.is_valid(json.loads(out["assessment-results.oscal.json"]))
         assert all(ocsf[e["class_uid"]].is_valid(e) for e in lines(out["findings.ocsf.ndjson"]))
-        for name in ("findings.csv", "rules.csv", "controls.csv"):
+        for name in ("findings.csv", "cases.csv", "rules.csv", "controls.csv"):
             for row in csv.reader(io.StringIO(out[name].decode())):
                 assert not [cell for cell in row if re.match(r"\s*[=+@]|\s*-\D", cell)]
-        for name in out.keys() - {"findings.parquet"}:
+        for name in out.keys() - {"findings.parquet", "cases.parquet"}:
             assert not re.search(
                 rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]", out[name]
             )

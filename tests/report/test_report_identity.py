@@ -1,5 +1,8 @@
 """Identity modes: who is named, who is not, and that nobody can be guessed without the key."""
 
+import re
+
+import polars as pl
 import pytest
 
 from auditlens.errors import UsageError
@@ -38,6 +41,29 @@ def test_free_text_of_reasons_is_dropped(make_audit, mode):
         told = [row.subject_id, row.subject_label, *(one.text for one in row.reasons)]
         assert "Ada" not in " ".join(told)
     assert {one["text"] for row in report.inputs.findings["reasons"] for one in row} == {""}
+
+
+@pytest.mark.parametrize(
+    ("mode", "headline"),
+    [("pseudonymous", r"[SR]-\w+: .+"), ("aggregate", r"(An account|A resource): .+")],
+)
+def test_headline_of_a_case_holds_no_phrase(make_audit, mode, headline):
+    """A headline is made anew from the pseudonym and the titles: a phrase may hold a name."""
+    audit = make_audit(8)
+    told = [
+        [one | {"phrase": "helped Ada Birch"} for one in reasons]
+        for reasons in audit.findings["reasons"].to_list()
+    ]
+    schema = audit.findings.schema["reasons"]
+    audit.findings = audit.findings.with_columns(reasons=pl.Series(told, dtype=schema))
+    assert "Ada Birch" in " ".join(audit.cases["headline"])
+    report = Report(audit, identity=mode, key=KEY)
+    for row in report.content().cases:
+        assert re.fullmatch(headline, row.headline)
+        assert len(row.headline) <= 90
+        named = [row.subject_id, row.subject_label, *row.actors, *row.resources, row.headline]
+        assert not [one for one in names_of(audit) if one in " ".join(named)]
+    assert b"Ada Birch" not in report.files()["cases.parquet"]
 
 
 def test_finding_ids_are_the_same_in_all_modes(make_audit):

@@ -147,7 +147,7 @@ def quiet(specimens):
     """A month without findings, examined with every shipped rule."""
     period = specimens.Period.parse("2026-10")
     audit = run_audit(specimens.make_events(period, 200), period=period)
-    return replace(audit, findings=audit.findings.clear())
+    return replace(audit, findings=audit.findings.clear(), cases=audit.cases.clear())
 
 
 @pytest.mark.parametrize("options", [{}, {"edition": "brief"}, {"identity": "aggregate"},
@@ -241,17 +241,17 @@ def test_repr_is_a_sandboxed_frame(make_audit):
 
 
 def test_brief_edition_leaves_out_the_long_sections(make_audit):
-    """The brief edition has conclusion, coverage, findings and sign-off alone."""
+    """The brief edition has conclusion, coverage, cases and sign-off alone."""
     html = Report(make_audit(), edition="brief").html()
     present = re.findall(r'<section id="([\w-]+)"', html)
-    assert present == ["conclusion", "change", "controls", "findings", "sign-off"]
+    assert present == ["conclusion", "change", "controls", "cases", "sign-off"]
 
 
 def test_full_edition_has_every_section_in_order(make_audit):
     """The full edition follows the stated order."""
     present = re.findall(r'<section id="([\w-]+)"', Report(make_audit()).html())
     assert present == [
-        "conclusion", "change", "controls", "findings", "activity", "profiles", "access",
+        "conclusion", "change", "controls", "cases", "activity", "profiles", "access",
         "inactive", "rules", "completeness", "method", "exceptions", "sign-off", "appendix",
     ]  # fmt: skip
 
@@ -278,5 +278,5 @@ def test_page_cites_the_data_files(make_audit):
     """The hashes the page cites are those of the files beside it."""
     files = Report(make_audit(5)).files()
     html = files["report.html"].decode()
-    for name in ("findings.csv", "findings.parquet"):
+    for name in ("findings.csv", "findings.parquet", "cases.csv", "cases.parquet"):
         assert hashlib.sha256(files[name]).hexdigest() in html

@@ -24,7 +24,7 @@ from auditlens.seals import Seal
 from auditlens.settings import Settings
 from auditlens.simulator import serve, simulate
 from auditlens.sources import SecodaSource
-from auditlens.triage import add_entry, read_journal
+from auditlens.triage import add_entry, ledger_path, read_journal, read_ledger
 
 SIGNED_AT = datetime(2026, 6, 3, 9, 30, tzinfo=UTC)
 
@@ -73,8 +73,10 @@ class Desk:
         return run_audit(self.archive, rules, period=period, settings=self.settings, now=now)
 
     def audit(self) -> Audit:
-        """The audit of May as the journal of this desk has it."""
-        return replace(apply_review(self.run, read_journal(self.journal)), source=self.archive)
+        """The audit of May as journal and ledger of this desk have it."""
+        ledger = read_ledger(ledger_path(self.journal))
+        audit = apply_review(self.run, read_journal(self.journal), ledger=ledger)
+        return replace(audit, source=self.archive)
 
     def sign(self, audit: Audit, out: str = "out", **options) -> Seal:
         wanted = {"reviewer": "Rita Quill <rita@reviewer.example>", "despite": "first month"}

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from auditlens.audit import run_audit
+from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, UsageError
-from auditlens.review import SignOffOptions, is_shipped, sign_off
+from auditlens.review import ReportOptions, SignOffOptions, is_shipped, note_shown, sign_off
 from auditlens.seals import canonical, parse_seal, read_sign_offs, seal_hash
-from auditlens.triage import add_entry
+from auditlens.triage import add_entry, ledger_path, read_ledger
 
 
 def test_a_decided_month_is_signed_and_holds(signed):
@@ -24,12 +25,51 @@ def test_a_decided_month_is_signed_and_holds(signed):
     assert chain.covers.signed.hash == seal.hash
     assert seal.digests["rules"] == audit.rules.digest
     assert seal.digests["journal"] == audit.journal.digest
+    assert seal.digests["cases"] == sha256_hex("")  # Nobody was shown a case before.
+    counts = seal.data["counts"]["cases"]
+    assert counts["total"] == audit.cases.height
+    assert counts["decided"] == counts["total"] - counts["observations"] > 0
+    assert counts["to_decide"] == 0
     assert seal.digests["input"] == audit.coverage.input_digest
     assert seal.data["despite"] == {"reason": "", "told": []}
     found = signed.verify()
     assert found.differences == ()
+    assert found.notes == ()
     assert found.findings == audit.findings.height > 0
     assert found.seal == seal.hash
+
+
+def test_a_signed_report_notes_the_cases_it_shows(signed):
+    """Once the report is written its cases are noted beside the journal, each one once."""
+    ledger = read_ledger(ledger_path(signed.journal))
+    ids = set(signed.run.cases["case_id"])
+    assert {one.id for one in ledger.cases} == ids
+    assert [one.by for one in ledger.lines] == ["report"] * len(ids)
+    note_shown(replace(signed.audit(), run_at=datetime(2026, 6, 9, tzinfo=UTC)))
+    assert read_ledger(ledger_path(signed.journal)).text == ledger.text
+
+
+@pytest.mark.parametrize("identity", ["full", "aggregate"])
+def test_shown_cases_are_sealed_as_they_were(signed, identity):
+    """The seal names the ledger's digest; what is added later is left aside, an edit is found."""
+    path = ledger_path(signed.journal)
+    before = path.read_bytes()
+    seal = signed.sign(
+        signed.audit(), "again", amend="a typo", report=ReportOptions(identity=identity)
+    )
+    assert seal.digests["cases"] == sha256_hex(before)
+    record = json.loads((signed.folder / "again" / "record.json").read_bytes())
+    assert record["cases"] == {
+        "digest": sha256_hex(before),
+        "bytes": len(before),
+        "text": before.decode() if identity == "full" else None,
+    }
+    added = before.splitlines()[0].replace(b"2026-05", b"2026-06")
+    path.write_bytes(before + added + b"\n")
+    assert signed.verify("again").ok
+    path.write_bytes(before.replace(b'"report"', b'"message"', 1))
+    (wrong,) = signed.verify("again").differences
+    assert (wrong.place, wrong.text) == (str(path), "signed lines were changed or removed")
 
 
 def test_the_signed_report_shows_reviewer_and_decisions(signed):
@@ -54,7 +94,7 @@ def test_what_tests_the_rules_had_is_sealed(signed):
 
 def test_open_findings_forbid_a_signature(pulled):
     """Findings of medium and above must be decided first; the message counts and names them."""
-    with pytest.raises(UsageError, match=r"findings are open at medium or above: F-"):
+    with pytest.raises(UsageError, match=r"cases? to decide at medium or above: C-"):
         pulled.sign(pulled.audit(), despite="")
     assert not (pulled.folder / "out").exists()
     assert (
@@ -67,7 +107,7 @@ def test_signing_despite_it_is_recorded(pulled):
     """The reason and what it was said about stand in the seal for good."""
     seal = pulled.sign(pulled.audit(), despite="first month, nobody was trained")
     assert seal.data["despite"]["reason"] == "first month, nobody was trained"
-    assert "findings are open" in seal.data["despite"]["told"][0]
+    assert "to decide at medium or above" in seal.data["despite"]["told"][0]
     assert pulled.verify().ok
 
 
@@ -97,7 +137,7 @@ def test_nobody_signs_over_their_own_open_finding(pulled, spelling):
 
 
 def test_a_decision_about_oneself_is_none(pulled, decide_finding):
-    """A person who calls the own act benign leaves the finding open."""
+    """A person who calls the own act benign leaves the case to decide."""
     audit = pulled.audit()
     senders = audit.findings.filter(
         (audit.findings["subject_kind"] == "sender")
@@ -107,9 +147,7 @@ def test_a_decision_about_oneself_is_none(pulled, decide_finding):
     for finding in audit.findings.to_dicts():
         decide_finding(pulled, finding, by="Bo Larch")
     decide_finding(pulled, own, by=own["subject_label"], at="2026-06-02T11:00:00Z")
-    with pytest.raises(
-        UsageError, match=rf"1 finding is open at medium or above: {own['finding_id']}"
-    ):
+    with pytest.raises(UsageError, match=rf"1 case to decide at medium or above: {own['case_id']}"):
         pulled.sign(pulled.audit(), despite="")
 
 
@@ -118,7 +156,7 @@ def test_work_to_do_keeps_a_finding_open(pulled, decide_finding):
     audit = pulled.audit()
     for finding in audit.findings.to_dicts():
         decide_finding(pulled, finding, verdict="needs_work")
-    with pytest.raises(UsageError, match="findings are open"):
+    with pytest.raises(UsageError, match="to decide at medium or above"):
         pulled.sign(pulled.audit(), despite="")
 
 
