@@ -201,10 +201,10 @@ def write_report(
 def note_shown(audit: Audit) -> None:
     """Note beside the journal that a report shows the cases of ``audit``: their ids then stay.
 
-    Called when the report is on disk. An audit without a journal notes nothing, and neither does
-    a report that shows each case as one before it did.
+    Called when the report is on disk. An audit of files notes nothing, since no journal need be
+    theirs, and neither does a report that shows each case as one before it did.
     """
-    if audit.journal.path is not None:
+    if audit.journal.path is not None and audit.coverage.head:
         record_cases(
             ledger_path(audit.journal.path),
             audit.cases,

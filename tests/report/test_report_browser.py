@@ -170,7 +170,7 @@ def test_keyboard_reaches_everything(open_page, make_audit):
 
 
 def test_prints_every_finding(open_page, make_audit):
-    """On paper every group is open: each finding's row has a place."""
+    """On paper every case is open: each finding's row has a place."""
     page, _ = open_page(Report(make_audit(120)).html())
     shut = "document.querySelectorAll('details:not([open])').length"
     assert page.evaluate(shut) > 0
@@ -180,10 +180,10 @@ def test_prints_every_finding(open_page, make_audit):
 
 
 def test_link_opens_a_closed_group(open_page, make_audit):
-    """A link to a finding inside a closed group opens it without script."""
+    """A link to a case that is shut opens it without script."""
     page, _ = open_page(Report(make_audit(120)).html(), java_script_enabled=False)
     page.locator(".decide a").first.click()
-    target = page.locator("tr:target")
+    target = page.locator("dl:target")
     assert target.is_visible()
 
 
@@ -195,10 +195,11 @@ def test_filter_counts_what_it_shows(open_page, make_audit):
     assert 0 < shown.count() < 120
     assert page.locator("#filter output").inner_text() == f"{shown.count()} shown"
     page.fill("[name=q]", "")
-    page.select_option("[name=level]", "high")
-    assert shown.count() == len(
-        [1 for group in page.locator(".group[data-level=high] tbody tr").all()]
-    )
+    page.select_option("[name=level]", "low")
+    rows = [
+        page.locator(f"{one} tr[id^=F-]").count() for one in ("#cases", ".group[data-level=low]")
+    ]
+    assert rows[1] < shown.count() < rows[0]  # Low cases, and low ones among the observations.
     page.select_option("[name=level]", "")
     assert shown.count() == 120
 

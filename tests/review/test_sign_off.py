@@ -11,9 +11,9 @@ import pytest
 from auditlens.audit import run_audit
 from auditlens.canonical import sha256_hex
 from auditlens.errors import IntegrityError, UsageError
-from auditlens.review import ReportOptions, SignOffOptions, is_shipped, note_shown, sign_off
+from auditlens.review import SignOffOptions, is_shipped, sign_off
 from auditlens.seals import canonical, parse_seal, read_sign_offs, seal_hash
-from auditlens.triage import add_entry, ledger_path, read_ledger
+from auditlens.triage import add_entry
 
 
 def test_a_decided_month_is_signed_and_holds(signed):
@@ -37,39 +37,6 @@ def test_a_decided_month_is_signed_and_holds(signed):
     assert found.notes == ()
     assert found.findings == audit.findings.height > 0
     assert found.seal == seal.hash
-
-
-def test_a_signed_report_notes_the_cases_it_shows(signed):
-    """Once the report is written its cases are noted beside the journal, each one once."""
-    ledger = read_ledger(ledger_path(signed.journal))
-    ids = set(signed.run.cases["case_id"])
-    assert {one.id for one in ledger.cases} == ids
-    assert [one.by for one in ledger.lines] == ["report"] * len(ids)
-    note_shown(replace(signed.audit(), run_at=datetime(2026, 6, 9, tzinfo=UTC)))
-    assert read_ledger(ledger_path(signed.journal)).text == ledger.text
-
-
-@pytest.mark.parametrize("identity", ["full", "aggregate"])
-def test_shown_cases_are_sealed_as_they_were(signed, identity):
-    """The seal names the ledger's digest; what is added later is left aside, an edit is found."""
-    path = ledger_path(signed.journal)
-    before = path.read_bytes()
-    seal = signed.sign(
-        signed.audit(), "again", amend="a typo", report=ReportOptions(identity=identity)
-    )
-    assert seal.digests["cases"] == sha256_hex(before)
-    record = json.loads((signed.folder / "again" / "record.json").read_bytes())
-    assert record["cases"] == {
-        "digest": sha256_hex(before),
-        "bytes": len(before),
-        "text": before.decode() if identity == "full" else None,
-    }
-    added = before.splitlines()[0].replace(b"2026-05", b"2026-06")
-    path.write_bytes(before + added + b"\n")
-    assert signed.verify("again").ok
-    path.write_bytes(before.replace(b'"report"', b'"message"', 1))
-    (wrong,) = signed.verify("again").differences
-    assert (wrong.place, wrong.text) == (str(path), "signed lines were changed or removed")
 
 
 def test_the_signed_report_shows_reviewer_and_decisions(signed):
