@@ -10,12 +10,13 @@ import pytest
 from auditlens.errors import UsageError
 from auditlens.report import Report
 
-NAMES = ["report.html", "cases.json", "cases.csv", "cases.parquet", "findings.json", "findings.csv",
-         "findings.parquet", "rules.csv", "controls.csv", "collection.json", "manifest.json"]  # fmt: skip
+NAMES = ["report.html", "cases.json", "cases.csv", "cases.parquet", "findings.json",
+         "findings.csv", "findings.parquet", "rules.csv", "controls.csv", "collection.json",
+         "manifest.json"]  # fmt: skip
 
 
 def test_writes_its_files(make_audit, tmp_path):
-    """The folder holds page, cases and findings in three forms, rules, clauses, pulls, manifest."""
+    """The folder holds page, cases, findings, rules, clauses, pulls and manifest."""
     paths = Report(make_audit()).write(tmp_path / "out")
     assert [path.name for path in paths] == NAMES
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(NAMES)
