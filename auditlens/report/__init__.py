@@ -1,5 +1,6 @@
 """The report: what an audit found, and how complete it is, as files a third party can check."""
 
+from auditlens.report.build import STATEMENTS
 from auditlens.report.completeness import EVIDENCE_NAMES
 from auditlens.report.exports import as_json, as_ndjson, refuse_fetch
 from auditlens.report.folder import FORMAT, MANIFEST, manifest_bytes, write_folder
@@ -33,6 +34,7 @@ __all__ = [
     "MANIFEST",
     "MAX_ROWS",
     "PDF_ROWS",
+    "STATEMENTS",
     "STATUSES",
     "ClauseRule",
     "Disposition",

@@ -88,14 +88,14 @@ LISTED = 3
 ROLES = ("preparer", "reviewer", "approver")
 STATEMENTS = {
     "preparer": "Drawn up by the tool from the inputs named in the appendix.",
-    "reviewer": "I examined the cases and the completeness page and decided each case that asks.",
+    "reviewer": "I examined the completeness page and the cases and decided each that required it.",
     "approver": "I accept the review and the exceptions it lists.",
 }
 GLOSSARY = (
     ("account", "Who acted: a person, a key's owner, the system, an automation."),
     ("finding", "What a rule or the model flagged: one episode, with its reasons and events."),
     ("case", "Findings that are one story: what a reviewer decides. Each finding is in one."),
-    ("observation", "A case of one low or informational kind alone. It asks for no decision."),
+    ("observation", "A case of low or informational findings alone. It asks for no decision."),
     ("rule", "A written condition over events; every rule is listed, hit or not."),
     ("baseline", "What is usual for an account or resource, or for its peers."),
     ("exception", "A finding accepted until a date; it stays listed."),

@@ -497,9 +497,9 @@ class Cover:
 class CaseCounts:
     """Cases by what is to be done with them, each with the findings inside.
 
-    ``decided`` asked for a decision and has one. ``observations`` ask for none: one low or
-    informational kind alone. ``excepted`` are those whose findings exceptions cover. ``continuing``
-    counts the cases that an earlier period showed already, whatever they ask for.
+    ``decided`` asked for a decision and has one. ``observations`` ask for none: low and
+    informational findings alone. ``excepted`` are those whose findings exceptions cover.
+    ``continuing`` counts the cases that an earlier period showed already.
     """
 
     total: int

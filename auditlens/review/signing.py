@@ -25,7 +25,7 @@ from auditlens.cases import is_to_decide
 from auditlens.errors import UsageError
 from auditlens.files import lock, make_folder, put
 from auditlens.findings import is_excepted, is_open, levels_from
-from auditlens.report import MANIFEST, archive_heads, write_folder
+from auditlens.report import MANIFEST, STATEMENTS, archive_heads, write_folder
 from auditlens.review.folder import SEAL, open_folder
 from auditlens.review.record import (
     RECORD,
@@ -58,7 +58,7 @@ SIGN_LEVEL = "medium"
 """Cases of this level and above must be decided before a month is signed."""
 
 NAMED = 5
-STATEMENT = "I examined the cases and the completeness page and decided each case that asks."
+STATEMENT = STATEMENTS["reviewer"]
 
 
 @dataclass(frozen=True)
