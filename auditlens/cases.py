@@ -221,7 +221,9 @@ def overlapping(evidence: pl.DataFrame, count: int) -> Iterator[tuple[int, int]]
     )
     sizes = np.asarray(held.sum(axis=1)).ravel()
     shared = sparse.triu(held @ held.T, k=1).tocoo()
-    enough = shared.data >= SHARED * np.minimum(sizes[shared.row], sizes[shared.col])
+    smaller = np.minimum(sizes[shared.row], sizes[shared.col])
+    # One event of two or three is half of them, and no story.
+    enough = shared.data >= np.maximum(SHARED * smaller, np.minimum(smaller, 2))
     pairs = sorted(zip(shared.row[enough].tolist(), shared.col[enough].tolist(), strict=True))
     yield from pairs
 
@@ -259,6 +261,15 @@ def agree_on_a_day(days: Sequence[tuple[str, set[date]]]) -> bool:
     )
 
 
+def summaries(findings: pl.DataFrame) -> list[bool]:
+    """Which findings tell of many accounts over weeks, as a rule above its budget does.
+
+    They share events with the findings of each account, and are the story of none.
+    """
+    wide = pl.col("last_at") - pl.col("first_at") > WINDOW
+    return findings.select((pl.col("subject_kind") == "workspace") & wide).to_series().to_list()
+
+
 def alike(
     findings: pl.DataFrame, actors: Sequence[str | None], silences: Collection[str]
 ) -> dict[str, dict[str, list[int]]]:
@@ -290,8 +301,10 @@ def partition(
 ) -> list[tuple[list[int], set[str]]]:
     """Which findings, by place, are one case, and what joined them; each part in order of time."""
     joined = Joined(findings["first_at"].to_list(), findings["last_at"].to_list())
+    summary = summaries(findings)
     for one, other in overlapping(evidence, findings.height):
-        joined.join(one, other, "shared_events")
+        if not (summary[one] or summary[other]):
+            joined.join(one, other, "shared_events")
     groups = alike(findings, main_actors(findings, evidence), silences)
     scattered = groups.pop("scattered")
     for reason, found in groups.items():

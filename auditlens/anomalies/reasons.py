@@ -435,9 +435,12 @@ def titled(text: str, days: int) -> str:
 
 
 def level(entry: dict[str, Any], gate: float) -> str:
-    """By how far the score passed the gate, or by rarity: small logs have no 99.9 % day."""
+    """By how far the score passed the gate; rarity alone makes it medium at most.
+
+    In a large log any day past the gate is rarer than one in a thousand, so that says little.
+    """
     passed, percentile = (entry["score"] - gate) / (1 - gate), entry["percentile"] or 0.0
-    if passed >= 0.4 or percentile >= 99.9:
+    if passed >= 0.4:
         return "high"
     return "medium" if passed >= 0.2 or percentile >= 99 else "low"
 

@@ -85,11 +85,24 @@ def test_one_rule_that_fires_for_two_accounts_makes_two_cases():
     assert (one["related"], other["related"]) == ([other["case_id"]], [one["case_id"]])
 
 
-@pytest.mark.parametrize(("second", "parts"), [("abxy", {"AB"}), ("axyz", {"A", "B"})])
+@pytest.mark.parametrize(
+    ("second", "parts"),
+    [("abxy", {"AB"}), ("axyz", {"A", "B"}), ("ax", {"A", "B"}), ("ab", {"AB"}), ("a", {"AB"})],
+)
 def test_findings_that_share_half_of_the_smaller_ones_events_are_one_case(second, parts):
     """Half joins the findings of two accounts, a single common event does not."""
     rows = finding("A", events="abcd"), finding("B", 9, events=second, subject_id="u-2")
     assert groups(*rows) == parts
+
+
+def test_a_rule_told_of_for_all_accounts_together_joins_none_of_them():
+    """What is about the workspace over weeks shares events with many stories and is none."""
+    summary = {"subject_kind": "workspace", "subject_id": "workspace"}
+    mine, other = finding("A", events="ab"), finding("B", 9, events="cd", subject_id="u-2")
+    wide = finding("C", events="abcd", last_at=START + timedelta(days=9), **summary)
+    assert groups(mine, other, wide) == {"A", "B", "C"}
+    near = finding("C", events="abx", last_at=START + timedelta(days=1), **summary)
+    assert groups(mine, other, near) == {"AC", "B"}
 
 
 def test_a_resource_finding_belongs_to_the_account_that_did_most_of_it():
