@@ -101,14 +101,14 @@ def cases_to_decide(
             case_id=row.case_id,
             level=row.level,
             headline=row.headline,
-            why=why(row.headline, [by_id[one] for one in row.finding_ids]),
+            why=why(row, [by_id[one] for one in row.finding_ids]),
             findings=len(row.finding_ids),
         )
         for row in waiting
     )
 
 
-def why(headline: str, members: Sequence[FindingRow]) -> str:
+def why(case: CaseRow, members: Sequence[FindingRow]) -> str:
     """The first reason of the strongest finding that says more than the headline does."""
     counted = [one for one in members if not one.exception_id] or members
     strongest = sorted(
@@ -116,4 +116,7 @@ def why(headline: str, members: Sequence[FindingRow]) -> str:
         key=lambda one: (-LEVELS.index(one.level), one.kind != "rule", -one.event_count),
     )
     told = [one.reasons[0].text for one in strongest if one.reasons]
-    return next((text for text in told if text not in headline), "")
+    said = (text.removeprefix(case.subject_label).strip() for text in told)
+    return next(
+        (text for text, part in zip(told, said, strict=True) if part not in case.headline), ""
+    )

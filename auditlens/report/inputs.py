@@ -32,6 +32,7 @@ from auditlens.report.model import (
 )
 from auditlens.report.redact import (
     WITHHELD,
+    case_names,
     check_mode,
     labels,
     redact_cases,
@@ -183,22 +184,25 @@ def report_inputs(
     check_mode(identity, key)
     names = labels(audit.events, audit.findings, key) if identity == "pseudonymous" and key else {}
     titles = dict(audit.rule_health.select("rule_id", "title").iter_rows())
-    findings = redact_findings(audit.findings, identity, names, titles)
+    ids = case_names(audit.cases, identity)
+    findings = redact_findings(audit.findings, identity, names, titles, ids)
     lines = {
-        case["case_id"]: case_timeline(case, audit.findings)
+        ids[case["case_id"]]: case_timeline(case, audit.findings)
         for case in audit.cases.iter_rows(named=True)
     }
     return ReportInputs(
         period=audit.period,
         events=redact_events(audit.events, identity, names),
         findings=ordered(findings),
-        shown_cases=redact_cases(audit.cases, findings, identity, names),
+        shown_cases=redact_cases(audit.cases, findings, identity, names, ids),
         timelines={
             name: tuple((one.finding["finding_id"], one.within or "") for one in timeline)
             for name, timeline in lines.items()
         },
         raised={
-            case["case_id"]: why_raised(case, [one.finding for one in lines[case["case_id"]]])
+            ids[case["case_id"]]: why_raised(
+                case, [one.finding for one in lines[ids[case["case_id"]]]]
+            )
             for case in audit.cases.iter_rows(named=True)
         },
         health=audit.rule_health,

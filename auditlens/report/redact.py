@@ -2,8 +2,9 @@
 
 Frames are redacted before anything else reads them, so no section and no export can forget it.
 Finding ids and event ids stay the same in all modes: an internal and an auditor's edition can be
-laid side by side. A pseudonym is HMAC-SHA-256 of the id under a key that is kept apart; without
-the key it cannot be guessed from a list of addresses.
+laid side by side. A case id, made of an account's id and a week, could be guessed: such a report
+makes its own of the finding ids. A pseudonym is HMAC-SHA-256 of the id under a key that is kept
+apart; without the key it cannot be guessed from a list of addresses.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from auditlens.canonical import json_line
 from auditlens.cases import cut_to
 from auditlens.errors import UsageError
 from auditlens.findings import LEVELS
@@ -146,12 +148,17 @@ def replacer(mode: str, names: dict[str, str]) -> Callable[[str], pl.Expr]:
 
 
 def redact_findings(
-    findings: pl.DataFrame, mode: str, names: dict[str, str], titles: dict[str, str]
+    findings: pl.DataFrame,
+    mode: str,
+    names: dict[str, str],
+    titles: dict[str, str],
+    ids: dict[str, str],
 ) -> pl.DataFrame:
     """Findings frame, same schema, without a name in it unless ``mode`` is ``full``.
 
     ``titles`` maps rule ids to the rule's own title; any other title is replaced, since a
-    model may write a name into it. Reasons keep their figures and lose their sentences.
+    model may write a name into it. ``ids`` are those of ``case_names``. Reasons
+    keep their figures and lose their sentences.
     """
     if mode == "full":
         return findings
@@ -165,6 +172,9 @@ def redact_findings(
         subject.otherwise(pl.lit("workspace")).fill_null(WITHHELD).alias("subject_id"),
         subject.otherwise(pl.lit("the workspace")).fill_null(WITHHELD).alias("subject_label"),
         title.alias("title"),
+        pl.col("case_id").replace_strict(
+            list(ids), list(ids.values()), default=None, return_dtype=pl.String
+        ),
         pl.col("reasons")
         .list.eval(pl.element().struct.with_fields(text=pl.lit(""), phrase=pl.lit(None, pl.String)))
         .alias("reasons"),
@@ -177,17 +187,34 @@ def redact_findings(
     return redacted.select(findings.columns)
 
 
+def case_names(cases: pl.DataFrame, mode: str) -> dict[str, str]:
+    """The id under which a report tells of each case: its own, or one that nobody can guess."""
+    rows = cases.select("case_id", "finding_ids").iter_rows()
+    if mode == "full":
+        return {name: name for name, _ in rows}
+    return {name: f"C-{short_hash(['case', *sorted(members)])}" for name, members in rows}
+
+
+def short_hash(parts: list[str]) -> str:
+    return base64.b32encode(hashlib.sha256(json_line(parts)).digest()).decode()[:10]
+
+
 def redact_cases(
-    cases: pl.DataFrame, findings: pl.DataFrame, mode: str, names: dict[str, str]
+    cases: pl.DataFrame,
+    findings: pl.DataFrame,
+    mode: str,
+    names: dict[str, str],
+    ids: dict[str, str],
 ) -> pl.DataFrame:
     """Cases frame, same schema, without a name in it unless ``mode`` is ``full``.
 
     ``findings`` are redacted already: a headline is made anew from the subject's pseudonym and
     the titles of the findings, since its phrases may hold a name. In aggregate mode nobody is
-    listed, and times are days.
+    listed, and times are days. ``ids`` are those of ``case_names``.
     """
     if mode == "full":
         return cases
+    old, new = list(ids), list(ids.values())
     named = pl.col("subject_kind") != "workspace"
     subject = pl.when(named).then(replacer(mode, names)("subject_id"))
     listed = [
@@ -198,6 +225,8 @@ def redact_cases(
         for column in ("actors", "resources")
     ]  # fmt: skip
     redacted = cases.with_columns(
+        pl.col("case_id").replace_strict(old, new, return_dtype=pl.String),
+        pl.col("related").list.eval(pl.element().replace_strict(old, new, return_dtype=pl.String)),
         subject.otherwise(pl.lit("workspace")).fill_null(WITHHELD).alias("subject_id"),
         subject.otherwise(pl.lit("the workspace")).fill_null(WITHHELD).alias("subject_label"),
         *listed,

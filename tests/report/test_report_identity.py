@@ -66,6 +66,21 @@ def test_headline_of_a_case_holds_no_phrase(make_audit, mode, headline):
     assert b"Ada Birch" not in report.files()["cases.parquet"]
 
 
+def test_case_ids_of_a_redacted_report_are_its_own(make_audit):
+    """A case id is made of the account's id and a week, which can be guessed, so none is told."""
+    audit = make_audit(40)
+    known = set(audit.cases["case_id"])
+    for mode in ("pseudonymous", "aggregate"):
+        report = Report(audit, identity=mode, key=KEY)
+        files = report.files(also=FORMS)
+        assert not [n for n, data in files.items() for one in known if one.encode() in data]
+        cases = report.content().cases
+        ids = {row.case_id for row in cases}
+        assert len(ids) == len(known)
+        assert {one for row in cases for one in row.related} <= ids
+        assert {row.case_id for row in report.content().findings} == ids
+
+
 def test_finding_ids_are_the_same_in_all_modes(make_audit):
     """Editions can be laid side by side by finding id."""
     audit = make_audit(40)
