@@ -32,7 +32,12 @@ from auditlens.directory import (
     with_marks,
 )
 from auditlens.events import Profile, shipped_profiles
-from auditlens.explanation import Explanation, explain_finding
+from auditlens.explanation import (
+    CaseExplanation,
+    Explanation,
+    explain_case,
+    explain_finding,
+)
 from auditlens.findings import LEVELS, build_findings
 from auditlens.loading import (
     EventSource,
@@ -168,9 +173,12 @@ class Audit:
         """Plots: ``.timeline()``, ``.sender(id)``, ``.hours(id)``, ``.scores()``."""
         return Plots(self)
 
-    def explain(self, finding_id: str) -> Explanation:
-        """Why a finding was made, with all it rests on. Raises UsageError for an unknown id."""
-        return explain_finding(self, finding_id)
+    def explain(self, name: str) -> Explanation | CaseExplanation:
+        """Why a finding ``F-…`` was made, or what a case ``C-…`` is, with all it rests on.
+
+        Raises UsageError for an unknown id.
+        """
+        return explain_case(self, name) if name.startswith("C-") else explain_finding(self, name)
 
     def __repr__(self) -> str:
         asked = self.cases.filter(is_to_decide()).height

@@ -1,4 +1,4 @@
-"""Why one finding was made: what moved, what is usual, which rule and events, what was decided."""
+"""Why a finding was made, or what a case is: events, what is usual, rules, decisions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from auditlens.anomalies import (
     hour_grid,
     sender_timeline,
 )
+from auditlens.cases import JOINED_BY, case_timeline, why_raised
+from auditlens.errors import UsageError
 from auditlens.plots import Audited, finding_of
 from auditlens.rules import Rule, RuleSet, explain_rule
 from auditlens.text import cell_table, cell_text, count, cut, visible
-from auditlens.triage import Disposition, FindingException, Journal, decision_words
+from auditlens.triage import CaseLedger, Disposition, FindingException, Journal, decision_words
 
-__all__ = ["Explanation", "explain_finding"]
+__all__ = ["CaseExplanation", "Explanation", "case_named", "explain_case", "explain_finding"]
 
 EVENTS_SHOWN = 10
 """How many events the printed text lists; ``events`` holds them all."""
@@ -36,6 +38,10 @@ class Explained(Audited, Protocol):
     def rules(self) -> RuleSet: ...
     @property
     def journal(self) -> Journal: ...
+    @property
+    def cases(self) -> pl.DataFrame: ...
+    @property
+    def ledger(self) -> CaseLedger: ...
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,104 @@ class Explanation:
         if self.exception is not None:
             facts.append(("expected", f"until {self.exception.until}: {self.exception.reason}"))
         return [*facts, ("events", finding["event_count"])]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CaseExplanation:
+    """One case with all it rests on; ``print`` shows it as text, a notebook as a table.
+
+    Attributes:
+        case: Its row (CASE_SCHEMA).
+        timeline: Its findings in order of time (FINDING_SCHEMA) with ``within``: the id of the
+            finding that holds all its events, else null.
+        events: The events of the period that it rests on (EVENT_SCHEMA), in order of time, with
+            ``findings``: the ids of those they belong to.
+        raised: Why it is of a higher level than its findings; empty where it is not.
+    """
+
+    case: Mapping[str, Any]
+    timeline: pl.DataFrame
+    events: pl.DataFrame
+    raised: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain lists and mappings, for JSON."""
+        return {
+            "case": dict(self.case),
+            "timeline": self.timeline.to_dicts(),
+            "events": self.events.drop("leaf").to_dicts(),
+        }
+
+    def __repr__(self) -> str:
+        return f"CaseExplanation({self.case['case_id']}, {count(self.timeline.height, 'finding')})"
+
+    def __str__(self) -> str:
+        lines = [f"{self.case['case_id']}  {self.case['level']}  {visible(self.case['headline'])}"]
+        for name, value in self.facts():
+            text = visible_lines(value)
+            lines += [f"{name + ':':<12}{text[0]}", *(f"{'':<12}{line}" for line in text[1:])]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.case['case_id']} {self.case['level']} {self.case['headline']}"
+        return cell_table(title, self.facts())
+
+    def facts(self) -> list[tuple[str, object]]:
+        """What a reader is told of the case, each with its name."""
+        case = self.case
+        facts: list[tuple[str, object]] = [("from", case["first_at"]), ("to", case["last_at"])]
+        if case["joined_by"]:
+            facts.append(("joined by", ", ".join(JOINED_BY[one] for one in case["joined_by"])))
+        if self.raised:
+            facts.append(("raised", f"from {case['level_from']} because {self.raised}"))
+        columns = ("finding_id", "level", "title", "reasons", "within")
+        for name, level, title, reasons, within in self.timeline.select(columns).iter_rows():
+            why = [one["text"] for one in reasons[:1]]
+            inside = [f"within {within}"] if within else []
+            facts.append((name, "; ".join([f"{level}: {title}", *why, *inside])))
+        state = case["state"] if case["decide"] else f"{case['state']}, an observation"
+        return [
+            *facts,
+            ("state", f"{state}: {case['disposition']}" if case["disposition"] else state),
+            ("events", case["event_count"]),
+        ]
+
+
+def case_named(audit: Explained, name: str) -> dict[str, Any]:
+    """A case by its id, or by one it had before it became one with another.
+
+    Raises UsageError when the audit has none of this id.
+    """
+    for row in audit.cases.filter(case_id=audit.ledger.merged.get(name, name)).to_dicts():
+        return row
+    raise UsageError(
+        f"No case {name!r} in {audit.period}",
+        fix="Run 'auditlens check' with the same log and period for their ids",
+    )
+
+
+def explain_case(audit: Explained, name: str) -> CaseExplanation:
+    """Explain a case of an audit.
+
+    Args:
+        audit: The audit.
+        name: The case's id, or one it had before it became one with another.
+
+    Returns:
+        The case with its findings and events.
+
+    Raises:
+        UsageError: The audit has no case of this id.
+    """
+    case = case_named(audit, name)
+    lines = case_timeline(case, audit.findings)
+    rows = [{**line.finding, "within": line.within} for line in lines]
+    schema = {**audit.findings.schema, "within": pl.String()}
+    listed = pl.DataFrame(rows, schema=schema)
+    ids = listed.explode("event_ids").group_by("event_ids").agg(findings=pl.col("finding_id"))
+    events = audit.past.join(ids, left_on="id", right_on="event_ids").sort("created_at", "id")
+    raised = why_raised(case, [line.finding for line in lines])
+    return CaseExplanation(case, listed, events, raised)
 
 
 def explain_finding(audit: Explained, finding_id: str) -> Explanation:

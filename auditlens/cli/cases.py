@@ -139,15 +139,9 @@ def cases_counted(audit: Audit, shown: DataFrame | None = None) -> str:
 def case_of(audit: Audit, name: str) -> dict[str, Any]:
     """A case by its id, or by one it had before it became one with another; says so."""
     from auditlens.cli.terminal import note
-    from auditlens.errors import UsageError
+    from auditlens.explanation import case_named
 
-    now = audit.ledger.merged.get(name, name)
-    for row in audit.cases.iter_rows(named=True):
-        if row["case_id"] == now:
-            if now != name:
-                note(f"{name} is part of {now} now")
-            return row
-    raise UsageError(
-        f"No case {name!r} in {audit.period}",
-        fix="Run 'auditlens check' with the same log and period for their ids",
-    )
+    case = case_named(audit, name)
+    if case["case_id"] != name:
+        note(f"{name} is part of {case['case_id']} now")
+    return case

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from auditlens.archive import Archive
-    from auditlens.audit import Audit
-    from auditlens.explanation import Explanation
+    from auditlens.explanation import CaseExplanation, Explanation
 
 __all__ = ["explain"]
 
@@ -56,89 +55,62 @@ def explain(
     """Show a case C-… as a timeline, or why a finding F-… was made and on which events."""
     from auditlens.cli.cases import case_of
     from auditlens.cli.terminal import print_json
+    from auditlens.explanation import CaseExplanation
     from auditlens.triage import CASE_ID
 
     archive = sealed(options) if whole else None
     audit = make_audit(**options)
     if CASE_ID.fullmatch(name):
-        case = case_of(audit, name)
-        if as_json:
-            print_json(case_document(audit, case))
-        else:
-            tell_case(audit, case, shown=EVENTS_OF_CASE)
-        if archive:
-            held = events_of(audit, case)
-            tell_records(archive.records(held["id"].to_list()).to_dicts())
-        return
+        name = case_of(audit, name)["case_id"]
     told = audit.explain(name)
     records = archive.records(told.events["id"].to_list()).to_dicts() if archive else []
     if as_json:
         texts = [{**one, "record": one["record"].decode("utf-8", "replace")} for one in records]
         print_json({**told.to_dict(), **({"records": texts} if archive else {})})
         return
-    tell(dict(told.finding), told.events.drop("leaf").to_dicts())
-    tell_rule(told)
-    tell_decisions(told)
-    tell_exception(told)
-    tell_usual(told)
+    if isinstance(told, CaseExplanation):
+        tell_case(told, shown=EVENTS_OF_CASE)
+    else:
+        tell(dict(told.finding), told.events.drop("leaf").to_dicts())
+        tell_rule(told)
+        tell_decisions(told)
+        tell_exception(told)
+        tell_usual(told)
     tell_records(records)
 
 
-def events_of(audit: Audit, case: dict[str, Any]) -> pl.DataFrame:
-    """The events of the period that the findings of a case rest on, in order of time."""
-    import polars as pl
-
-    mine = audit.findings.filter(pl.col("case_id") == case["case_id"])
-    ids = mine.explode("event_ids").group_by("event_ids").agg(findings=pl.col("finding_id"))
-    held = audit.events.drop("leaf").join(ids, left_on="id", right_on="event_ids")
-    return held.sort("created_at", "id")
-
-
-def case_document(audit: Audit, case: dict[str, Any]) -> dict[str, Any]:
-    from auditlens.cases import case_timeline
-
-    lines = case_timeline(case, audit.findings)
-    return {
-        "case": case,
-        "timeline": [{**line.finding, "within": line.within} for line in lines],
-        "events": events_of(audit, case).to_dicts(),
-    }
-
-
-def tell_case(audit: Audit, case: dict[str, Any], shown: int = 0) -> None:
+def tell_case(told: CaseExplanation, shown: int = 0) -> None:
     """A case as its reader needs it: what, who, when, its findings, its events, what to do."""
-    from auditlens.cases import JOINED_BY, case_timeline, why_raised
+    from auditlens.cases import JOINED_BY
     from auditlens.cli.cases import case_lines
     from auditlens.cli.terminal import moment, visible
     from auditlens.text import count
 
+    case = dict(told.case)
     for line in case_lines(case):
         click.echo(line)
     joined = ", ".join(JOINED_BY[one] for one in case["joined_by"])
     if joined:
         click.echo(f"  joined by {joined}")
-    timeline = case_timeline(case, audit.findings)
-    if raised := why_raised(case, [line.finding for line in timeline]):
-        click.echo(f"  raised from {case['level_from']} because {raised}")
+    if told.raised:
+        click.echo(f"  raised from {case['level_from']} because {told.raised}")
     others = [one for one in case["no_longer_joined"] if one in case["finding_ids"]]
     if others:
         click.echo(f"  no longer joined: {', '.join(others)}")
     click.echo("\ntimeline")
-    for each in timeline:
-        row = each.finding
-        inside = "  " if each.within else ""
+    for row in told.timeline.iter_rows(named=True):
+        inside = "  " if row["within"] else ""
         click.echo(
             f"  {inside}{moment(row['first_at'])}  {row['finding_id']}  {row['level']}  "
             f"{visible(row['title'])}, {count(row['event_count'], 'event')}"
-            f"{' (within the finding above)' if each.within else ''}"
+            f"{' (within the finding above)' if row['within'] else ''}"
         )
         for reason in row["reasons"]:
             click.echo(f"    {inside}{visible(reason['text'])}")
     if shown:
-        events = events_of(audit, case)
-        total = case["event_count"]
-        click.echo(f"\n{count(total, 'event')}, {min(shown, events.height):,} shown")
-        tell_events(events.head(shown).to_dicts())
+        listed = min(shown, told.events.height)
+        click.echo(f"\n{count(case['event_count'], 'event')}, {listed:,} shown")
+        tell_events(told.events.head(shown).to_dicts())
     if case["related"]:
         click.echo(f"\nrelated (one resource within a day): {', '.join(case['related'])}")
     click.echo(f"\nUnusual activity is not proof of misuse.\nto decide it: auditlens triage "

@@ -352,9 +352,10 @@ def show(audit: Audit, case: dict[str, Any], journal: Journal) -> None:
     """One case: its findings in order of time, and what was decided about its like before."""
     from auditlens.cli.explain import tell_case
     from auditlens.cli.terminal import moment, visible
+    from auditlens.explanation import explain_case
     from auditlens.triage import decision_words, similar_findings
 
-    tell_case(audit, case)
+    tell_case(explain_case(audit, case["case_id"]))
     members = members_of(audit, case)
     made = [one for row in members for one in journal.history(row["finding_id"])]
     for one in {(one.at, one.case or one.finding): one for one in made}.values():

@@ -134,3 +134,18 @@ def test_coverage_is_told_as_text_and_as_a_table(audited):
     assert "days that no sync covers: 2026-07-02 to 2026-07-03" in sealed
     assert "missing" not in text
     assert "&lt;i&gt;held" in held._repr_html_()
+
+
+def test_a_case_is_explained_by_its_findings_and_events(audited):
+    """By its id, with its findings in order of time and the events they rest on; text and table."""
+    case = audited.cases.row(0, named=True)
+    told = audited.explain(case["case_id"])
+    assert told.timeline["finding_id"].sort().to_list() == sorted(case["finding_ids"])
+    assert told.events["id"].n_unique() == case["event_count"]
+    text = str(told)
+    assert text.startswith(f"{case['case_id']}  {case['level']}  ")
+    assert all(name in text for name in case["finding_ids"])
+    assert case["case_id"] in told._repr_html_()
+    assert set(told.to_dict()) == {"case", "timeline", "events"}
+    with pytest.raises(UsageError, match="No case 'C-AAAAAAAAAA'"):
+        audited.explain("C-AAAAAAAAAA")
