@@ -85,4 +85,4 @@ def print_hints(audit: Audit) -> None:
             f"Tune: {one.false_alarms} of {one.decided} decided findings of '{title}' were "
             "benign. Change the rule, or add to the journal once approved:"
         )
-        say(f"  {visible(one.line, 2000)}")
+        say(f"  {visible(one.line, 2000)}", whole=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -111,9 +112,19 @@ def width() -> int:
     return console(sys.stdout).width
 
 
-def say(text: str = "") -> None:
-    """Write a message: beside the data on a terminal, else to stderr, so that data stays alone."""
-    click.echo(text, err=not sys.stdout.isatty())
+def say(text: str = "", *, whole: bool = False) -> None:
+    """Write a message: beside the data on a terminal, else to stderr, so that data stays alone.
+
+    On a terminal a long message is broken between words, with what follows set in, but for one
+    that is copied ``whole``.
+    """
+    if whole or not sys.stdout.isatty():
+        click.echo(text, err=not sys.stdout.isatty())
+        return
+    indent = text[: len(text) - len(text.lstrip())] + "  "
+    lines = wrap(text, width(), subsequent_indent=indent, break_on_hyphens=False,
+                 break_long_words=False)  # fmt: skip
+    click.echo("\n".join(lines))
 
 
 def colorless() -> bool:

@@ -261,7 +261,7 @@ def test_days_in_anothers_place_add_up_to_a_finding():
         (office().clear(), "No event has a sender"),
         (office(people=1), "Only one sender"),
         (office().with_columns(sender_kind=pl.lit("system")), "the system itself"),
-        (office(days=6), "have a baseline"),
+        (office(days=6), "0 of 10 account-days needed with a baseline"),
         (pl.concat([office().head(1)] * 500), "Only one sender"),
     ],
     ids=["empty", "one sender", "all system", "six days", "identical rows"],
