@@ -1,19 +1,23 @@
-"""How many findings rules make of people at work: ``python -m benchmarks.noise``.
+"""How much is told of people at work: ``python -m benchmarks.noise [audits]``.
 
 Reads the activity streams in $AUDITLENS_STREAMS, the last 28 spans of 28 days of each, and prints
-for every rule the findings per 100 active accounts and month. Streams have no labels: counted is
+for every rule the findings per 100 active accounts and month; with ``audits`` whole audits, rules
+and model, month by month: findings, cases and cases to decide. Streams have no labels: counted is
 everything, also what a reviewer might want to see.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 
+from auditlens.audit import run_audit
+from auditlens.cases import is_to_decide
 from auditlens.period import Period
 from auditlens.rules import evaluate, load_rules
 from auditlens.sources import read_log
@@ -29,6 +33,30 @@ def months(events: pl.DataFrame) -> list[Period]:
     assert last is not None
     ends = [last - n * MONTH for n in reversed(range(MONTHS))]  # type: ignore[operator]
     return [Period(end - MONTH, end, f"{end:%Y-%m-%d}") for end in ends]
+
+
+def audits() -> None:
+    """Print a line a month: active accounts, findings, cases, cases to decide; then the sums."""
+    totals: dict[str, Counter[str]] = {}
+    print("stream  month  accounts  findings  of the model  cases  to decide")
+    for stream in sorted(Path(os.environ["AUDITLENS_STREAMS"]).glob("*.ndjson.gz")):
+        log = read_log(stream)
+        total = totals.setdefault(stream.name, Counter())
+        for period in months(log.events):
+            audit = run_audit(log, period=period)
+            month = Counter(
+                accounts=audit.events["sender_id"].n_unique(),
+                findings=audit.findings.height,
+                model=audit.findings.filter(kind="anomaly").height,
+                cases=audit.cases.height,
+                decide=audit.cases.filter(is_to_decide()).height,
+            )
+            total += month
+            print(stream.name, period, *month.values(), sep="  ", flush=True)
+    totals["all"] = sum(totals.values(), Counter[str]())
+    for name, total in totals.items():
+        rates = (f"{100 * total[key] / total['accounts']:.1f} {key}" for key in list(total)[1:])
+        print(f"{name}: {total['accounts']} account-months, per 100: {', '.join(rates)}")
 
 
 def main() -> None:
@@ -62,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    audits() if "audits" in sys.argv[1:] else main()
