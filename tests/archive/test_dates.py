@@ -74,7 +74,7 @@ def test_an_impossible_date_is_kept_told_and_left_out(tmp_path, odd, place):
     for name in ("first_at", "last_at", "complete_until", "days_until_loss", "gaps"):
         assert getattr(status, name) == getattr(usually, name)
     assert (status.events, status.misdated) == (29, 1)
-    assert "1 event is dated before 1970 or after the pull" in status.statement
+    assert "1 event dated before 1970 or after the sync" in status.statement
     for label in ("2026-09", "2026-10", "2026-12", "2027-02", "2027-03"):
         period = Period.parse(label)
         held, usually_held = archive.coverage(period), control.coverage(period)

@@ -262,7 +262,7 @@ def test_archive_is_for_its_owner_only(archive):
 
 def test_missing_archive_is_a_usage_error(tmp_path):
     """Reading what is not there says what to run."""
-    with pytest.raises(UsageError, match="Run 'auditlens sync'"):
+    with pytest.raises(UsageError, match="Create one with 'auditlens sync'"):
         Archive(tmp_path / "none").events()
 
 

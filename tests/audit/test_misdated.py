@@ -47,7 +47,7 @@ def check(audit):
     assert audit.events.height == audit.coverage.events_in_period == 28
     assert audit.coverage.misdated_count == len(audit.coverage.misdated) == 1
     assert audit.coverage.events_held == 29
-    assert "1 event is dated before 1970 or after the pull" in audit.coverage.statement
+    assert "1 event dated before 1970 or after the sync" in audit.coverage.statement
     assert audit.coverage.gaps == ()
 
 

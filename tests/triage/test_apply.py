@@ -149,7 +149,7 @@ def test_five_false_alarms_call_for_tuning_with_a_ready_exception():
     five = journal(*(decision(letter) for letter in LETTERS[:5]))
     (told,) = tuning_hints(rows, five, AT)
     assert (told.false_alarms, told.decided, told.subject) == (5, 5, "u-1")
-    with pytest.raises(DocumentErrors, match="'approver' is missing"):
+    with pytest.raises(DocumentErrors, match="an approver is required"):
         journal(told.line[3:-1])
     line = told.line.replace('approver: ""', "approver: bo")[3:-1]
     (ready,) = journal(line).exceptions
