@@ -657,7 +657,14 @@ def within(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def cut_to(text: str) -> str:
-    """A headline of at most HEADLINE characters."""
+    """A headline of at most HEADLINE characters.
+
+    Args:
+        text: A headline of any length.
+
+    Returns:
+        The text; where it was cut, its last character is an ellipsis.
+    """
     return text if len(text) <= HEADLINE else f"{text[: HEADLINE - 1].rstrip()}…"
 
 
@@ -729,12 +736,23 @@ def related_of(cases: pl.DataFrame, findings: pl.DataFrame, evidence: pl.DataFra
 
 
 def is_to_decide() -> pl.Expr:
-    """Whether a case waits for a decision (a Boolean expression over CASE_SCHEMA)."""
+    """Whether a case waits for a decision.
+
+    Returns:
+        A Boolean expression over CASE_SCHEMA.
+    """
     return pl.col("decide") & pl.col("state").is_in(["new", "in progress", "reopened"])
 
 
 def case_reaches(level: str) -> pl.Expr:
-    """Whether a case to decide is of ``level`` or above; empty: none is."""
+    """Whether a case to decide is of a level or above.
+
+    Args:
+        level: One of LEVELS; empty: no case is.
+
+    Returns:
+        A Boolean expression over CASE_SCHEMA.
+    """
     if not level:
         return pl.lit(value=False)
     return pl.col("level").is_in(LEVELS[LEVELS.index(level) :]) & is_to_decide()
@@ -742,7 +760,12 @@ def case_reaches(level: str) -> pl.Expr:
 
 @dataclass(frozen=True)
 class TimelineLine:
-    """One finding of a case in order of time; ``within`` names the finding that holds it whole."""
+    """One finding of a case in order of time.
+
+    Attributes:
+        finding: The finding's row (FINDING_SCHEMA).
+        within: Id of the finding that holds all its events; None where none does.
+    """
 
     finding: Mapping[str, Any]
     within: str | None

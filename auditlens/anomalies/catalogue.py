@@ -814,7 +814,11 @@ TITLES = {
 
 
 def feature_page() -> str:
-    """Markdown: every model's features by family, then the counts that explain them."""
+    """Every model's features by family, then the counts that explain them.
+
+    Returns:
+        A page of Markdown.
+    """
     parts = [OPENING]
     for spec in MODELS:
         parts.append(f"\n## {TITLES[spec.name]}\n")

@@ -281,13 +281,28 @@ def boost_thresholds(table: pl.DataFrame, families: Sequence[str]) -> dict[str, 
 
 
 def feature_matrix(table: pl.DataFrame, names: Sequence[str]) -> Floats:
-    """The columns called ``names`` as numbers: rows x names."""
+    """Columns of a table as one matrix.
+
+    Args:
+        table: Holds the columns, of numbers.
+        names: Which, in which order.
+
+    Returns:
+        Float64, rows x names; no columns where there are no names.
+    """
     columns = [table[name].to_numpy().astype(np.float64) for name in names]
     return np.column_stack(columns) if columns else np.zeros((len(table), 0))
 
 
 def service_mask(table: pl.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are days of services; none where the table does not say."""
+    """Which rows are days of services.
+
+    Args:
+        table: Days; its column ``service`` (Boolean) says so.
+
+    Returns:
+        A mask with a value for each row; false for all where the table has no such column.
+    """
     if "service" not in table.columns:
         return np.zeros(len(table), np.bool_)
     return table["service"].to_numpy().astype(np.bool_)
@@ -446,7 +461,11 @@ Features are relative, so a forest grown on another workspace serves as well.
 
 
 def prior_folder() -> Path:
-    """Where the bundled forests are; ``benchmarks/anomalies.py prior`` rebuilds them."""
+    """Where the bundled forests are; ``benchmarks/anomalies.py prior`` rebuilds them.
+
+    Returns:
+        The folder inside the package.
+    """
     return Path(__file__).with_name("prior")
 
 
@@ -464,8 +483,12 @@ def prior_model(name: str, features: tuple[str, ...]) -> DayModel | None:
 class Mute:
     """A family of features that a reviewer has explained for one sender, for a while.
 
-    It is left out of the sender's score on days after ``since`` (default: all earlier days too)
-    and before ``until``. ``family`` is a key of FAMILIES.
+    Attributes:
+        sender_id: The sender whose score leaves it out.
+        family: A key of FAMILIES.
+        until: The first day (UTC) on which it counts again.
+        reason: Why, in the reviewer's words.
+        since: The last day (UTC) on which it still counts; default: all earlier days are muted too.
     """
 
     sender_id: str

@@ -256,7 +256,14 @@ def fact_of(spec: ModelSpec, feature: Feature, baselines: Baselines) -> Fact:
 
 
 def muted_reason(family: str) -> dict[str, Any]:
-    """Says that a reviewer muted a family of this score."""
+    """The reason that says that a reviewer muted a family of a score.
+
+    Args:
+        family: A key of FAMILIES.
+
+    Returns:
+        A struct of REASON with share 0; a value and its baselines are null.
+    """
     text = f"Muted by a reviewer: {FAMILIES[family]}"
     return reason(family, 0.0, text, None, None, None, None, None)
 

@@ -149,7 +149,15 @@ HIGHEST_DAYS = 3
 
 
 def unusual_month(scores: pl.Expr) -> pl.Expr:
-    """How unusual a month is: its worst day, and whether there were more like it."""
+    """How unusual a month is: its worst day, and whether there were more like it.
+
+    Args:
+        scores: Scores of the days of one subject in one month.
+
+    Returns:
+        One number a group: the mean of the highest score and of the mean of the HIGHEST_DAYS
+        highest.
+    """
     highest = scores.sort(descending=True).head(HIGHEST_DAYS)
     return (highest.max() + highest.mean()) / 2
 

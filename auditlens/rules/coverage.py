@@ -87,7 +87,15 @@ def framework_map(rules: RuleSet) -> pl.DataFrame:
 
 
 def navigator_layer(rules: RuleSet, *, name: str = "AuditLens rules") -> dict[str, Any]:
-    """Return an ATT&CK Navigator layer: a technique's score is that of its gravest rule."""
+    """A layer for ATT&CK Navigator: a technique's score is that of its gravest rule.
+
+    Args:
+        rules: The rules whose ``attack.`` tags count.
+        name: The layer's name.
+
+    Returns:
+        The layer as its JSON has it, in version 4.5 of the format; scores are from 1 to 5.
+    """
     techniques = []
     for row in attack_map(rules).iter_rows(named=True):
         found = [rules[one] for one in row["rules"]]

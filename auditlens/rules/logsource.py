@@ -31,7 +31,13 @@ CATALOG = ("legacy", "current")
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """Sigma's log source. Of a rule, a missing part means any; of an event, none."""
+    """Sigma's log source. Of a rule, a missing part means any; of an event, none.
+
+    Attributes:
+        product: The product that writes the log, such as ``secoda``.
+        service: The part of the product.
+        category: What kind of log it is.
+    """
 
     product: str | None = None
     service: str | None = None
@@ -51,9 +57,13 @@ class LogSource:
 class Scope:
     """The events of one log source in a period, and the rules that judged them.
 
-    ``product`` and ``service`` are empty where nobody named them. ``events`` counts those of the
-    period, ``rules`` the rules that are on and apply, ``off`` those that apply and are off,
-    ``named`` the loaded rules that name this product, whatever their service.
+    Attributes:
+        product: The product; empty where nobody named it.
+        service: The part of the product; empty where nobody named it.
+        events: Events of the period.
+        rules: Rules that are on and apply.
+        off: Rules that apply and are off.
+        named: Loaded rules that name this product, whatever their service.
     """
 
     product: str
@@ -118,11 +128,17 @@ def source_of(profile: Profile) -> LogSource:
 def origins(
     frame: pl.DataFrame, sources: Mapping[str, LogSource] | None = None
 ) -> tuple[tuple[LogSource | None, Rows | None], ...]:
-    """The log sources in a frame, each with its rows (rising; None = every row).
+    """The log sources in a frame, each with its rows.
 
-    ``sources`` maps a generation to its log source (None = those of the shipped profiles); any
-    other generation is a product by itself. The log source None stands for events whose product
-    nobody named, and for a frame that is no event table: every rule is about those.
+    Args:
+        frame: EVENT_SCHEMA, or any other frame.
+        sources: The log source of a generation; any other generation is a product by itself.
+            Default: those of the shipped profiles.
+
+    Returns:
+        Pairs of a log source and its rows, rising; None in place of the rows means every row. The
+        log source None stands for events whose product nobody named, and for a frame that is no
+        event table: every rule is about those.
     """
     if not set(frame.columns) >= {*EVENT_MARKS, "generation"}:
         return ((None, None),)

@@ -46,7 +46,13 @@ the same and all others, the record's first day, the longest earlier gap in days
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A rule on single events."""
+    """A rule on single events.
+
+    Attributes:
+        condition: The parsed condition.
+        filters: The filters that were joined to it; default: none.
+        placeholders: Names of the placeholders it uses; default: none.
+    """
 
     condition: Node
     filters: tuple[str, ...] = ()
@@ -55,7 +61,14 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A comparison of a window's metric with a number; ``op`` as in Bound."""
+    """A comparison of a window's metric with a number.
+
+    Attributes:
+        op: ``lt``, ``lte``, ``gt``, ``gte``, ``eq`` or ``neq``.
+        value: The number.
+        fields: The fields that the metric is of; default: none, for a count of events.
+        percentile: Which percentile, 0 to 100, of ``value_percentile``; else None.
+    """
 
     op: str
     value: int | float
@@ -67,9 +80,16 @@ class Threshold:
 class Correlation:
     """A rule on windows of other rules' hits.
 
-    ``rules`` are ids, in the order written. ``aliases`` maps an alias to a field for each rule
-    id. ``terms`` is a boolean condition in disjunctive form: pairs of the rule ids that must and
-    must not occur; empty when ``threshold`` decides. ``seconds`` is the time span.
+    Attributes:
+        type: A metric such as ``event_count``, or ``temporal`` or ``temporal_ordered``.
+        rules: Ids of the rules whose hits count, in the order written.
+        seconds: The time span.
+        group_by: Fields that hits of one window share; default: none.
+        threshold: What the window's metric is compared with; None where ``terms`` decide.
+        terms: A boolean condition in disjunctive form: pairs of the rule ids that must and must not
+            occur; empty when ``threshold`` decides.
+        aliases: By alias and rule id, the field that it stands for.
+        generate: Whether the rules it is built on make findings of their own too; default: no.
     """
 
     type: str
@@ -86,7 +106,13 @@ class Correlation:
 class Behaviour:
     """A rule on how a subject's hits compare with its past or with its peers.
 
-    ``settings`` holds the kind's own keys, time spans already in seconds.
+    Attributes:
+        type: ``first_seen``, ``dormant_return``, ``off_hours``, ``deviation`` or another kind of
+            behaviour.
+        rules: Ids of the rules whose hits count, in the order written.
+        group_by: Fields that together make a subject; default: none.
+        settings: The kind's own keys, time spans already in seconds; default: none.
+        generate: Whether the rules it is built on make findings of their own too; default: no.
     """
 
     type: str
@@ -98,7 +124,31 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule with its metadata; ``body`` says which kind it is."""
+    """One rule with its metadata.
+
+    Attributes:
+        id: Its id, by which other rules and journals name it.
+        name: Its short name; where the file gives none, the name of the file up to its first dot.
+        title: What it finds, in a few words.
+        body: What it looks for; its class says which kind of rule this is.
+        level: ``informational`` to ``critical``, as in Sigma; default: ``medium``.
+        status: Its maturity in Sigma's words.
+        description: What it is about, in prose.
+        author: Who wrote it.
+        tags: Sigma's tags, such as ``attack.t1530``.
+        controls: Clauses of frameworks that it serves.
+        falsepositives: What is harmless and looks alike.
+        references: Addresses of its sources.
+        logsource: The log it is about; default: any.
+        enabled: Whether it runs.
+        reason_off: Why it does not run; empty where it does.
+        reason: Text of a finding's reason, with the names of REASON_WORDS between braces.
+        phrase: The same for a headline, LONGEST_PHRASE characters at most.
+        data: ``A``, ``B`` or ``C``, as the file says; default: ``A``.
+        path: The file it was read from.
+        line: Where it begins in the file, from 1.
+        digest: SHA-256 (hex) of what its document says.
+    """
 
     id: str
     name: str

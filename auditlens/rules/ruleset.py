@@ -487,7 +487,19 @@ def shipped_root(products: Sequence[str]) -> Path | None:
 
 
 def roots_read(rules: RuleSet, settings: Settings, given: Path | None = None) -> tuple[Path, ...]:
-    """The roots these rules were read from, whichever products' shipped ones are among them."""
+    """The roots these rules were read from, whichever products' shipped ones are among them.
+
+    Args:
+        rules: The rules as they were loaded.
+        settings: Their ``rules`` and ``own_rules``.
+        given: A path that took the place of the settings; default: none did.
+
+    Returns:
+        The paths in the order in which they were read.
+
+    Raises:
+        UsageError: For a setting that names what is not there.
+    """
     home = rules_folder()
     products = {
         rule.path.relative_to(home).parts[0]

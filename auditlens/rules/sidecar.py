@@ -61,7 +61,14 @@ class Case:
 
 
 def sidecar_path(rule_path: Path) -> Path:
-    """Return where a rule's tests are: beside it, ``.test.yml`` in place of ``.yml``."""
+    """Where a rule's tests are: beside it, ``.test.yml`` in place of ``.yml``.
+
+    Args:
+        rule_path: The rule's file.
+
+    Returns:
+        The path, whether or not there is a file.
+    """
     return rule_path.with_name(rule_path.stem + ".test.yml")
 
 
@@ -267,7 +274,13 @@ SEPARATOR = re.compile(rb"^---", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Samples:
-    """How many samples must match and how many must not; ``digest`` is SHA-256 of their file."""
+    """How many tests a rule has.
+
+    Attributes:
+        match: How many samples must match.
+        other: How many must not.
+        digest: SHA-256 (hex) of the file they stand in; empty where there is none.
+    """
 
     match: int
     other: int

@@ -198,6 +198,14 @@ def explain_failure(rules: RuleSet, case: Case, *, timezone: str = "UTC") -> str
 
     Events are numbered from 1, as the test lists them, repeats written out. Every test of the
     rule, and of the rules below it, is shown for the first events.
+
+    Args:
+        rules: The set that holds the rule and those below it.
+        case: The case that failed.
+        timezone: IANA name of the zone in which hours and days are taken; default: UTC.
+
+    Returns:
+        Lines of plain text.
     """
     chosen = rules.only(case.rule)
     done = run(chosen.rules, case.events, time="created_at", calendar=Calendar(timezone))

@@ -53,7 +53,14 @@ PRECISION_SCHEMA = {
 
 
 def decision_words(verdict: str) -> str:
-    """A verdict of the journal as findings and reports spell it: ``needs work``."""
+    """A verdict of the journal as findings and reports spell it.
+
+    Args:
+        verdict: One of VERDICTS, such as ``needs_work``.
+
+    Returns:
+        Its words, such as ``needs work``.
+    """
     return verdict.replace("_", " ")
 
 
@@ -186,7 +193,16 @@ def reopens(
 def covers(
     match: Mapping[str, str], rule_names: Mapping[str, str], until: date | None = None
 ) -> pl.Expr:
-    """Whether a finding is one that an exception expects; ``until`` None asks for all times."""
+    """Whether a finding is one that an exception expects.
+
+    Args:
+        match: One or more of rule, sender, resource and family; all must fit.
+        rule_names: Names of the rules by their ids: ``match`` may hold either.
+        until: The last day (UTC) of the exception; default: all times.
+
+    Returns:
+        A Boolean expression over FINDING_SCHEMA, never null.
+    """
     parts = [pl.lit(value=True) if until is None else pl.col("last_at").dt.date() <= until]
     for key, value in match.items():
         if key == "rule":
@@ -202,7 +218,16 @@ def covers(
 
 
 def exceptions_used(findings: pl.DataFrame, journal: Journal, *, today: date) -> pl.DataFrame:
-    """Every exception with how many findings it hid (EXCEPTION_SCHEMA), ended ones too."""
+    """Every exception with how many findings it hid, ended ones too.
+
+    Args:
+        findings: The findings of the period (FINDING_SCHEMA), with those that exceptions hid.
+        journal: The exceptions.
+        today: The day (UTC) for which ``status`` is told.
+
+    Returns:
+        One row an exception (EXCEPTION_SCHEMA), sorted by ``until`` and ``exception_id``.
+    """
     hidden = dict(findings.group_by("exception_id").len().iter_rows())
     rows = [
         {
@@ -231,7 +256,15 @@ def exception_status(exception: FindingException, today: date) -> str:
 def unmatched(
     exceptions: Iterable[FindingException], rule_names: Mapping[str, str]
 ) -> tuple[tuple[str, str], ...]:
-    """Ids of exceptions whose rule is not loaded, each with a sentence that says so."""
+    """Exceptions whose rule is not loaded.
+
+    Args:
+        exceptions: Which to look at.
+        rule_names: Names of the loaded rules by their ids.
+
+    Returns:
+        Pairs of an exception's id and a sentence that says so, in the order of ``exceptions``.
+    """
     known = sorted({*MODELS, *rule_names, *rule_names.values()})
     found = []
     for one in exceptions:
@@ -276,10 +309,19 @@ def counted_decisions(findings: pl.DataFrame, journal: Journal) -> list[tuple[st
 
 
 def rule_precision(findings: pl.DataFrame, journal: Journal) -> pl.DataFrame:
-    """Per rule (or model): ``decided`` findings, ``false_alarms`` and ``precision``.
+    """How often each rule, or model, was right, by the decisions in the journal.
 
-    ``precision`` is the share of decided findings, of every period in the journal, that were
-    true positives or accepted risks. Duplicates and open work are not counted.
+    Duplicates and open work are not counted. A decision about a case counts once for each rule in
+    it.
+
+    Args:
+        findings: The findings of this period (FINDING_SCHEMA).
+        journal: Decisions about findings of every period.
+
+    Returns:
+        One row a rule that has decided findings, sorted by ``rule_id``: ``decided`` findings,
+        ``false_alarms`` among them, and ``precision``: the share that were true positives or
+        accepted risks.
     """
     all_of: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
@@ -291,7 +333,16 @@ def rule_precision(findings: pl.DataFrame, journal: Journal) -> pl.DataFrame:
 
 
 def with_precision(health: pl.DataFrame, precision: pl.DataFrame) -> pl.DataFrame:
-    """Rule health with ``decided``, ``false_alarms`` and ``precision`` (null: none decided)."""
+    """Rule health with the precision of each rule.
+
+    Args:
+        health: One row a rule, with ``rule_id``.
+        precision: What :func:`rule_precision` gives.
+
+    Returns:
+        The same rows in the same order with ``decided``, ``false_alarms`` and ``precision`` (null:
+        none decided).
+    """
     bare = health.drop("decided", "false_alarms", "precision", strict=False)
     return bare.join(precision, on="rule_id", how="left", maintain_order="left").with_columns(
         pl.col("decided", "false_alarms").fill_null(0)
@@ -301,7 +352,14 @@ def with_precision(health: pl.DataFrame, precision: pl.DataFrame) -> pl.DataFram
 def tuning_hints(findings: pl.DataFrame, journal: Journal, now: datetime) -> tuple[Tuning, ...]:
     """A hint for each rule with FALSE_ALARMS benign decisions or more.
 
-    When one subject caused most of them the exception names it, else the rule alone.
+    Args:
+        findings: The findings of this period (FINDING_SCHEMA).
+        journal: Decisions about findings of every period.
+        now: When the proposed exception would be made, in UTC.
+
+    Returns:
+        Hints sorted by rule. Their exception names the subject that caused most of the benign
+        findings; where none did, the rule alone.
     """
     wrong: dict[str, list[tuple[str, str]]] = {}
     all_of: Counter[str] = Counter()

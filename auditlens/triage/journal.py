@@ -57,12 +57,24 @@ HEADER = "# Triage journal: one line an entry, only ever added to. See the how-t
 
 @dataclass(frozen=True)
 class Disposition:
-    """One decision about one finding, made for it alone or for the ``case`` it is part of.
+    """One decision about one finding, made for it alone or for the case it is part of.
 
-    ``rule`` and ``subject`` repeat what the finding was about, so that a later month can tell
-    what was decided before without running the earlier one again. With ``family`` and ``until``
-    it also suppresses: that family of features is left out of the subject's score on the days after
-    the decision, up to and with ``until``.
+    Attributes:
+        finding: Id of the finding (``F-…``).
+        verdict: One of VERDICTS.
+        reviewer: Who decided.
+        reason: Why.
+        at: When, in UTC.
+        ticket: Where the work is followed; may be empty.
+        owner: Who does what is left to do; may be empty.
+        rule: Id of the finding's rule: with ``subject`` it tells a later month what was decided
+            before, without running the earlier one again.
+        subject: Id of the finding's subject.
+        family: The family of features that is left out of the subject's score on the days after the
+            decision; empty: none is.
+        until: The last day (UTC) of that; None where no family is left out.
+        case: Id of the case (``C-…``) it was made for; empty: for the finding alone.
+        line: Its line in the journal, from 1.
     """
 
     finding: str
@@ -84,8 +96,16 @@ class Disposition:
 class FindingException:
     """Findings that are expected until a day: which, why, who answers and who approved.
 
-    ``match`` holds one or more of rule, sender, resource and family; all must fit. ``until`` is
-    the last day on which it holds.
+    Attributes:
+        id: Its id (``X-…``).
+        match: One or more of rule, sender, resource and family; all must fit.
+        owner: Who answers for it.
+        approver: Who approved it.
+        reason: Why they are expected.
+        at: When it was made, in UTC.
+        until: The last day (UTC) on which it holds.
+        ticket: Where it is followed; may be empty.
+        line: Its line in the journal, from 1.
     """
 
     id: str
@@ -434,7 +454,15 @@ Kind = TypeVar("Kind", Disposition, FindingException, Acknowledgement)
 
 @dataclass(frozen=True)
 class Journal:
-    """All entries, oldest first; ``digest`` is their SHA-256 (hex), whatever their order."""
+    """All entries of a journal, oldest first.
+
+    Attributes:
+        path: The file; None where there is none.
+        dispositions: Decisions about findings.
+        exceptions: Findings that are expected.
+        acknowledgements: Records that could not be read and that a person looked at.
+        text: The text of the file.
+    """
 
     path: Path | None = None
     dispositions: tuple[Disposition, ...] = ()
@@ -473,7 +501,14 @@ class Journal:
 
 
 def canonical_text(entry: Disposition | FindingException | Acknowledgement) -> str:
-    """All an entry says, as one text; two entries that say the same are one."""
+    """All an entry says, as one text; two entries that say the same are one.
+
+    Args:
+        entry: An entry of a journal.
+
+    Returns:
+        The text, without the line it stands in.
+    """
     parts = {
         name: value
         for name, value in vars(entry).items()
@@ -509,7 +544,18 @@ def read_journal(path: Path) -> Journal:
 
 
 def parse_journal(text: str, path: Path) -> Journal:
-    """Read a journal from its text; ``path`` is used in messages. Raises DocumentErrors."""
+    """Read a journal from its text.
+
+    Args:
+        text: A YAML list.
+        path: The file, for messages.
+
+    Returns:
+        Its entries, oldest first, those that say the same once.
+
+    Raises:
+        DocumentErrors: Every fault, each with its line and what would be right.
+    """
     try:
         documents = parse_documents(text, path, date_keys=DATE_KEYS)
     except DocumentError as fault:
@@ -612,13 +658,29 @@ def add_entry(path: Path, entry: Mapping[str, str | list[str]]) -> Journal:
 
 
 def entry_line(entry: Mapping[str, str | list[str]]) -> str:
-    """One entry as the line that stands in the journal; empty texts are left out."""
+    """One entry as the line that stands in the journal.
+
+    Args:
+        entry: Its keys and what they hold, in order; empty ones are left out.
+
+    Returns:
+        The line with its end.
+    """
     parts = (f"{key}: {yaml_text(value)}" for key, value in entry.items() if value)
     return "- {" + ", ".join(parts) + "}\n"
 
 
 def check_entry(line: str, path: Path) -> None:
-    """Raise DocumentError when the line would not be read back as one entry."""
+    """Make sure that a line would be read back as one entry.
+
+    Args:
+        line: The line.
+        path: The journal it is meant for, for messages.
+
+    Raises:
+        UsageError: It says what no entry may say.
+        DocumentError: It is no YAML.
+    """
     (document,) = parse_documents(line, path, date_keys=DATE_KEYS)
     try:
         read_entry(document, 0)
@@ -659,6 +721,14 @@ def yaml_text(value: str | list[str]) -> str:
 
 
 def exception_id(match: Mapping[str, str], at: datetime) -> str:
-    """A short id for a new exception, from what it matches and when it was made."""
+    """A short id for a new exception.
+
+    Args:
+        match: What it matches.
+        at: When it was made, in UTC.
+
+    Returns:
+        ``X-`` and eight hex digits, the same for the same arguments.
+    """
     parts = [*sorted(match.items()), at.isoformat()]
     return f"X-{sha256_hex(repr(parts))[:8]}"

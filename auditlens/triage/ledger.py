@@ -59,7 +59,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class CaseLedger:
-    """The cases that were shown to a person. ``text`` is the file's."""
+    """The cases that were shown to a person.
+
+    Attributes:
+        path: The file; None where there is none.
+        lines: Each time a case was shown, and each merge, in the order of the file.
+        text: The text of the file.
+    """
 
     path: Path | None = None
     lines: tuple[Shown, ...] = ()
@@ -114,7 +120,16 @@ class CaseLedger:
 
 
 def change_of(case: Mapping[str, Any], shown: Shown | None) -> str:
-    """What is new about a case to decide since it was shown: new, raised, reopened, or nothing."""
+    """What is new about a case to decide since it was shown.
+
+    Args:
+        case: A row of cases (CASE_SCHEMA).
+        shown: The case as it was last shown; None: it never was.
+
+    Returns:
+        ``new``, ``raised`` (its level), ``reopened`` (with a finding it did not have) or an empty
+        text.
+    """
     if shown is None:
         return "new"
     if LEVELS.index(case["level"]) > LEVELS.index(shown.level):
@@ -160,7 +175,14 @@ def known_case(name: str, shown: list[Shown]) -> KnownCase:
 
 
 def ledger_path(journal: Path) -> Path:
-    """Where the ledger of a journal is."""
+    """Where the ledger of a journal is.
+
+    Args:
+        journal: The journal's file.
+
+    Returns:
+        The path beside it, whether or not there is a file.
+    """
     return journal.with_name(LEDGER)
 
 
@@ -187,7 +209,18 @@ def read_ledger(path: Path) -> CaseLedger:
 
 
 def parse_ledger(text: str, path: Path | None) -> CaseLedger:
-    """Read a ledger from its text; ``path`` is used in messages. Raises DocumentErrors."""
+    """Read a ledger from its text.
+
+    Args:
+        text: One JSON object a line; a last line without its end does not count.
+        path: The file, for messages; None: it has none.
+
+    Returns:
+        Its lines, in their order.
+
+    Raises:
+        DocumentErrors: Every line that cannot be read, with its number.
+    """
     lines, faults = [], []
     # A last line without its end was being written when something stopped: it never counted.
     for number, line in enumerate(text.split("\n")[:-1], 1):

@@ -43,8 +43,14 @@ CLOSENESS = {BOTH: 0, SUBJECT: 1, RULE: 2}
 class SignedMonth:
     """What a signed period found: enough to compare a later one with it.
 
-    ``findings`` has one row a finding (MONTH_SCHEMA); ``rules`` maps rule ids to digests;
-    ``seal`` is the hash of the sign-off.
+    Attributes:
+        label: The period's name, such as ``2026-10``.
+        start: Its first moment, in UTC.
+        end: The moment after its last, in UTC.
+        seal: Hash (hex) of the sign-off.
+        findings: One row a finding (MONTH_SCHEMA).
+        events: Events of the period.
+        rules: Digests of the rules by their ids.
     """
 
     label: str
@@ -83,7 +89,16 @@ def subjects_of(findings: pl.DataFrame) -> set[tuple[str | None, ...]]:
 
 
 def resolved(findings: pl.DataFrame, last: SignedMonth | None) -> pl.DataFrame:
-    """Findings of the last sealed month about which there is none now (MONTH_SCHEMA)."""
+    """Findings of the last sealed month about which there is none now.
+
+    Args:
+        findings: The findings of today (FINDING_SCHEMA).
+        last: The last sealed month; None: there is none.
+
+    Returns:
+        Those whose kind, rule and subject no finding of today has (MONTH_SCHEMA), in the order of
+        the month.
+    """
     if last is None:
         return pl.DataFrame(schema=MONTH_SCHEMA)
     now = findings.select(pl.col(name).cast(pl.String) for name in SAME).unique()
@@ -91,7 +106,14 @@ def resolved(findings: pl.DataFrame, last: SignedMonth | None) -> pl.DataFrame:
 
 
 def findings_bytes(findings: pl.DataFrame) -> bytes:
-    """Findings as they are sealed: every field of every finding, in order."""
+    """Findings as they are sealed.
+
+    Args:
+        findings: FINDING_SCHEMA.
+
+    Returns:
+        Canonical JSON: every field of every finding, in order.
+    """
     return canonical({"findings": findings_rows(findings)})
 
 
@@ -102,7 +124,17 @@ def findings_rows(findings: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def signed_findings(seal: Seal) -> pl.DataFrame:
-    """The findings a seal binds (FINDING_SCHEMA). Raises IntegrityError when they changed."""
+    """The findings a seal binds.
+
+    Args:
+        seal: The seal of a sign-off.
+
+    Returns:
+        FINDING_SCHEMA, in the order in which they were sealed.
+
+    Raises:
+        IntegrityError: The file is missing, or its bytes are not those that were signed.
+    """
     path = seal.findings_path
     try:
         raw = read(path)
@@ -121,6 +153,17 @@ def signed_findings(seal: Seal) -> pl.DataFrame:
 
 
 def signed_month(seal: Seal) -> SignedMonth:
+    """What the period of a seal found.
+
+    Args:
+        seal: The seal of a sign-off.
+
+    Returns:
+        The period, its findings, and the number of its events.
+
+    Raises:
+        IntegrityError: The findings are missing or changed.
+    """
     found = signed_findings(seal).select(list(MONTH_SCHEMA))
     period = seal.period
     return SignedMonth(
@@ -135,7 +178,18 @@ def signed_month(seal: Seal) -> SignedMonth:
 
 
 def months_before(sign_offs: SignOffChain, period: Period) -> tuple[SignedMonth, ...]:
-    """What was signed of the periods that ended before this one began, oldest first."""
+    """What was signed of the periods that ended before another began.
+
+    Args:
+        sign_offs: What was signed.
+        period: The later period.
+
+    Returns:
+        One entry for each sign-off that stands, oldest first.
+
+    Raises:
+        IntegrityError: Findings that were signed are missing or changed.
+    """
     return tuple(
         signed_month(seal) for seal in sign_offs.standing if seal.period.end <= period.start
     )

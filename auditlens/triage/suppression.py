@@ -17,7 +17,12 @@ from auditlens.triage.journal import Disposition, Journal
 
 @dataclass(frozen=True)
 class Suppression:
-    """A decision that mutes, and the mute itself."""
+    """A decision that mutes, and the mute itself.
+
+    Attributes:
+        decision: What the reviewer decided.
+        mute: The family that is left out of the sender's score, and on which days.
+    """
 
     decision: Disposition
     mute: Mute
@@ -32,10 +37,17 @@ class Suppression:
 
 
 def suppressions(journal: Journal, period: Period) -> tuple[Suppression, ...]:
-    """The mutes that touch a day of the period, by decision.
+    """The mutes that touch a day of a period.
 
     A mute begins the day after its decision, so the finding that was decided stays what it was,
     and ends with its last day. The latest decision about a finding counts.
+
+    Args:
+        journal: The decisions.
+        period: The period.
+
+    Returns:
+        One entry a decision, sorted by its finding and its time.
     """
     found = []
     for one in journal.latest.values():
@@ -50,7 +62,15 @@ def suppressions(journal: Journal, period: Period) -> tuple[Suppression, ...]:
 
 
 def name_suppressions(findings: pl.DataFrame, suppressed: Sequence[Suppression]) -> pl.DataFrame:
-    """Findings whose reasons name the decision by which a family was left out."""
+    """Findings whose reasons name the decision by which a family was left out.
+
+    Args:
+        findings: FINDING_SCHEMA.
+        suppressed: The decisions that mute.
+
+    Returns:
+        The same rows in the same order; only ``reasons`` change.
+    """
     if not suppressed or findings.is_empty():
         return findings
     told = [
