@@ -16,7 +16,13 @@ HIGH = 0.999
 
 @dataclass(frozen=True)
 class ExplanationFidelity:
-    """Shares of pushed rows whose planted feature, or family, is among the first three."""
+    """How often a reason names what was pushed.
+
+    Attributes:
+        feature: Share of pushed rows whose planted feature is among the first three.
+        family: Share of pushed rows whose planted family is among the first three.
+        rows: How many rows were pushed.
+    """
 
     feature: float
     family: float

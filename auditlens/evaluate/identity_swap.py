@@ -35,7 +35,13 @@ TOP = 0.95
 
 @dataclass(frozen=True)
 class IdentitySwap:
-    """Two senders who act in each other's name from ``start`` on."""
+    """Two senders who act in each other's name for 30 days.
+
+    Attributes:
+        start: The first day, in UTC.
+        one: Id of one sender.
+        other: Id of the other.
+    """
 
     start: date
     one: str
@@ -87,9 +93,17 @@ class SwapAlerts:
 def swap_identities(events: pl.DataFrame, seed: int = 0) -> tuple[pl.DataFrame, list[IdentitySwap]]:
     """Swap a pair of dissimilar, active senders every two months; nobody twice.
 
-    Pairs have a cosine below 0.15 between their containers of the half year before. The seed
-    chooses among them, and on which day of the first two months the swaps begin: in a stream of
+    Pairs have a cosine below 0.15 between their containers of the half year before. In a stream of
     few people hardly more than one pair is there at a time.
+
+    Args:
+        events: Event table of the stream; ``metadata`` names the container.
+        seed: Chooses among the pairs, and on which day of the first two months the swaps begin;
+            default: 0.
+
+    Returns:
+        The events that have a sender, some with another ``sender_id``, and the swaps in order of
+        time. A stream in which no event has a sender comes back as it is.
     """
     rng = random.Random(seed)  # noqa: S311 - a repeatable choice, not a secret
     placed = events.filter(pl.col("sender_id").is_not_null()).with_columns(
@@ -141,6 +155,15 @@ def active_senders(rows: pl.DataFrame, days: int) -> set[str]:
 
 
 def with_swaps(placed: pl.DataFrame, swaps: Sequence[IdentitySwap]) -> pl.DataFrame:
+    """Events of swapped senders in each other's name, each pair for 30 days.
+
+    Args:
+        placed: Events with ``sender_id`` and their ``day``.
+        swaps: The pairs, one after the other.
+
+    Returns:
+        The same rows in the same order; only ``sender_id`` changes.
+    """
     sender = pl.col("sender_id")
     for each in swaps:
         within = pl.col("day").is_between(each.start, each.start + SPAN)
@@ -155,7 +178,15 @@ def with_swaps(placed: pl.DataFrame, swaps: Sequence[IdentitySwap]) -> pl.DataFr
 
 
 def measure_swaps(events: pl.DataFrame, seed: int = 0) -> tuple[SwapResult, ...]:
-    """Swap identities in a real stream and measure both sender models on it."""
+    """Swap identities in a real stream and measure both sender models on it.
+
+    Args:
+        events: Event table of the stream, in which a pair can be swapped.
+        seed: Of the swaps; default: 0.
+
+    Returns:
+        Two results: of ``score``, then of ``identity_score``.
+    """
     changed, swaps = swap_identities(events, seed)
     last = changed["created_at"].dt.date().max()
     assert isinstance(last, date)

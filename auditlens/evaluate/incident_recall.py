@@ -182,7 +182,15 @@ def scored(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def naive_days(days: pl.DataFrame) -> pl.DataFrame:
-    """The same days scored by the forest on plain daily counts, as everybody does first."""
+    """Days scored by a forest on plain daily counts, to compare with.
+
+    Args:
+        days: Sender-days of an audit.
+
+    Returns:
+        Those that were scored, sorted by ``sender_id`` and ``day``, with ``score`` of that forest;
+        higher is more unusual.
+    """
     from sklearn.ensemble import IsolationForest
 
     known = scored(days).sort("sender_id", "day")
@@ -218,6 +226,14 @@ def reported_incidents(
     """Incidents of which a day is one of those that a finding on their sender is about.
 
     A finding tells its first and last day, and by its evidence those between.
+
+    Args:
+        anomalies: Findings of the model (FINDING_SCHEMA).
+        events: EVENT_SCHEMA; holds the evidence.
+        labels: The simulator's: ``incident_id``, ``kind``, ``sender_id`` and ``days``.
+
+    Returns:
+        Ids of incidents, sorted.
     """
     entries = anomalies.filter(subject_kind="sender").select(
         "event_ids", "first_at", "last_at", sender_id="subject_id"
@@ -236,6 +252,13 @@ def incidents_caught_by_rules(rules: pl.DataFrame, labels: pl.DataFrame) -> list
     """Incidents whose sender is the subject of a finding at the time, or whose events are evidence.
 
     A finding on a whole team or workspace has another subject, and still shows what was done.
+
+    Args:
+        rules: Findings of rules (FINDING_SCHEMA).
+        labels: The simulator's: ``incident_id``, ``sender_id``, ``start``, ``end``, ``event_ids``.
+
+    Returns:
+        Ids of incidents, sorted.
     """
     planted = labels.select("incident_id", "sender_id", "start", "end")
     about = planted.join(rules, left_on="sender_id", right_on="subject_id").filter(
@@ -333,10 +356,18 @@ def with_places(days: pl.DataFrame, subject: str, first: date) -> pl.DataFrame:
 
 
 def daily_places(days: pl.DataFrame, key: str, a_day: int) -> pl.Series:
-    """Which rows of ``days`` (sorted by ``day``, then most unusual first) are shown.
+    """Which days of subjects a reader with a few places a day is shown.
 
-    Each day has ``a_day`` places for subjects that have no entry in the week (from Monday) yet;
-    a subject that has one joins it, if it stands before the last place is taken.
+    Each day has places for subjects that have no entry in the week (from Monday) yet; a subject
+    that has one joins it, if it stands before the last place is taken.
+
+    Args:
+        days: One row a subject and day, sorted by ``day``, then most unusual first.
+        key: Name of the subject's column.
+        a_day: How many places a day has.
+
+    Returns:
+        ``shown``: a Boolean for each row.
     """
     shown = np.zeros(len(days), np.bool_)
     subjects = days[key].to_list()
@@ -394,7 +425,14 @@ def share_in_monthly_top(placed: pl.DataFrame, planted: pl.DataFrame, subject: s
 
 
 def average_precision(truth: NDArray[np.bool_]) -> float:
-    """Of rows sorted from the most unusual on: mean precision at each true row."""
+    """Mean precision at each true row, of rows sorted from the most unusual on.
+
+    Args:
+        truth: Which rows are true, in that order.
+
+    Returns:
+        0 to 1; 0 where no row is true.
+    """
     if not truth.any():
         return 0.0
     precision = np.cumsum(truth) / np.arange(1, len(truth) + 1)
@@ -402,7 +440,15 @@ def average_precision(truth: NDArray[np.bool_]) -> float:
 
 
 def area_under_curve(truth: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    """Chance that a true row scores above another; ties count half."""
+    """Area under the ROC curve: the chance that a true row scores above another; ties count half.
+
+    Args:
+        truth: Which rows are true.
+        score: Score of each row; higher is more unusual.
+
+    Returns:
+        0 to 1; 0 where all rows are true or none is.
+    """
     positive, negative = np.sort(score[truth]), score[~truth]
     if not len(positive) or not len(negative):
         return 0.0

@@ -35,7 +35,13 @@ wrong, and no score is a probability.
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of workspace, its goals and what was measured over the reported seeds."""
+    """One kind of workspace, its goals and what was measured over the reported seeds.
+
+    Attributes:
+        name: What the page calls it.
+        goals: Goals by measure; a measure without one is told all the same.
+        runs: What was measured, one entry a seed.
+    """
 
     name: str
     goals: Mapping[str, float]
@@ -61,7 +67,16 @@ MEASURES: dict[str, Callable[[IncidentRecall], float]] = {
 def evaluation_page(
     cases: Sequence[Case], extra: str = "", *, seeds: Sequence[int] = REPORTED_SEEDS
 ) -> str:
-    """Markdown tables of every case over ``seeds``, then each incident kind, then ``extra``."""
+    """The page of the evaluation.
+
+    Args:
+        cases: Each kind of workspace and what was measured of it.
+        extra: Markdown that is put at the end; default: nothing.
+        seeds: The seeds that the figures are of; default: REPORTED_SEEDS.
+
+    Returns:
+        Markdown: a table of every case, one of the cases to decide, and one of incident kinds.
+    """
     parts = [OPENING.format(design=joined(DESIGN_SEEDS), reported=joined(seeds))]
     for case in cases:
         table = "\n".join(
@@ -78,7 +93,14 @@ def evaluation_page(
 
 
 def means_of(case: Case) -> list[tuple[str, float, float | None]]:
-    """Each measure, its mean over the runs, and its goal if it has one."""
+    """Each measure of ranking, its mean over the runs, and its goal.
+
+    Args:
+        case: One kind of workspace.
+
+    Returns:
+        Triples in the order of the page; the goal is None where there is none.
+    """
     return [
         (name, mean([measure(run) for run in case.runs]), case.goals.get(name))
         for name, measure in MEASURES.items()
@@ -86,7 +108,14 @@ def means_of(case: Case) -> list[tuple[str, float, float | None]]:
 
 
 def kinds_of(case: Case) -> list[tuple[str, float]]:
-    """Each kind of incident and the share found with rules, mean over the runs."""
+    """Each kind of incident and the share found with rules.
+
+    Args:
+        case: One kind of workspace.
+
+    Returns:
+        Pairs sorted by kind; the share is a mean over the runs, 0 in a run without the kind.
+    """
     kinds = sorted({kind for run in case.runs for kind in run.senders.by_kind})
     return [
         (kind, mean([run.senders_with_rules.by_kind.get(kind, 0.0) for run in case.runs]))
@@ -150,7 +179,14 @@ def case_sums(case: Case) -> CaseQuality:
 
 
 def cases_of(case: Case) -> list[tuple[str, float, str]]:
-    """Each measure of cases, what was found over the runs, and its goal."""
+    """Each measure of cases, what was found over the runs, and its goal.
+
+    Args:
+        case: One kind of workspace.
+
+    Returns:
+        Triples in the order of the page; the goal in words, empty where there is none.
+    """
     total = case_sums(case)
     return [
         (name, measure(total, len(case.runs)), goal)

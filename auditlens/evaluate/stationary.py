@@ -34,6 +34,11 @@ class Spike:
     """A day on which one sender does four times the usual maximum of one group of action.
 
     The usual maximum is the highest count of the sender's days, and two at least.
+
+    Attributes:
+        sender: Number of the sender, from 0.
+        day: Number of the day, from 0.
+        group: The group of action: read, write, export or share.
     """
 
     sender: int
@@ -53,6 +58,15 @@ def stationary_log(
 
     Each has a pace, and OWN resources that nobody else touches; every event is at a random moment
     from 8 to 17 o'clock and on a random one of them, those of the spike too.
+
+    Args:
+        seed: Of everything random.
+        senders: How many people; default: 2,000.
+        days: How many days; default: 44.
+        spike: What stands in place of one count; default: nothing.
+
+    Returns:
+        EVENT_SCHEMA.
     """
     counts = stationary_counts(seed, senders=senders, days=days, spike=spike)
     rng = np.random.default_rng([seed, 1])
@@ -97,7 +111,14 @@ def as_events(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def day_start(number: int) -> datetime:
-    """The moment at which a numbered day of a steady log begins."""
+    """The moment at which a numbered day of a steady log begins.
+
+    Args:
+        number: Number of the day, from 0.
+
+    Returns:
+        Midnight in UTC.
+    """
     return START + timedelta(days=number)
 
 
@@ -127,9 +148,15 @@ class SpikeResult:
 def measure_spike(seed: int, *, senders: int = 2000) -> SpikeResult:
     """Plant a spike in the last day of a log of steady habits, then score and explain that day.
 
-    Whose it is and in which group of actions is decided by ``seed``. Only its count is unusual:
-    the events are of the same kind, at the same hours and on the same resources as on all days.
-    Features, model and reasons are those of ``detect``.
+    Only its count is unusual: the events are of the same kind, at the same hours and on the same
+    resources as on all days. Features, model and reasons are those of ``detect``.
+
+    Args:
+        seed: Of the log, of whose spike it is and of its group of actions.
+        senders: How many senders the log has; default: 2,000.
+
+    Returns:
+        How the spike was found.
     """
     rng = np.random.default_rng(1000 + seed)
     spike = Spike(int(rng.integers(senders)), DAYS - 1, GROUPS[seed % len(GROUPS)])

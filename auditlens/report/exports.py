@@ -62,7 +62,14 @@ NO_PLAN = "No assessment plan exists. The report states what was examined and ho
 
 
 def as_json(content: Content | Collection) -> bytes:
-    """The whole of it (of a content every finding), sorted keys, two spaces."""
+    """A content, or a collection of evidence, as one JSON document.
+
+    Args:
+        content: What is written; of a content every finding.
+
+    Returns:
+        UTF-8, with sorted keys, indented by two spaces.
+    """
     return (json_text(content, indent=2) + "\n").encode()
 
 
@@ -73,7 +80,14 @@ def cases_json(cases: pl.DataFrame) -> bytes:
 
 
 def as_ndjson(findings: pl.DataFrame) -> bytes:
-    """One finding a line, the frame's own fields, nothing shortened."""
+    """Findings as JSON, one a line.
+
+    Args:
+        findings: FINDING_SCHEMA.
+
+    Returns:
+        UTF-8: the frame's own fields with sorted keys, nothing shortened.
+    """
     return "".join(json_text(row) + "\n" for row in findings.iter_rows(named=True)).encode()
 
 
@@ -588,5 +602,12 @@ def as_pdf(page: str, attached: bytes, name: str, at: datetime) -> bytes:
 
 
 def refuse_fetch(url: str, *_: Any, **__: Any) -> Any:
-    """Fetch nothing: the page is complete by itself."""
+    """Fetch nothing: the page is complete by itself.
+
+    Args:
+        url: What was asked for.
+
+    Raises:
+        ValueError: Always.
+    """
     raise ValueError(f"The report loads nothing, not even {url[:60]!r}")

@@ -27,7 +27,16 @@ MEDIA = {
 
 
 def manifest_bytes(files: Mapping[str, bytes], about: Mapping[str, str | int]) -> bytes:
-    """Name, size, SHA-256 and media type of every file, and what the report was made from."""
+    """The manifest of a report: its files, and what it was made from.
+
+    Args:
+        files: Exact bytes by name.
+        about: Further fields of the manifest.
+
+    Returns:
+        JSON: ``format``, the fields of ``about``, and ``files`` sorted by name, each with ``name``,
+        ``bytes``, ``sha256`` (hex) and ``media_type``.
+    """
     entries = [
         {
             "name": name,

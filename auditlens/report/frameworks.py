@@ -42,9 +42,15 @@ PACK_KEYS = {"id", "name", "note", "aliases", "clauses"}
 class ClauseRule:
     """One clause as its file has it.
 
-    ``days`` is how many days of log the clause wants held. ``ceiling`` is the best status a log
-    of this kind can ever support, and ``limit`` says why; both fall away where the source
-    records the attribute ``unless`` (outcome or address).
+    Attributes:
+        clause: Its number in the framework.
+        words: Our words for it.
+        evidence: Ids of the evidence it rests on.
+        days: How many days of log the clause wants held; None: it says nothing of them.
+        limit: Why ``ceiling`` is what it is; may be empty.
+        ceiling: The best of STATUSES that a log of this kind can ever support.
+        unless: The attribute (outcome or address) with which limit and ceiling fall away where the
+            source records it; empty: they always hold.
     """
 
     clause: str
@@ -72,12 +78,27 @@ def folder() -> Path:
 
 
 def pack_names() -> tuple[str, ...]:
-    """The ids of every shipped framework, sorted."""
+    """The ids of every shipped framework.
+
+    Returns:
+        Ids, sorted.
+    """
     return tuple(sorted(path.stem for path in folder().glob("*.yml")))
 
 
 def load_pack(name: str) -> Pack:
-    """Read one framework file; raise UsageError for an unknown id, DocumentErrors for faults."""
+    """Read one framework file.
+
+    Args:
+        name: One of :func:`pack_names`.
+
+    Returns:
+        The framework and its clauses.
+
+    Raises:
+        UsageError: No framework has this id.
+        DocumentErrors: Every fault of its file.
+    """
     path = folder() / f"{name}.yml"
     if name not in pack_names():
         raise UsageError(
@@ -212,7 +233,17 @@ def framework_table(
 
 
 def clause_status(rule: ClauseRule, states: list[str], open_here: int, held: int) -> str:
-    """The status of a clause whose events were judged; the weakest evidence decides."""
+    """The status of a clause whose events were judged; the weakest evidence decides.
+
+    Args:
+        rule: The clause.
+        states: State of each evidence it rests on, such as ``partial``, ``absent`` or ``failed``.
+        open_here: Open findings about the clause.
+        held: Days from the first event held to the last.
+
+    Returns:
+        One of STATUSES.
+    """
     supported, excepted, gap, partly, blind, _ = STATUSES
     if rule.ceiling == blind or not states or all(state == "absent" for state in states):
         return blind
@@ -224,7 +255,17 @@ def clause_status(rule: ClauseRule, states: list[str], open_here: int, held: int
 
 
 def decided_by(rule: ClauseRule, states: dict[str, str], status: str) -> tuple[str, ...]:
-    """The evidence that keeps a clause from being supported; none where the log itself does."""
+    """The evidence that keeps a clause from being supported.
+
+    Args:
+        rule: The clause.
+        states: State of each evidence by its id.
+        status: The clause's status, one of STATUSES.
+
+    Returns:
+        Ids of evidence in the order of the clause; none where the clause is supported, with
+        exceptions or without, or the log itself keeps it from that.
+    """
     supported, excepted, gap, _, blind, _ = STATUSES
     if status == NOT_ASSESSED:
         return tuple(one for one in rule.evidence if one in JUDGED)

@@ -22,7 +22,17 @@ SCHEMA_VERSION = "auditlens.report/5"
 
 @dataclass(frozen=True)
 class Disposition:
-    """What a reviewer decided about one finding, and why."""
+    """What a reviewer decided about one finding, and why.
+
+    Attributes:
+        finding_id: The finding.
+        decision: What was decided, in words.
+        reviewer: Who decided.
+        reason: Why.
+        decided_at: When, in UTC; None where it is not known.
+        owner: Who does what is left to do.
+        ticket: Where the work is followed.
+    """
 
     finding_id: str
     decision: str
@@ -35,7 +45,18 @@ class Disposition:
 
 @dataclass(frozen=True)
 class ExceptionEntry:
-    """One accepted exception: its scope in words, who answers for it, how much it hid."""
+    """One accepted exception.
+
+    Attributes:
+        exception_id: Its id.
+        scope: What it matches, in words.
+        reason: Why it is accepted.
+        owner: Who answers for it.
+        approver: Who approved it.
+        until: The last day (UTC) on which it holds; None: no end is known.
+        hid: How many findings of the period it hid.
+        state: ``active``, ``ending`` or ``ended``; default: ``active``.
+    """
 
     exception_id: str
     scope: str
@@ -49,9 +70,14 @@ class ExceptionEntry:
 
 @dataclass(frozen=True)
 class Signature:
-    """One line of the sign-off: role (preparer, reviewer, approver), name, time, statement.
+    """One line of the sign-off.
 
-    ``keys`` are the fingerprints of the keys it was signed with.
+    Attributes:
+        role: ``preparer``, ``reviewer`` or ``approver``.
+        name: Who.
+        signed_at: When, in UTC; None: not yet.
+        statement: What was said with it.
+        keys: Fingerprints of the keys it was signed with.
     """
 
     role: str
@@ -63,7 +89,14 @@ class Signature:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A finding of the period before about which there is none now."""
+    """A finding of the period before about which there is none now.
+
+    Attributes:
+        finding_id: Its id.
+        level: Its level then.
+        title: What it found.
+        subject: Whom or what it was about.
+    """
 
     finding_id: str
     level: str
@@ -75,8 +108,13 @@ class Resolved:
 class PreviousPeriod:
     """The period before: enough to say what is new, still open, resolved and changed.
 
-    ``findings`` maps finding ids to levels, ``rules`` maps rule ids to digests. ``resolved`` is
-    told and not taken from the ids: an id rests on the first event, which each period has anew.
+    Attributes:
+        label: Its name, such as ``2026-10``.
+        findings: Levels by the ids of its findings.
+        events: How many events it had; None where it is not known.
+        rules: Digests by the ids of its rules.
+        resolved: Findings about which there is none now. They are told and not taken from the ids:
+            an id rests on the first event, which each period has anew.
     """
 
     label: str
@@ -90,8 +128,16 @@ class PreviousPeriod:
 class Review:
     """Everything people added to one run. An empty review is a draft.
 
-    ``purpose``, ``recipients`` and ``delete_by`` are the privacy record of the cover;
-    ``amendment`` counts the issues of a report that followed the first.
+    Attributes:
+        dispositions: Decisions about findings.
+        exceptions: Accepted exceptions.
+        signatures: Lines of the sign-off.
+        previous: The period before; None where there is none to compare with.
+        purpose: Why the log is looked at, for the cover.
+        recipients: Who gets the report, for the cover.
+        delete_by: The day by which the report is to be deleted, for the cover; None: none is named.
+        due: The day by which the review is due; None: none is named.
+        amendment: How many issues of this report came before.
     """
 
     dispositions: tuple[Disposition, ...] = ()
@@ -827,5 +873,9 @@ def closed(value: Any) -> Any:
 
 
 def schema_text() -> str:
-    """The schema as the file holds it."""
+    """The JSON schema of the report's content as the file holds it.
+
+    Returns:
+        JSON with sorted keys, indented by one space.
+    """
     return json.dumps(report_schema(), indent=1, sort_keys=True) + "\n"

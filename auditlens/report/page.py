@@ -379,9 +379,17 @@ def spark_path(counts: Sequence[int]) -> Drawn:
 
 
 def read_templates(folder: Path) -> dict[str, str]:
-    """Every ``.html`` below ``folder`` and its ``report.css``, by name with forward slashes.
+    """Read a folder of templates of one's own.
 
-    Raises UsageError when there is no such folder, none in it, or they are no text of fair size.
+    Args:
+        folder: Holds ``.html`` files at any depth, and ``report.css``.
+
+    Returns:
+        Texts by their path below the folder, with forward slashes.
+
+    Raises:
+        UsageError: There is no such folder, it holds no template, or the templates are larger than
+            1 MB together or no UTF-8 text.
     """
     if not folder.is_dir():
         raise UsageError(f"No folder {folder}", fix="Name a folder of templates")

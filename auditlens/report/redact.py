@@ -53,7 +53,17 @@ def pseudonym(prefix: str, value: str, key: bytes, length: int = 6) -> str:
 
 
 def pseudonyms(prefix: str, values: Iterable[str | None], key: bytes) -> dict[str, str]:
-    """Map each id to its pseudonym; two ids that share a short one both get a longer one."""
+    """Map each id to its pseudonym.
+
+    Args:
+        prefix: What a pseudonym begins with, such as ``S`` for a sender.
+        values: Ids; those that are empty or null are left out.
+        key: Secret of the HMAC (SHA-256) that pseudonyms are made with.
+
+    Returns:
+        Pseudonyms by id, with six characters after the prefix; two ids that share one both get
+        twelve.
+    """
     ids = sorted({value for value in values if value})
     short = {value: pseudonym(prefix, value, key) for value in ids}
     seen = Counter(short.values())

@@ -242,7 +242,14 @@ class Report:
 
 
 def archive_heads(audit: Audit) -> frozenset[str]:
-    """Every head that the archive of an audit has had; none of files and frames."""
+    """Every head that the archive of an audit has had.
+
+    Args:
+        audit: The audit.
+
+    Returns:
+        Heads in hex; none for an audit of files or of a frame.
+    """
     if not isinstance(audit.source, Archive):
         return frozenset()
     return frozenset(link.hash for link in audit.source.chain().links)

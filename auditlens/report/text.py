@@ -41,7 +41,14 @@ def local(at: datetime, zone: ZoneInfo) -> str:
 
 
 def mixed_scripts(text: str) -> bool:
-    """Whether one word mixes Latin with Cyrillic or Greek letters, as look-alike names do."""
+    """Whether one word mixes Latin with Cyrillic or Greek letters, as look-alike names do.
+
+    Args:
+        text: Text of the log.
+
+    Returns:
+        True where a word does.
+    """
     if text.isascii():
         return False
     for word in re.findall(r"\w+", text):
@@ -56,7 +63,14 @@ def mixed_scripts(text: str) -> bool:
 
 
 def spreadsheet_cell(text: str) -> str:
-    """Return ``text`` as a cell no spreadsheet runs: formulas get an apostrophe in front."""
+    """Text as a cell no spreadsheet runs.
+
+    Args:
+        text: Text of the log.
+
+    Returns:
+        The text with control and invisible characters escaped; a formula gets an apostrophe first.
+    """
     shown = visible(text)
     # Checked on both: a formula may hide behind characters that the escape makes visible.
     live = FORMULA.match(text) or FORMULA.match(shown) or text[:1] in "\t\r\n"
@@ -64,10 +78,17 @@ def spreadsheet_cell(text: str) -> str:
 
 
 def json_text(content: Any, *, indent: int = 0) -> str:
-    r"""JSON of ``content`` with sorted keys, safe inside a script block and in a terminal.
+    r"""JSON with sorted keys, safe inside a script block and in a terminal.
 
     Every character that could close the block or steer a terminal is written ``\u`` and four
     hex digits, which a JSON reader turns back into the exact text.
+
+    Args:
+        content: Anything msgspec encodes.
+        indent: Spaces a level; default: 0, all in one line.
+
+    Returns:
+        The text, without an end of line.
     """
     encoded = msgspec.json.encode(content, order="sorted")
     if indent:

@@ -20,10 +20,16 @@ from auditlens.triage import Journal, covers, signed_findings
 
 @dataclass(frozen=True)
 class ExceptionTrial:
-    """One past month: where its findings come from, and which the exception would have hidden.
+    """Which findings of one past month an exception would have hidden.
 
-    ``source`` is ``signed`` (the findings as they were signed) or ``run again`` (with the rules
-    and the archive of today). ``hidden`` are the rows it fits (FINDING_SCHEMA).
+    Attributes:
+        label: The month, such as ``2026-10``.
+        source: ``signed`` (the findings as they were signed) or ``run again`` (with the rules and
+            the archive of today).
+        findings: How many findings the month has.
+        hidden: Those that the exception fits (FINDING_SCHEMA).
+        subjects: How many subjects the findings of the month have.
+        rules: How many rules, or models, they are of.
     """
 
     label: str
@@ -35,7 +41,17 @@ class ExceptionTrial:
 
 
 def past_months(archive: Archive, settings: Settings, count: int, now: datetime) -> list[Period]:
-    """The last ``count`` whole months that the archive touches, oldest first."""
+    """The last whole months that an archive touches.
+
+    Args:
+        archive: The log.
+        settings: Their time zone is that of the months.
+        count: How many months at most.
+        now: The time of the run, in UTC; its month is not whole.
+
+    Returns:
+        Months, oldest first; none where the archive holds no event.
+    """
     status = archive.status(now)
     if status.first_at is None or status.last_at is None:
         return []

@@ -22,7 +22,12 @@ SEAL = "seal.json"
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as it was: where, and what was found."""
+    """Something that is not as it was; ``str`` gives it as one line.
+
+    Attributes:
+        place: Where: a file, or what was compared.
+        text: What was found.
+    """
 
     place: str
     text: str
@@ -33,7 +38,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class ReportFolder:
-    """A report folder whose bytes agree with each other. ``seal`` is None for a draft."""
+    """A report folder whose record can be read.
+
+    Attributes:
+        path: The folder.
+        files: Exact bytes by name.
+        record: What the report was made from.
+        seal: Its sign-off; None for a draft, and for a seal that cannot be read.
+    """
 
     path: Path
     files: Mapping[str, bytes]
@@ -53,7 +65,14 @@ class ReportFolder:
 def open_folder(path: Path) -> tuple[ReportFolder | None, tuple[Difference, ...]]:
     """Read a report folder and everything in it that disagrees.
 
-    The folder is None when too much is wrong to go on. Raises UsageError when there is none.
+    Args:
+        path: The folder.
+
+    Returns:
+        The folder, None when too much is wrong to go on, and what disagrees in it.
+
+    Raises:
+        UsageError: There is no report.
     """
     if not path.is_dir() or not os.path.lexists(path / MANIFEST):
         raise UsageError(f"There is no report in {path}", fix="Name the folder with manifest.json")

@@ -107,9 +107,19 @@ class ReportOptions:
 def report_files(
     audit: Audit, options: ReportOptions, record: bytes, templates: Mapping[str, str] | None = None
 ) -> dict[str, bytes]:
-    """The files of a report with its record among them, the manifest last.
+    """The files of a report with its record among them.
 
-    ``templates`` are the texts of those that ``options`` names. Raises UsageError for others.
+    Args:
+        audit: What is reported.
+        options: How the report is made.
+        record: The record's bytes.
+        templates: Texts of the templates that ``options`` names, by name; default: none.
+
+    Returns:
+        Exact bytes by name, the manifest last.
+
+    Raises:
+        UsageError: The templates are not those that ``options`` names.
     """
     if template_digests(templates or {}) != options.templates:
         raise UsageError(
@@ -144,6 +154,15 @@ def report_files(
 
 
 def with_record(files: Mapping[str, bytes], record: bytes) -> dict[str, bytes]:
+    """The files of a report with a record among them.
+
+    Args:
+        files: Exact bytes by name, with a manifest.
+        record: The record's bytes.
+
+    Returns:
+        The same, the record, and last a manifest that lists it.
+    """
     listed = json.loads(files[MANIFEST])
     assert listed["format"] == FORMAT
     entry = {
@@ -199,10 +218,13 @@ def write_report(
 
 
 def note_shown(audit: Audit) -> None:
-    """Note beside the journal that a report shows the cases of ``audit``: their ids then stay.
+    """Note beside the journal that a report shows the cases of an audit: their ids then stay.
 
     Called when the report is on disk. An audit of files notes nothing, since no journal need be
     theirs, and neither does a report that shows each case as one before it did.
+
+    Args:
+        audit: What was reported.
     """
     if audit.journal.path is not None and audit.coverage.head:
         record_cases(
@@ -283,7 +305,16 @@ def rule_texts(roots: Sequence[Path]) -> dict[str, str]:
 
 
 def make_record(audit: Audit, options: ReportOptions, roots: Sequence[Path]) -> bytes:
-    """The record of one report of ``audit``, whose rules were read from ``roots``."""
+    """The record of one report: all that is needed to make it again.
+
+    Args:
+        audit: What is reported.
+        options: How the report is made; when it hides identities, texts are left out, not digests.
+        roots: Where the audit's rules were read from.
+
+    Returns:
+        Canonical JSON.
+    """
     open_ = options.identity == "full"
     texts = rule_texts(roots)
     journal = audit.journal
@@ -331,7 +362,14 @@ def rule_folders() -> list[str]:
 
 
 def is_shipped(name: str) -> bool:
-    """Whether a name is that of shipped rules: a folder of them, one below it, or a file."""
+    """Whether a name is that of shipped rules.
+
+    Args:
+        name: A path below the folder of shipped rules, with forward slashes; empty: the folder.
+
+    Returns:
+        True for the folder, one of its folders, and what is named below one of them without ``..``.
+    """
     parts = PurePosixPath(name).parts
     return not parts or (parts[0] in rule_folders() and ".." not in parts)
 

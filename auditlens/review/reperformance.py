@@ -110,7 +110,13 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 class LocalInputs:
-    """What a redacted record leaves out: settings, journal, cases shown and signed months here."""
+    """What a redacted record leaves out: settings, journal, cases shown and signed months here.
+
+    Attributes:
+        settings: The settings of this place.
+        journal_path: The journal of this place; ledger and sign-offs are beside it.
+        given: Rules that take the place of those that the settings name; None: none do.
+    """
 
     def __init__(self, settings: Settings, journal: Path, rules: Path | None) -> None:
         self.settings = settings

@@ -48,11 +48,18 @@ from auditlens.yaml_documents import MAX_BYTES
 class ReportVerification:
     """What verifying a report found.
 
-    ``differences`` are in the order in which they were met, the first is the one to look at;
-    none means that the report holds. ``notes`` are worth knowing and no fault. ``findings`` is
-    how many were found again. ``made_by`` is the version that made the report where that is
-    another one: its bytes are compared with what was sealed, and the page is not drawn anew.
-    ``signers`` says of each key under the seal whose it is, as far as a list shows it.
+    Attributes:
+        differences: In the order in which they were met, the first is the one to look at; none
+            means that the report holds.
+        notes: What is worth knowing and no fault.
+        findings: How many findings were found again.
+        files: How many files the report has.
+        seal: Hash (hex) of its sign-off; empty for a draft.
+        reviewer: Who signed; empty for a draft.
+        made_by: The version that made the report where that is another one: its bytes are compared
+            with what was sealed, and the page is not drawn anew.
+        signers: Of each key under the seal, whose it is, as far as a list shows it; none where
+            something differs.
     """
 
     differences: tuple[Difference, ...]
@@ -265,9 +272,16 @@ def version_notes(folder: ReportFolder) -> list[str]:
 def compare_rules(
     record: Record, roots: Sequence[Path], shipped: tuple[str, ...] = ()
 ) -> Iterator[Difference]:
-    """Rule files and the classifier, byte by byte; not those of a root unknown here.
+    """Compare rule files and the classifier of today, byte by byte, with those of a record.
 
-    Names that start with one of ``shipped`` came with another version and are left aside.
+    Args:
+        record: What the report was made from.
+        roots: Where the rules of today are; files of a root unknown here are left aside.
+        shipped: What names begin with that came with another version: they are left aside.
+
+    Yields:
+        Each file that is missing, was added or is another, sorted by its name in the record; one
+        difference alone when the rules cannot be read.
     """
     try:
         today = {name: sha256_hex(text) for name, text in rule_texts(roots).items()}

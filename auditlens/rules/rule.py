@@ -144,7 +144,8 @@ class Rule:
         reason_off: Why it does not run; empty where it does.
         reason: Text of a finding's reason, with the names of REASON_WORDS between braces.
         phrase: The same for a headline, LONGEST_PHRASE characters at most.
-        data: ``A``, ``B`` or ``C``, as the file says; default: ``A``.
+        data: ``A``: a log shows it; ``B``: very likely; ``C``: no record was seen that does.
+            Default: ``A``.
         path: The file it was read from.
         line: Where it begins in the file, from 1.
         digest: SHA-256 (hex) of what its document says.
