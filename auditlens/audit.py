@@ -174,9 +174,16 @@ class Audit:
         return Plots(self)
 
     def explain(self, name: str) -> Explanation | CaseExplanation:
-        """Why a finding ``F-…`` was made, or what a case ``C-…`` is, with all it rests on.
+        """Why a finding was made, or what a case is, with all it rests on.
 
-        Raises UsageError for an unknown id.
+        Args:
+            name: Id of a finding (``F-…``) or of a case (``C-…``).
+
+        Returns:
+            The explanation, of a case for a name that begins with ``C-``.
+
+        Raises:
+            UsageError: No finding or case has this id.
         """
         return explain_case(self, name) if name.startswith("C-") else explain_finding(self, name)
 

@@ -541,11 +541,14 @@ def escalated(level: str, members: Sequence[Mapping[str, Any]]) -> str:
 
 
 def why_raised(case: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> str:
-    """Why a case is of a higher level than its findings, in words; empty where it is not.
+    """Why a case is of a higher level than its findings, in words.
 
     Args:
         case: A row of cases (CASE_SCHEMA).
         members: Its findings (rows of FINDING_SCHEMA).
+
+    Returns:
+        The words; empty where it is not.
     """
     if case["level"] == case["level_from"]:
         return ""
@@ -777,6 +780,9 @@ def case_timeline(case: Mapping[str, Any], findings: pl.DataFrame) -> list[Timel
     Args:
         case: A row of cases (CASE_SCHEMA).
         findings: The findings of the audit.
+
+    Returns:
+        One line a finding, sorted by ``first_at``, ``last_at`` and ``finding_id``.
     """
     held = findings.filter(pl.col("finding_id").is_in(case["finding_ids"]))
     rows = held.sort("first_at", "last_at", "finding_id").to_dicts()

@@ -159,12 +159,27 @@ class DayModel:
         return np.round(scores, 6)
 
     def extreme_boost(self, table: pl.DataFrame) -> Floats:
-        """Share of the way to a score of one that a leap without precedent goes."""
+        """Share of the way to a score of one that a leap without precedent goes.
+
+        Args:
+            table: Days with all features and leaps.
+
+        Returns:
+            One share a row, from 0 to below MOST_BOOST.
+        """
         ratio = np.maximum(self.leap_ratios(table).max(axis=1), 1.0)
         return np.asarray(MOST_BOOST * (1 - 1 / ratio), np.float64)
 
     def leap_ratios(self, table: pl.DataFrame) -> Floats:
-        """Each count's leap over its threshold: rows x counts; zero where its family is muted."""
+        """Each count's leap over its threshold.
+
+        Args:
+            table: Days with ``NAME_leap`` for each count that has a threshold.
+
+        Returns:
+            Rows x counts, in the order of ``boost_thresholds``; zero where the count's family is
+            muted. Without thresholds one column of zeros.
+        """
         if not self.boost_thresholds:
             return np.zeros((len(table), 1))
         leaps = feature_matrix(table, [f"{name}_leap" for name in self.boost_thresholds])
@@ -175,7 +190,14 @@ class DayModel:
         return ratio
 
     def explaining_columns(self, name: str) -> list[int]:
-        """The columns that tell of a leap of the count called ``name``."""
+        """The columns that tell of a leap of a count.
+
+        Args:
+            name: The count.
+
+        Returns:
+            Positions in ``features``.
+        """
         return [
             self.features.index(column)
             for column in (f"{name}_z", f"{name}_surge")
@@ -183,12 +205,26 @@ class DayModel:
         ]
 
     def scaled(self, table: pl.DataFrame) -> NDArray[np.float32]:
-        """What the forest splits on: rows x features; muted families are zero."""
+        """What the forest splits on.
+
+        Args:
+            table: Days with all features.
+
+        Returns:
+            Float32, rows x features; muted families are zero.
+        """
         rows = self.scaler.scaled(feature_matrix(table, self.features), service_mask(table))
         return np.where(self.muted(table), np.float32(0), rows)
 
     def muted(self, table: pl.DataFrame) -> NDArray[np.bool_]:
-        """True where a row's family is muted: rows x features."""
+        """Which features are muted.
+
+        Args:
+            table: Days; their column ``muted``, if any, lists families.
+
+        Returns:
+            Rows x features; true where the feature's family is muted in the row.
+        """
         mask = np.zeros((len(table), len(self.features)), np.bool_)
         if "muted" not in table.columns:
             return mask
@@ -198,11 +234,25 @@ class DayModel:
         return mask
 
     def deviations(self, table: pl.DataFrame) -> Floats:
-        """Robust deviations from the median: rows x features."""
+        """Robust deviations from the median.
+
+        Args:
+            table: Days with all features.
+
+        Returns:
+            Rows x features.
+        """
         return self.scaler.deviations(feature_matrix(table, self.features), service_mask(table))
 
     def credit(self, table: pl.DataFrame) -> Floats:
-        """Path credit, rows x features; what a leap boosted is credited to the leaping count."""
+        """Path credit of each feature; what a leap boosted is credited to the leaping count.
+
+        Args:
+            table: Days with all features and leaps.
+
+        Returns:
+            Rows x features.
+        """
         credit = self.forest.credit(self.scaled(table))
         ratios, names = self.leap_ratios(table), list(self.boost_thresholds)
         boost = self.extreme_boost(table)

@@ -61,8 +61,9 @@ class FeatureState:
     Whole numbers a sender and value, not events. A state is never changed: ``advance`` gives the
     next one. ``FeatureState()`` is the state before the first day.
 
-    Args:
-        timezone: IANA name of the zone whose days and hours count.
+    Attributes:
+        timezone: IANA name of the zone whose days and hours count; default: UTC.
+        history: The numbers; default: those of no day.
     """
 
     timezone: str = "UTC"

@@ -57,7 +57,7 @@ def write_folder(
     replace: bool = False,
     heads: Callable[[], Collection[str]] = frozenset,
 ) -> tuple[Path, ...]:
-    """Put ``files`` into ``folder`` in one step; return their paths in the order given.
+    """Put files into a folder in one step.
 
     It is made 0700 and its files 0600, as the archive is: a report names people. The folder may be
     absent, empty, or an earlier draft of the same period and archive, which is replaced whole.
@@ -67,6 +67,9 @@ def write_folder(
         files: Contents by name, the manifest among them.
         replace: Whether a draft of another period or archive is replaced too.
         heads: Every head the archive of the report has had, to know an earlier draft of it by.
+
+    Returns:
+        The paths of the files, in the order of ``files``.
 
     Raises:
         UsageError: The folder holds anything else, a report that was reviewed, is a symbolic

@@ -356,6 +356,10 @@ def review_of(
         signed_at: When.
         amendment: How many reports of the period were signed before.
         keys: Fingerprints of the keys under the seal.
+
+    Returns:
+        Decisions, exceptions, the signature and the period before; without a privacy record and a
+        due day.
     """
     signature = Signature("reviewer", reviewer, signed_at, statement, keys)
     return Review(

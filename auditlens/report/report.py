@@ -116,7 +116,11 @@ class Report:
         )
 
     def content(self) -> Content:
-        """Everything the report says, as frozen plain data."""
+        """Everything the report says.
+
+        Returns:
+            Frozen plain data, from which every file is made.
+        """
         return self.built
 
     @cached_property
@@ -151,10 +155,15 @@ class Report:
         return as_parquet(self.inputs.told_cases)
 
     def identities(self) -> pl.DataFrame:
-        """Who stands behind each pseudonym: ``label``, ``id``, ``name``, ``email``.
+        """Who stands behind each pseudonym.
 
-        For the keeper of the key alone: no file of the report holds it. Raises UsageError
-        unless the report is pseudonymous.
+        For the keeper of the key alone: no file of the report holds it.
+
+        Returns:
+            One row a pseudonym: ``label``, ``id``, ``name``, ``email``.
+
+        Raises:
+            UsageError: The report is not pseudonymous.
         """
         if self.identity != "pseudonymous" or self.key is None:
             raise UsageError(
@@ -164,13 +173,21 @@ class Report:
         return identities(self.audit.events, self.audit.findings, self.key)
 
     def html(self) -> str:
-        """The page: one self-contained file that loads nothing."""
+        """The page.
+
+        Returns:
+            One self-contained file that loads nothing.
+        """
         return render_page(self.built, own=self.templates)
 
     def pdf(self) -> bytes:
         """The brief edition as a tagged PDF with the report's JSON attached.
 
-        Lists at most ``PDF_ROWS`` findings and says so. Raises UsageError without WeasyPrint.
+        Returns:
+            The file's bytes. It lists at most ``PDF_ROWS`` findings and says so.
+
+        Raises:
+            UsageError: WeasyPrint or a library it needs is missing.
         """
         brief = build_content(
             replace(self.inputs, edition="brief"),
@@ -183,12 +200,15 @@ class Report:
     def write(
         self, folder: str | os.PathLike[str], *, also: Sequence[str] = (), replace: bool = False
     ) -> tuple[Path, ...]:
-        """Write the report's files into ``folder`` in one step and return their paths.
+        """Write the report's files into a folder in one step.
 
         Args:
             folder: Absent, empty, or a draft of the same period and archive.
             also: Further forms: ``ndjson``, ``ocsf``, ``oscal``, ``pdf``.
             replace: Whether a draft of another period or archive is replaced too.
+
+        Returns:
+            The paths of the files, the manifest last.
 
         Raises:
             UsageError: The folder holds something else or cannot be written.
@@ -198,7 +218,17 @@ class Report:
         )
 
     def files(self, also: Sequence[str] = ()) -> Mapping[str, bytes]:
-        """Every file of the report by name, the manifest last."""
+        """Every file of the report.
+
+        Args:
+            also: Further forms: ``ndjson``, ``ocsf``, ``oscal``, ``pdf``; default: none.
+
+        Returns:
+            Exact bytes by name, the manifest last.
+
+        Raises:
+            UsageError: No form has this name, or WeasyPrint is missing for ``pdf``.
+        """
         if unknown := sorted(set(also) - set(FORMS)):
             raise UsageError(f"No form is called {unknown[0]!r}", fix=f"Use {', '.join(FORMS)}")
         files = {

@@ -91,6 +91,9 @@ def try_exception(
         rules: The rules of today.
         settings: The settings of today.
         now: The time of the run.
+
+    Returns:
+        The month, where its findings are from, and those of them that the exception fits.
     """
     signed = sign_offs.of(period.label)
     if signed:

@@ -124,13 +124,33 @@ class LocalInputs:
         self.given = rules
 
     def rules(self, record: Record) -> tuple[Path, ...]:
-        """Where the rules of today are; empty when the report had rules that are unnamed here."""
+        """Where the rules of today are.
+
+        Args:
+            record: The report's; it names the shipped rules it was made with.
+
+        Returns:
+            The paths; none when the report had rules that are unnamed here.
+
+        Raises:
+            UsageError: For a setting that names what is not there.
+        """
         if self.given is None and self.settings.rules is None and not record.shipped_rules:
             return ()
         return rule_roots(self.settings, self.given, products=(record.shipped_rules,))
 
     def journal(self, record: Record) -> Journal:
-        """The journal as it stood: what was added since is left aside."""
+        """The journal as it stood: what was added since is left aside.
+
+        Args:
+            record: The report's; it has the digest of each entry.
+
+        Returns:
+            Those of its decisions and exceptions that are here.
+
+        Raises:
+            DocumentErrors: The journal cannot be read.
+        """
         held = read_journal(self.journal_path)
         wanted = set(record.data["journal"]["entries"])
         return replace(
@@ -144,7 +164,18 @@ class LocalInputs:
         )
 
     def ledger(self, record: Record) -> CaseLedger:
-        """The cases shown, as they stood: what was added since is left aside."""
+        """The cases shown, as they stood: what was added since is left aside.
+
+        Args:
+            record: The report's; it has the size and the digest of the ledger.
+
+        Returns:
+            The ledger of that size.
+
+        Raises:
+            UsageError: The ledger does not begin as it did.
+            DocumentErrors: It cannot be read.
+        """
         held = record.data["cases"]
         path = ledger_path(self.journal_path)
         ledger = read_ledger(path).until(held["bytes"])
@@ -156,6 +187,18 @@ class LocalInputs:
         return ledger
 
     def earlier(self, record: Record) -> tuple[SignedMonth, ...]:
+        """The signed months that the report was compared with.
+
+        Args:
+            record: The report's; it has the hash of each.
+
+        Returns:
+            The months, oldest first.
+
+        Raises:
+            UsageError: Those that stand here are others.
+            IntegrityError: A sign-off or its findings are missing or changed.
+        """
         wanted = record.data["earlier_seals"]
         months = months_before(read_sign_offs(signed_folder(self.journal_path)), record.period)
         if [month.seal for month in months] != wanted:

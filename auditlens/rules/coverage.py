@@ -30,6 +30,9 @@ WEIGHT = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 def attack_map(rules: RuleSet) -> pl.DataFrame:
     """Map enabled rules to ATT&CK techniques.
 
+    Args:
+        rules: The rules whose ``attack.`` tags count.
+
     Returns:
         One row a technique, sorted: ``technique`` (id), ``name``, ``tactics`` and ``rules``
         (lists of String; ``rules`` names those that carry its tag).
@@ -61,6 +64,9 @@ def attack_map(rules: RuleSet) -> pl.DataFrame:
 
 def framework_map(rules: RuleSet) -> pl.DataFrame:
     """Map rules to the clauses of frameworks they cite.
+
+    Args:
+        rules: The rules whose ``controls`` count, on or off.
 
     Returns:
         One row a clause, sorted: ``framework``, ``clause``, ``rules`` and ``off`` (lists of

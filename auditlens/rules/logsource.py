@@ -44,7 +44,14 @@ class LogSource:
     category: str | None = None
 
     def covers(self, other: LogSource) -> bool:
-        """Say whether every part given here is the same in ``other``."""
+        """Whether a rule about this log source is about another one too.
+
+        Args:
+            other: The other log source, such as that of an event.
+
+        Returns:
+            True when every part given here is the same there.
+        """
         pairs = (
             (self.product, other.product),
             (self.service, other.service),

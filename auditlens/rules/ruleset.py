@@ -89,7 +89,17 @@ class RuleSet:
         return internal_ids(self.rules)
 
     def only(self, *ids: str) -> RuleSet:
-        """Return a set with these rules, and those they are built on, each enabled."""
+        """A set with some rules and those they are built on, each enabled.
+
+        Args:
+            ids: Id, name or title of each.
+
+        Returns:
+            A new set, in the order of this one.
+
+        Raises:
+            KeyError: A rule is not in this set.
+        """
         wanted: set[str] = set()
         stack = list(ids)
         while stack:
@@ -189,10 +199,16 @@ def nonempty(documents: tuple[Document, ...]) -> tuple[Document, ...]:
 
 
 def rule_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the rule files at these paths, each folder's sorted by name.
+    """The rule files at some paths, each folder's sorted by name.
 
     Left out are tests (``*.test.yml``), names that begin with ``_`` or ``.``, the classifier and
     the profiles.
+
+    Args:
+        paths: Files, which are taken as they are, and folders, which are searched at any depth.
+
+    Yields:
+        Each file.
 
     Raises:
         UsageError: For a path that is not there.
@@ -510,7 +526,14 @@ def roots_read(rules: RuleSet, settings: Settings, given: Path | None = None) ->
 
 
 def rule_source(rules: RuleSet, key: str) -> tuple[Rule, str]:
-    """Return a rule and its document as it is written.
+    """A rule and its document as it is written.
+
+    Args:
+        rules: The set that holds it.
+        key: Its id, name or title.
+
+    Returns:
+        The rule, and the text of its document.
 
     Raises:
         KeyError: For a rule that is not in the set.

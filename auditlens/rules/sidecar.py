@@ -293,6 +293,9 @@ NO_SAMPLES = Samples(0, 0, "")
 def samples_of(rules: Iterable[Rule]) -> dict[str, Samples]:
     """Count the tests of every rule that has some, without reading their YAML.
 
+    Args:
+        rules: Rules with the paths they were read from.
+
     Returns:
         The counts by the rule's name.
     """

@@ -496,7 +496,14 @@ class Journal:
         return frozenset(one.record for one in self.acknowledgements)
 
     def history(self, finding: str) -> tuple[Disposition, ...]:
-        """Every decision about one finding, oldest first."""
+        """Every decision about one finding.
+
+        Args:
+            finding: Its id.
+
+        Returns:
+            Decisions, oldest first.
+        """
         return tuple(one for one in self.dispositions if one.finding == finding)
 
 

@@ -99,7 +99,16 @@ class CaseLedger:
         return tuple(known_case(name, shown) for name, shown in found.items())
 
     def shown(self, case: str, by: str = "", period: str = "") -> tuple[Shown, ...]:
-        """Each time a case was shown; ``by`` and ``period`` ask for one way and one period."""
+        """Each time a case was shown.
+
+        Args:
+            case: Its id.
+            by: ``report``, ``decision`` or ``message``; empty: any way.
+            period: Label of a period; empty: any.
+
+        Returns:
+            Lines in the order of the file, those of cases that were merged into it too.
+        """
         return tuple(
             one
             for one in self.lines
@@ -110,12 +119,28 @@ class CaseLedger:
         )
 
     def last(self, case: str, by: str = "", period: str = "") -> Shown | None:
-        """The last of :meth:`shown`; None when there is none."""
+        """The last time a case was shown.
+
+        Args:
+            case: Its id.
+            by: ``report``, ``decision`` or ``message``; empty: any way.
+            period: Label of a period; empty: any.
+
+        Returns:
+            The line; None when there is none.
+        """
         found = self.shown(case, by, period)
         return found[-1] if found else None
 
     def until(self, size: int) -> CaseLedger:
-        """The ledger as it was when its file had so many bytes."""
+        """The ledger as it was when its file had fewer bytes.
+
+        Args:
+            size: So many bytes.
+
+        Returns:
+            The ledger of the whole lines among them.
+        """
         return parse_ledger(self.text.encode()[:size].decode(errors="ignore"), self.path)
 
 

@@ -220,6 +220,9 @@ def similar_findings(
         journal: What reviewers wrote.
         earlier: The signed months.
         count: How many to give at most.
+
+    Returns:
+        One entry a finding, with what is alike; never ``finding`` itself.
     """
     rule, subject = finding["rule_id"], finding["subject_id"]
     found = {
