@@ -34,6 +34,8 @@ ROOMS = {
     "canonical": ("files", "archive", "review"),
     "coverage": ("archive", "sources", "audit"),
     "pages": ("archive", "sources"),
+    "cases": ("audit/test_cases.py", "triage/test_ledger.py"),
+    "accounts": ("audit",),
     "findings": ("audit", "triage", "report"),
     "finding_columns": ("audit", "rules", "anomalies"),
     "explanation": ("audit", "cli/test_explain.py"),

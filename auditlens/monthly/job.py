@@ -243,27 +243,36 @@ def tell_of_cases(job: Job, run: LastRun, audit: Audit) -> None:
     """Queue a message to each receiver for each case that changed, then note it as told."""
     changed = untold(audit.cases, audit.ledger, by="message")
     changed = changed.filter(case_reaches(job.settings.alert_level))
-    if changed.is_empty():
-        return
-    for row in changed.iter_rows(named=True):
-        told = len(audit.ledger.shown(row["case_id"], by="message"))
-        change = change_of(row, audit.ledger.last(row["case_id"], by="message"))
-        name = f"{row['case_id']}.{told + 1}"
-        key = {"case": row["case_id"], "change": change, "number": told + 1}
-        for target in job.settings.notify.values():
-            notice = case_notice(audit, row, change, name, target)
-            if notice is not None:
-                job.outbox.add(name, target.name, notice, job.now(), key)
-        run.alerts.append(row["case_id"])
+    told = [row["case_id"] for row in changed.iter_rows(named=True) if queue_case(job, audit, row)]
+    run.alerts += told
+    shown = changed.filter(pl.col("case_id").is_in(told))
+    if not shown.is_empty():
+        record_cases(
+            ledger_path(job.settings.journal_path),
+            shown,
+            audit.findings,
+            period=audit.period.label,
+            at=job.now(),
+            by="message",
+        )
+
+
+def queue_case(job: Job, audit: Audit, row: Mapping[str, Any]) -> bool:
+    """Queue what is new about a case; False where every receiver asked for higher levels only."""
+    before = audit.ledger.shown(row["case_id"], by="message")
+    change = change_of(row, before[-1] if before else None)
+    number = len(before) + 1
+    name = f"{row['case_id']}.{number}"
+    key = {"case": row["case_id"], "change": change, "number": number}
+    queued = False
+    for target in job.settings.notify.values():
+        notice = case_notice(audit, row, change, name, target)
+        if notice is not None:
+            job.outbox.add(name, target.name, notice, job.now(), key)
+            queued = True
+    if queued:
         job.tell(f"{change} {row['level']} case {row['case_id']}: {row['headline']}")
-    record_cases(
-        ledger_path(job.settings.journal_path),
-        changed,
-        audit.findings,
-        period=audit.period.label,
-        at=job.now(),
-        by="message",
-    )
+    return queued
 
 
 def tell_weekly(job: Job, audit: Audit) -> None:

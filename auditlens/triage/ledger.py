@@ -275,7 +275,7 @@ def shown_line(line: str) -> Shown:
             raise ValueError
         return Shown(data["case"], at, merged_into=data["merged_into"])
     members = tuple((str(a), str(b), str(c)) for a, b, c in data["members"])
-    if not all(FINDING_ID.fullmatch(name) for name, _, _ in members):
+    if not all(FINDING_ID.fullmatch(name) and level in LEVELS for name, _, level in members):
         raise ValueError
     texts = (data["period"], data["subject_kind"], data["subject_id"])
     if not all(isinstance(one, str) for one in texts):

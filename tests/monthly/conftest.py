@@ -118,6 +118,7 @@ class Office:
     now: datetime = datetime(2025, 1, 1, tzinfo=UTC)
     ear: Ear | None = None
     level: str = "high"
+    target: dict[str, str] = field(default_factory=dict)
     late: frozenset[bytes] = frozenset()
 
     @property
@@ -149,7 +150,8 @@ class Office:
         source = lambda: SecodaSource(self.server.url, self.server.key, api="current")  # noqa: E731
         job = {"source": source, "now": lambda: self.now, "tell": self.told.append} | options
         if self.ear is not None:
-            aim = Target("team", "webhook", allow=("loopback",), options={"url_env": "HOOK"})
+            aim = Target("team", "webhook", allow=("loopback",), options={"url_env": "HOOK"},
+                         **self.target)  # fmt: skip
             settings["notify"] = {"team": aim}
             job |= {
                 "environ": {"HOOK": self.ear.url},

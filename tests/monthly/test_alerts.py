@@ -52,6 +52,15 @@ def test_below_the_level_nothing_leaves(watched):
     assert cases_heard(watched) == []
 
 
+def test_what_no_receiver_asked_for_does_not_count_as_told(watched):
+    """A receiver of critical cases alone hears of none, and none is noted as told."""
+    watched.target = {"level": "critical"}
+    assert watched.run(settings=LEVEL).alerts == []
+    assert not ledger_path(watched.home / "triage.yml").exists()
+    watched.target = {}
+    assert watched.run(settings=LEVEL).alerts != []
+
+
 def test_a_case_of_more_of_the_same_is_not_told_again(watched):
     """It grows day by day under its id, and each change of level or kind is told once."""
     watched.run(settings=LEVEL)

@@ -23,6 +23,12 @@ from auditlens.triage import (
     untold,
 )
 
+SHOWN = (
+    '{"case": "C-AAAAAAAAAA", "at": "2026-11-02T09:00:00Z", "period": "2026-10", '
+    '"subject_kind": "sender", "subject_id": "u", "first_at": "2026-10-02T09:00:00Z", '
+    '"last_at": "2026-10-02T09:00:00Z", "members": [["%s", "r-1", "%s"]], "level": "%s", '
+    '"by": "report"}'
+)
 AT = datetime(2026, 10, 5, 12, tzinfo=UTC)
 NOTHING = pl.DataFrame(schema=EVENT_SCHEMA)
 
@@ -208,6 +214,8 @@ def test_a_faulty_decision_about_a_case_is_told_with_its_line(line, told):
         "{", "[]", "1", '{"case": "C-1", "at": "2026-11-02T09:00:00Z"}',
         '{"case": "C-AAAAAAAAAA", "merged_into": "x", "at": "2026-11-02T09:00:00Z"}',
         '{"case": "C-AAAAAAAAAA", "at": "yesterday"}', "[" * 100_000,
+        SHOWN % ("F-1", "low", "low"), SHOWN % ("F-AAAAAAAAAA", "mild", "low"),
+        SHOWN % ("F-AAAAAAAAAA", "low", "mild"),
     ],
 )  # fmt: skip
 def test_a_faulty_ledger_is_told_with_the_line(tmp_path, line):
