@@ -17,6 +17,7 @@ from auditlens.cases import (
     case_reaches,
     case_timeline,
     is_to_decide,
+    why_raised,
 )
 from auditlens.events import EVENT_SCHEMA
 from auditlens.findings import FINDING_SCHEMA, LEVELS
@@ -334,3 +335,104 @@ def test_each_finding_is_in_one_case_and_row_order_changes_nothing(found, chance
     chance.shuffle(order)
     again, _ = build_cases(found[order], HELD, silences=["quiet"])
     assert again.equals(frame)
+
+
+@pytest.mark.parametrize(("days", "parts"), [(31, {"AB"}), (31.01, {"A", "B"})])
+def test_not_even_shared_events_join_more_than_31_days(days, parts):
+    """The longest case is 31 days, to the second."""
+    other = finding("B", days, events="abxy", subject_id="u-2")
+    assert groups(finding("A", events="abcd"), other) == parts
+
+
+def test_a_case_lists_twenty_resources_and_counts_all():
+    """The busiest come first; the number is the true one."""
+    ids = [f"e{n:02}" for n in range(25)]
+    held = events(*((one, "u-1", f"t-{n:02}") for n, one in enumerate([*ids, "again"]) if n < 25),
+                  ("again", "u-1", "t-24"))  # fmt: skip
+    (row,) = cases(finding("A", event_ids=[*ids, "again"]), held=held)
+    assert (len(row["resources"]), row["resource_count"]) == (20, 25)
+    assert row["resources"][0] == "t-24"
+    assert (row["actors"], row["actor_count"]) == (["u-1"], 1)
+
+
+@pytest.mark.parametrize(
+    ("level", "points"),
+    [("informational", 2), ("low", 10), ("medium", 25), ("high", 50), ("critical", 80)],
+)
+def test_one_finding_scores_the_points_of_its_level(level, points):
+    """The scale is that of the documents."""
+    assert [row["score"] for row in cases(finding("A", level=level))] == [points]
+
+
+def test_why_a_case_was_raised_is_said_in_words():
+    """Rules and model, three kinds, or a second kind beside a match; nothing where it was not."""
+    model = finding("B", kind="anomaly", rule_id="sender-day")
+    match = finding("C", kind="anomaly", rule_id="identity", level="low")
+    for rows, word in (
+        ([finding("A")], ""),
+        ([finding("A"), model], "rules and the anomaly model"),
+        ([finding("A"), finding("B"), finding("C")], "three kinds"),
+        ([match, finding("D", level="low")], "another kind"),
+    ):
+        (row,) = cases(*rows)
+        assert word in why_raised(row, rows)
+        assert bool(word) == bool(why_raised(row, rows))
+
+
+@pytest.mark.parametrize(("more", "kind"), [("", "sender"), ("D", "resource")])
+def test_a_case_is_about_the_account_of_half_of_its_findings(more, kind):
+    """With less than half it is about the resource."""
+    about = {"subject_kind": "resource", "subject_id": "t-1", "subject_label": "orders"}
+    held = events(
+        ("a", "u-1", "t-1"), ("b", "u-2", "t-1"), ("c", "u-3", "t-1"), ("d", "u-4", "t-1")
+    )
+    rows = [finding("A", events="ab"), finding("B", events="abcd", **about)]
+    rows += [finding(letter, events="abcd", **about) for letter in more]
+    (row,) = cases(*rows, held=held)
+    assert (row["subject_kind"], row["subject_label"]) == (kind, "Ana" if not more else "orders")
+
+
+def told(*phrases: str, **more) -> str:
+    """The headline of findings of one level, one a day, none inside another."""
+    rows = [finding(letter, n, phrase=phrase, **more)
+            for n, (letter, phrase) in enumerate(zip("ABC", phrases, strict=False))]  # fmt: skip
+    (row,) = cases(*rows)
+    return row["headline"]
+
+
+def test_a_headline_has_two_phrases_at_most_and_ninety_characters():
+    """A third is left out; what is a character too long keeps the strongest alone."""
+    assert told("did one", "did two", "did three") == "Ana did one and did two"
+    first, second = "a" * 40, "b" * 41
+    assert told(first, second) == f"Ana {first} and {second}"
+    assert len(told(first, second)) == 90
+    assert told(first, second + "b") == f"Ana {first}"
+
+
+def test_a_rule_is_told_before_the_model_and_the_larger_before_the_smaller():
+    """At one level: what a written condition says, then what has more events."""
+    long = "x" * 60
+    model = finding("A", kind="anomaly", rule_id="sender-day", events="abcd", phrase=f"m{long}")
+    rule = finding("B", 1, events="e", phrase=f"r{long}")
+    assert cases(model, rule)[0]["headline"] == f"Ana r{long}"
+    large = finding("C", 2, events="fgh", phrase=f"l{long}")
+    assert cases(rule, large)[0]["headline"] == f"Ana l{long}"
+
+
+@pytest.mark.parametrize(("inside", "headline"), [("abcd", "Ana did A"), ("abc", None)])
+def test_what_lies_in_another_finding_to_four_fifths_is_not_told(inside, headline):
+    """Four of five events within another say nothing of their own; three do."""
+    small = finding("B", 1, level="high", events=f"{inside}{'xyz'[: 5 - len(inside)]}")
+    (row,) = cases(finding("A", level="critical", events="abcdefgh"), small)
+    assert row["headline"] == (headline or "Ana did A and did B")
+
+
+def test_related_cases_are_within_a_day_of_any_stretch_on_the_resource():
+    """From a day before the first act on it to a day after the last."""
+    first = events(("a", "u-1", "t-1")), events(("b", "u-1", "t-1"), at=START + timedelta(days=3))
+    for day, related in ((-0.9, 1), (3.9, 1), (-1.1, 0), (4.1, 0)):
+        other = events(("c", "u-2", "t-1"), at=START + timedelta(days=day))
+        mine = finding("A", events="ab", last_at=START + timedelta(days=3))
+        theirs = finding("C", day, events="c", subject_id="u-2")
+        rows = cases(mine, theirs, held=pl.concat([*first, other]))
+        assert [len(row["related"]) for row in rows] == [related, related]
