@@ -34,6 +34,7 @@ ROOMS = {
     "canonical": ("files", "archive", "review"),
     "coverage": ("archive", "sources", "audit"),
     "pages": ("archive", "sources"),
+    "cli": ("cli", "triage/test_triage_command.py"),
     "cases": ("audit/test_cases.py", "triage/test_ledger.py"),
     "accounts": ("audit",),
     "findings": ("audit", "triage", "report"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,28 @@ def test_a_message_is_sent_once_and_its_receipt_stays(outbox, receiver, environ)
     assert send(outbox, aim, environ) == []
     assert len(receiver.heard) == 1
     assert receiver.heard[0][0]["Idempotency-Key"] == sent.message.id
+
+
+@pytest.mark.parametrize("failures", [0, 2])
+def test_a_receipt_says_how_many_runs_it_took(outbox, receiver, environ, failures):
+    """The run that delivers counts too: one without a failure, three after two."""
+    receiver.script = [(503, b"")] * failures
+    aim = target("slack", receiver)
+    outbox.add("2025-10", "team", NOTICE, NOW)
+    for _ in range(failures + 1):
+        send(outbox, aim, environ)
+    (receipt,) = outbox.sent_folder.iterdir()
+    assert json.loads(receipt.read_text())["tries"] == failures + 1
+
+
+def test_a_message_with_a_key_keeps_its_id_when_its_words_grow(outbox):
+    """What is told of a case is known by case and change; the same key is queued once."""
+    key = {"case": "C-ABCDEFGH23", "change": "new", "number": 1}
+    assert outbox.add("C-ABCDEFGH23.1", "team", NOTICE, NOW, key)
+    assert not outbox.add("C-ABCDEFGH23.1", "team", NOTICE | {"events": 13}, NOW, key)
+    assert outbox.add("C-ABCDEFGH23.1", "team", NOTICE, NOW, key | {"number": 2})
+    (held,) = outbox.waiting()
+    assert held.key == key | {"number": 2}
 
 
 def test_other_words_about_a_report_replace_those_nobody_took(outbox):
