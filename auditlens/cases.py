@@ -18,7 +18,7 @@ import polars as pl
 from scipy import sparse
 
 from auditlens.canonical import json_line, sha256_hex
-from auditlens.findings import LEVELS
+from auditlens.findings import LEVELS, levels_from
 
 __all__ = [
     "CASE_SCHEMA",
@@ -758,7 +758,7 @@ def case_reaches(level: str) -> pl.Expr:
     """
     if not level:
         return pl.lit(value=False)
-    return pl.col("level").is_in(LEVELS[LEVELS.index(level) :]) & is_to_decide()
+    return pl.col("level").is_in(levels_from(level)) & is_to_decide()
 
 
 @dataclass(frozen=True)

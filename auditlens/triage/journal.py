@@ -268,18 +268,22 @@ def read_acknowledgement(entry: EntryReader) -> Acknowledgement:
     )
 
 
+def require_finding_id(entry: EntryReader, text: str, key: str, fix: str) -> None:
+    """Raise DocumentError, at the place of ``key``, unless a text is a finding's id."""
+    if not FINDING_ID.fullmatch(text):
+        raise entry.fault(f"{text!r} is not a finding's id", key, fix)
+
+
 def read_disposition(entry: EntryReader) -> Disposition:
     entry.refuse_others(
         frozenset({"finding", "as", "by", "reason", "at", "ticket", "owner", "rule", "subject",
                    "family", "until"})
     )  # fmt: skip
     finding = entry.text("finding")
-    if not FINDING_ID.fullmatch(finding):
-        raise entry.fault(
-            f"{finding!r} is not a finding's id",
-            "finding",
-            "Copy the id from 'auditlens check': F- and ten capitals or digits",
-        )
+    require_finding_id(
+        entry, finding, "finding",
+        "Copy the id from 'auditlens check': F- and ten capitals or digits",
+    )  # fmt: skip
     verdict, at = entry.verdict(), entry.moment("at")
     family, until = read_suppression(entry, verdict, at)
     return Disposition(
@@ -313,10 +317,7 @@ def read_case_decision(entry: EntryReader) -> tuple[Disposition, ...]:
         )
     findings = entry.texts("findings")
     for finding in findings:
-        if not FINDING_ID.fullmatch(finding):
-            raise entry.fault(
-                f"{finding!r} is not a finding's id", "findings", "Write findings: [F-…, F-…]"
-            )
+        require_finding_id(entry, finding, "findings", "Write findings: [F-…, F-…]")
     if len(set(findings)) < len(findings) or not findings:
         raise entry.fault(
             "a decision about a case names each of its findings once", "findings",
