@@ -22,7 +22,7 @@ from auditlens.accounts import (
 )
 from auditlens.anomalies import AnomalyOutcome, detect
 from auditlens.archive import Archive
-from auditlens.cases import CASE_SCHEMA, build_cases, is_to_decide
+from auditlens.cases import CASE_SCHEMA, build_cases, case_reaches, is_to_decide
 from auditlens.coverage import Coverage
 from auditlens.directory import (
     MARKS,
@@ -38,7 +38,7 @@ from auditlens.explanation import (
     explain_case,
     explain_finding,
 )
-from auditlens.findings import LEVELS, build_findings
+from auditlens.findings import LEVELS, build_findings, reaches
 from auditlens.loading import (
     EventSource,
     history,
@@ -167,6 +167,23 @@ class Audit:
     def unjudged(self) -> tuple[Scope, ...]:
         """The log sources whose events of the period no rule looked at."""
         return tuple(one for one in self.scopes if not one.judged)
+
+    def fails(self, cases: pl.DataFrame | None = None) -> bool:
+        """Whether a job that asked for a level ends with 1.
+
+        Args:
+            cases: The cases that count (CASE_SCHEMA). Default: all of the audit.
+
+        Returns:
+            True when one to decide reaches the setting ``fail_on``, or a finding of these cases,
+            decided or not, the setting ``fail_on_finding``; what an exception expects does not.
+        """
+        counted = self.cases if cases is None else cases
+        held = self.findings.filter(pl.col("case_id").is_in(counted["case_id"].implode()))
+        return not (
+            counted.filter(case_reaches(self.settings.fail_on)).is_empty()
+            and held.filter(reaches(self.settings.fail_on_finding)).is_empty()
+        )
 
     @property
     def plot(self) -> Plots:

@@ -215,10 +215,4 @@ def exit_code(audit: Audit, *, allow_gaps: bool, cases: DataFrame | None = None)
         return 3
     if audit.unjudged:
         return 3
-    from auditlens.cases import case_reaches
-    from auditlens.findings import reaches
-
-    counted = audit.cases if cases is None else cases
-    held = audit.findings.filter(audit.findings["case_id"].is_in(counted["case_id"].implode()))
-    failed = not counted.filter(case_reaches(audit.settings.fail_on)).is_empty()
-    return int(failed or not held.filter(reaches(audit.settings.fail_on_finding)).is_empty())
+    return int(audit.fails(cases))

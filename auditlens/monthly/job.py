@@ -28,7 +28,6 @@ from auditlens.errors import (
 )
 from auditlens.events.dates import dated
 from auditlens.files import lock
-from auditlens.findings import reaches
 from auditlens.loading import load_population
 from auditlens.monthly.monitoring import LastRun, compared_before, utc_text, write_last_run
 from auditlens.monthly.store import FINDINGS, MONTHLY, ReportStore, StoredReport, findings_digest
@@ -452,7 +451,7 @@ def write(
         run.worsen(3, f"{folder.name}: {audit.coverage.statement}")
     elif audit.unjudged:
         run.worsen(3, f"{folder.name}: {audit.unjudged[0].statement}")
-    elif reaches_fail_on(audit):
+    elif audit.fails():
         level = audit.settings.fail_on or audit.settings.fail_on_finding
         run.worsen(1, f"{folder.name} has cases to decide, or findings, at {level} or above")
 
@@ -477,15 +476,6 @@ def notify(job: Job, run: LastRun) -> None:
 def stands(store: ReportStore, name: str) -> bool:
     """Whether what a message tells of is there: a report's folder; a case is on record anyway."""
     return not MONTHLY.fullmatch(name) or store.holds(name)
-
-
-def reaches_fail_on(audit: Audit) -> bool:
-    """Whether a case to decide reaches ``fail_on``, or any finding ``fail_on_finding``."""
-    settings = audit.settings
-    return not (
-        audit.cases.filter(case_reaches(settings.fail_on)).is_empty()
-        and audit.findings.filter(reaches(settings.fail_on_finding)).is_empty()
-    )
 
 
 @runtime_checkable
